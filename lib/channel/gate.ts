@@ -1,0 +1,179 @@
+import { Observable, type OperatorFunction, Subject } from 'rxjs'
+import { active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
+import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
+import type { Channel, InFlight } from './channel.ts'
+
+/** A channel's number in its gate, from 0. */
+export type ChannelId = number
+
+/** An element that the task takes. */
+export interface Taken<out T> {
+  readonly kind: 'taken'
+  readonly channel: ChannelId
+  readonly element: StreamElement<T>
+}
+
+/** In-flight data of a checkpoint: what stood in the channel, or arrives in it, before the checkpoint's barrier. */
+export interface Captured<out T> {
+  readonly kind: 'captured'
+  readonly checkpoint: CheckpointId
+  readonly channel: ChannelId
+  readonly elements: readonly InFlight<T>[]
+}
+
+/** What alignment asks of the gate. */
+export type GateOrder =
+  | { readonly kind: 'block'; readonly channel: ChannelId }
+  | { readonly kind: 'unblock'; readonly channel: ChannelId }
+  | { readonly kind: 'capture'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
+
+/** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
+export abstract class Gate<T> extends Observable<Taken<T> | Captured<T>> {
+  abstract readonly channels: number
+  abstract perform(order: GateOrder): void
+
+  override pipe(): this
+  override pipe<A>(align: (gate: this) => A): A
+  override pipe<A, B>(align: (gate: this) => Observable<A>, b: OperatorFunction<A, B>): Observable<B>
+  override pipe(...operators: ((source: any) => any)[]): unknown {
+    return operators.reduce<unknown>((source, operator) => operator(source), this)
+  }
+}
+
+/** What the task may take now. */
+export interface Appetite {
+  /** Most records of a buffer. */
+  readonly recordsMax: number
+  /** `all`; without data, as when the output is full; only unaligned barriers, as while an operator is suspended. */
+  readonly takes: 'all' | 'no data' | 'unaligned barriers'
+}
+
+/**
+ * The gate over channels of this process. The task decides when to `take`; which channel is next is a turn about, but that
+ * unaligned barriers come first. Blocked channels give nothing. The task's own watermark is the smallest of its channels'.
+ */
+export class ChannelGate<T> extends Gate<T> {
+  /** The channel of the element being handed over. */
+  current: ChannelId = 0
+  readonly #channels: readonly Channel<T>[]
+  readonly #watermarks: ChannelWatermarks
+  readonly #taken: Subject<Taken<T> | Captured<T>>
+  #turn = 0
+
+  constructor(channels: readonly Channel<T>[], restored?: CapturedWatermarks) {
+    const taken = new Subject<Taken<T> | Captured<T>>()
+    super(subscriber => taken.subscribe(subscriber))
+    this.#taken = taken
+    this.#channels = channels
+    this.#watermarks = new ChannelWatermarks(channels.length, restored)
+    channels.forEach((channel, id) => {
+      channel.onCaptured = (checkpoint, element) =>
+        taken.next({ kind: 'captured', checkpoint, channel: id, elements: [element] })
+    })
+  }
+
+  get channels(): number {
+    return this.#channels.length
+  }
+
+  captureWatermarks(): CapturedWatermarks {
+    return this.#watermarks.capture()
+  }
+
+  perform(order: GateOrder): void {
+    const channel = this.#channels[order.channel] as Channel<T>
+    switch (order.kind) {
+      case 'block':
+        channel.blocked = true
+        return
+      case 'unblock':
+        channel.blocked = false
+        return
+      case 'capture': {
+        const elements = channel.capture(order.checkpoint)
+        if (elements.length > 0) {
+          this.#taken.next({ kind: 'captured', checkpoint: order.checkpoint, channel: order.channel, elements })
+        }
+      }
+    }
+  }
+
+  /** The checkpoint has been given up: as if its cancel marker had been taken. */
+  cancel(checkpoint: CheckpointId): void {
+    this.#emit(this.current, cancel(checkpoint))
+  }
+
+  /** Whether `take` would take something. */
+  hasFor(takes: Appetite['takes']): boolean {
+    return this.#next(takes) !== undefined
+  }
+
+  /** An unaligned barrier may be taken. */
+  get hasUnaligned(): boolean {
+    return this.#channels.some(channel => channel.headIsUnaligned && !channel.blocked)
+  }
+
+  /** Takes one element and hands it over; false if none may be taken. */
+  take({ recordsMax, takes }: Appetite): boolean {
+    const id = this.#next(takes)
+    if (id === undefined) return false
+    const element = (this.#channels[id] as Channel<T>).take(recordsMax)
+    this.#turn = id + 1
+    this.current = id
+    this.#handOver(id, element)
+    return true
+  }
+
+  #next(takes: Appetite['takes']): ChannelId | undefined {
+    const channels = this.#channels
+    const { length } = channels
+    let found: ChannelId | undefined
+    for (let i = 0; i < length; i++) {
+      const id = (this.#turn + i) % length
+      const channel = channels[id] as Channel<T>
+      if (channel.blocked) continue
+      if (channel.headIsUnaligned) return id
+      if (found !== undefined || takes === 'unaligned barriers') continue
+      const { head } = channel
+      if (head === undefined || (takes === 'no data' && !alwaysTaken(head))) continue
+      found = id
+    }
+    return found
+  }
+
+  #handOver(channel: ChannelId, element: StreamElement<T>): void {
+    switch (element.kind) {
+      case 'watermark': {
+        const advancedMs = this.#watermarks.advance(channel, element.timeMs)
+        if (advancedMs !== undefined) this.#emit(channel, watermark(advancedMs))
+        return
+      }
+      case 'idle':
+      case 'active':
+        return this.#setIdle(channel, element.kind === 'idle')
+      case 'end': {
+        const advancedMs = this.#watermarks.end(channel)
+        if (advancedMs !== undefined) this.#emit(channel, watermark(advancedMs))
+        return this.#emit(channel, element)
+      }
+      case 'buffer':
+        if (this.#watermarks.isIdle(channel)) this.#setIdle(channel, false)
+        return this.#emit(channel, element)
+      default:
+        this.#emit(channel, element)
+    }
+  }
+
+  #setIdle(channel: ChannelId, becomes: boolean): void {
+    const own = this.#watermarks.setIdle(channel, becomes)
+    if (own !== undefined) this.#emit(channel, own === 'idle' ? idle : active)
+    const advancedMs = this.#watermarks.advanceWithoutIdle()
+    if (advancedMs !== undefined) this.#emit(channel, watermark(advancedMs))
+  }
+
+  #emit(channel: ChannelId, element: StreamElement<T>): void {
+    this.#taken.next({ kind: 'taken', channel, element })
+  }
+}
+
+const alwaysTaken = ({ kind }: StreamElement<unknown>): boolean => kind === 'barrier' || kind === 'cancel' || kind === 'end'

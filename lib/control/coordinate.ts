@@ -1,0 +1,65 @@
+import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
+import { type CheckpointsState, checkpoints } from '../coordination/checkpoints.ts'
+import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
+import type { Alignment } from '../element.ts'
+
+export interface CoordinateOptions {
+  readonly initial: CheckpointsState
+  readonly scheduler: SchedulerLike
+  /** From the trigger; a checkpoint that takes longer fails. */
+  readonly timeoutMs: number
+  /** Between two triggers of the schedule; undefined: only on request. */
+  readonly everyMs: number | undefined
+  readonly alignment: Alignment
+}
+
+/**
+ * Decides which checkpoints are taken and what becomes of them, by `checkpoints`; holds the timers that the function asks
+ * for: the schedule's and the pending checkpoint's.
+ *
+ * Emits orders. Completes with its source, or after `finished`.
+ */
+export const coordinate =
+  (options: CoordinateOptions): OperatorFunction<CoordinateEvent, CheckpointOrder> =>
+  source =>
+    new Observable(subscriber => {
+      const { scheduler, timeoutMs, everyMs, alignment } = options
+      let state = options.initial
+      const timers = new Subscription()
+      let expiry = Subscription.EMPTY
+
+      const heard = (event: CoordinateEvent): void => {
+        const [next, orders] = checkpoints(state, event)
+        state = next
+        for (const order of orders) {
+          if (order.kind === 'trigger') {
+            const { checkpoint } = order.barrier
+            expiry = scheduler.schedule(() => heard({ kind: 'expired', checkpoint }), timeoutMs)
+            timers.add(expiry)
+          }
+          if (order.kind === 'notify' || order.kind === 'abort') {
+            expiry.unsubscribe()
+            timers.remove(expiry)
+          }
+          subscriber.next(order)
+          if (order.kind === 'finished') subscriber.complete()
+        }
+      }
+
+      if (everyMs !== undefined) {
+        timers.add(
+          scheduler.schedule(function () {
+            heard({ kind: 'requested', nowMs: scheduler.now(), alignment })
+            this.schedule(undefined, everyMs)
+          }, everyMs),
+        )
+      }
+      timers.add(
+        source.subscribe({
+          next: heard,
+          error: error => subscriber.error(error),
+          complete: () => subscriber.complete(),
+        }),
+      )
+      return timers
+    })

@@ -1,0 +1,53 @@
+import type { Alignment, Barrier, CheckpointId } from '../element.ts'
+import type { SnapshotSizes, SnapshotTimes, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { CheckpointReport } from './report.ts'
+
+/** What the coordinator hears. Facts, never an Observable's error. */
+export type CoordinateEvent =
+  | Requested
+  | Acknowledged
+  /** The task has not made, or not written, its snapshot. */
+  | { readonly kind: 'declined'; readonly task: TaskId; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** The order to commit has been carried out: the part is durable. `entry` is the number of its log entry. */
+  | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number; readonly object: string }
+  | { readonly kind: 'commitFailed'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** The task's sinks have published what the checkpoint contains. */
+  | { readonly kind: 'published'; readonly task: TaskId; readonly checkpoint: CheckpointId }
+  | { readonly kind: 'expired'; readonly checkpoint: CheckpointId }
+  | { readonly kind: 'failed'; readonly task: TaskId; readonly error: unknown }
+
+/** Somebody wants a checkpoint: the schedule, or the user. */
+export interface Requested {
+  readonly kind: 'requested'
+  readonly nowMs: number
+  /** The user's, by its number; the schedule's have none. */
+  readonly request?: number
+  readonly alignment: Alignment
+}
+
+/** The task's snapshot is in the store. */
+export interface Acknowledged {
+  readonly kind: 'acknowledged'
+  readonly checkpoint: CheckpointId
+  readonly snapshot: StoredSnapshot
+  readonly nowMs: number
+  readonly sizes: SnapshotSizes
+  readonly times: SnapshotTimes & { readonly asyncMs: number }
+}
+
+/** What the coordinator says. */
+export type CheckpointOrder =
+  /** To all tasks: those without open inputs begin, those that have ended send the barrier before their end. */
+  | { readonly kind: 'trigger'; readonly barrier: Barrier }
+  /** To the store: make the part durable. `retired`: what no longer belongs to anything once it is. */
+  | { readonly kind: 'commit'; readonly checkpoint: CheckpointId; readonly tasks: readonly StoredSnapshot[] }
+  /** To the tasks: the checkpoint is durable; sinks publish. */
+  | { readonly kind: 'notify'; readonly checkpoint: CheckpointId }
+  | { readonly kind: 'abort'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** To the store: nothing names these any more. */
+  | { readonly kind: 'release'; readonly objects: readonly string[]; readonly entries: readonly number[] }
+  | { readonly kind: 'failJob'; readonly error: unknown }
+  /** To the outside. */
+  | { readonly kind: 'report'; readonly report: CheckpointReport; readonly request?: number }
+  /** All tasks have ended and all that they wrote is published. */
+  | { readonly kind: 'finished' }

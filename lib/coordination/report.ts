@@ -1,0 +1,103 @@
+import type { CheckpointId } from '../element.ts'
+import type { TaskId } from '../snapshot/snapshot.ts'
+import type { Acknowledged } from './events.ts'
+
+/** What became of one checkpoint, and where its time and bytes went. All times in ms. */
+export interface CheckpointReport {
+  readonly id: CheckpointId
+  readonly outcome: 'completed' | 'failed'
+  /** Why it failed. */
+  readonly reason?: string
+  readonly alignment: 'aligned' | 'unaligned'
+  /** All tasks had ended: the last checkpoint of a job on bounded input. */
+  readonly final: boolean
+  readonly triggeredAtMs: number
+  /** From the trigger until it was durable, or given up. */
+  readonly durationMs: number
+  readonly stateBytes: number
+  readonly inFlightBytes: number
+  readonly inFlightRecords: number
+  readonly tasks: readonly TaskReport[]
+  /** Where the time went, in one sentence. */
+  readonly summary: string
+}
+
+export interface TaskReport {
+  readonly task: TaskId
+  readonly startDelayMs: number
+  readonly alignmentMs: number
+  readonly syncMs: number
+  readonly asyncMs: number
+  readonly stateBytes: number
+  readonly inFlightBytes: number
+  readonly inFlightRecords: number
+}
+
+export interface Reported {
+  readonly id: CheckpointId
+  readonly alignment: 'aligned' | 'unaligned'
+  readonly final: boolean
+  readonly triggeredAtMs: number
+  readonly durationMs: number
+  readonly reason?: string
+  readonly acknowledged: readonly Acknowledged[]
+}
+
+export const report = (of: Reported): CheckpointReport => {
+  const tasks = of.acknowledged.map(taskReport)
+  const sum = (bytes: (task: TaskReport) => number) => tasks.reduce((total, task) => total + bytes(task), 0)
+  const whole = {
+    id: of.id,
+    outcome: of.reason === undefined ? ('completed' as const) : ('failed' as const),
+    ...(of.reason === undefined ? {} : { reason: of.reason }),
+    alignment: of.alignment,
+    final: of.final,
+    triggeredAtMs: of.triggeredAtMs,
+    durationMs: of.durationMs,
+    stateBytes: sum(task => task.stateBytes),
+    inFlightBytes: sum(task => task.inFlightBytes),
+    inFlightRecords: sum(task => task.inFlightRecords),
+    tasks,
+  }
+  return { ...whole, summary: summary(whole) }
+}
+
+const taskReport = ({ snapshot, times, sizes }: Acknowledged): TaskReport => ({
+  task: snapshot.task,
+  startDelayMs: times.startDelayMs,
+  alignmentMs: times.alignmentMs,
+  syncMs: times.syncMs,
+  asyncMs: times.asyncMs,
+  ...sizes,
+})
+
+const summary = (of: Omit<CheckpointReport, 'summary'>): string => {
+  const what = `checkpoint ${of.id} (${of.alignment}${of.final ? ', final' : ''})`
+  if (of.outcome === 'failed') return `${what} failed after ${rounded(of.durationMs)} ms: ${of.reason}`
+  const wrote = `wrote ${size(of.stateBytes)} of state and ${of.inFlightRecords} records (${size(of.inFlightBytes)}) in flight`
+  const slowest = longestPhase(of.tasks)
+  const where = slowest === undefined ? '' : `, longest ${slowest.phase} ${rounded(slowest.ms)} ms in ${slowest.task}`
+  return `${what} took ${rounded(of.durationMs)} ms and ${wrote}${where}`
+}
+
+const phases = [
+  ['waiting for the first barrier', 'startDelayMs'],
+  ['aligning barriers', 'alignmentMs'],
+  ['taking the snapshot', 'syncMs'],
+  ['writing', 'asyncMs'],
+] as const
+
+const longestPhase = (tasks: readonly TaskReport[]) => {
+  let longest: { phase: string; ms: number; task: TaskId } | undefined
+  for (const task of tasks) {
+    for (const [phase, field] of phases) {
+      if (task[field] > (longest?.ms ?? 0)) longest = { phase, ms: task[field], task: task.task }
+    }
+  }
+  return longest
+}
+
+const rounded = (ms: number): string => (ms < 10 ? ms.toFixed(1) : ms.toFixed(0))
+
+const size = (bytes: number): string =>
+  bytes < 10_000 ? `${bytes} B` : bytes < 10_000_000 ? `${(bytes / 1_000).toFixed(0)} kB` : `${(bytes / 1_000_000).toFixed(0)} MB`

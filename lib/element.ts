@@ -1,0 +1,149 @@
+/**
+ * What travels through a channel or an operator. Records travel in buffers; everything else stands between two buffers.
+ */
+export type StreamElement<T> = Buffer<T> | Side | Watermark | Idle | Active | Splits | Barrier | Cancel | End
+
+/** A key of keyed state; tuples are compared by their members, and -0 is 0. */
+export type Key = string | number | bigint | boolean | readonly Key[]
+
+/** Identifies a split of a source: the part of its input that is read in order, such as one file. */
+export type SplitId = string
+
+/**
+ * Several records that travel together, and columns beside them, each as long as `records`.
+ *
+ * Made by {@link buffer} alone, so that all have one shape. Immutable once it is emitted: snapshots hold it by reference.
+ */
+export interface Buffer<out T> {
+  readonly kind: 'buffer'
+  readonly records: readonly T[]
+  /** Event times in ms since the epoch, from `eventTime` on. */
+  readonly times: Float64Array | undefined
+  /**
+   * Lateness notes: the watermark of the record's split, where the record was behind it, else -Infinity. Absent if the
+   * buffer has none.
+   */
+  readonly notes: Float64Array | undefined
+  /** Between `keyBy` and the operator behind it. */
+  readonly keys: readonly Key[] | undefined
+  /** Key groups, from `keyBy` to the end of the stage behind it. */
+  readonly groups: Uint16Array | undefined
+  /** The split that all the records come from, from a source to the first exchange. */
+  readonly split: SplitId | undefined
+}
+
+export interface Columns {
+  readonly times?: Float64Array | undefined
+  readonly notes?: Float64Array | undefined
+  readonly keys?: readonly Key[] | undefined
+  readonly groups?: Uint16Array | undefined
+  readonly split?: SplitId | undefined
+}
+
+/** Records for a side output, on their way from their operator to the stream that `side(name)` gives. */
+export interface Side {
+  readonly kind: 'side'
+  readonly name: string
+  readonly buffer: Buffer<unknown>
+}
+
+/** No record with a time below `timeMs` follows, but for late ones. */
+export interface Watermark {
+  readonly kind: 'watermark'
+  readonly timeMs: number
+}
+
+/** The channel has nothing to say about event time until `active` or its next buffer. */
+export interface Idle {
+  readonly kind: 'idle'
+}
+
+export interface Active {
+  readonly kind: 'active'
+}
+
+/** The splits of this task's source that have not ended; comes first of all, and again whenever one ends. */
+export interface Splits {
+  readonly kind: 'splits'
+  readonly open: readonly SplitId[]
+}
+
+/** How a checkpoint treats the data before its barriers: waits for it, captures it, or waits for a while first. */
+export type Alignment = 'aligned' | 'unaligned' | { readonly alignedTimeoutMs: number }
+
+export type CheckpointId = number
+
+/** Separates what belongs to a checkpoint from what comes after it. */
+export interface Barrier {
+  readonly kind: 'barrier'
+  readonly checkpoint: CheckpointId
+  /** When the checkpoint was triggered, ms since the epoch. */
+  readonly timestampMs: number
+  readonly alignment: Alignment
+  /** A savepoint's barrier is always aligned. */
+  readonly savepoint: boolean
+}
+
+/** The checkpoint has been given up upstream. */
+export interface Cancel {
+  readonly kind: 'cancel'
+  readonly checkpoint: CheckpointId
+}
+
+/** Nothing follows. */
+export interface End {
+  readonly kind: 'end'
+}
+
+export const buffer = <T>(records: readonly T[], columns: Columns = none): Buffer<T> => ({
+  kind: 'buffer',
+  records,
+  times: columns.times,
+  notes: columns.notes,
+  keys: columns.keys,
+  groups: columns.groups,
+  split: columns.split,
+})
+
+/** The same columns beside other records, one for one. */
+export const withRecords = <T>(of: Buffer<unknown>, records: readonly T[]): Buffer<T> => ({
+  kind: 'buffer',
+  records,
+  times: of.times,
+  notes: of.notes,
+  keys: of.keys,
+  groups: of.groups,
+  split: of.split,
+})
+
+/** The records from `begin` up to `end`, with their columns; the arrays are copies, so that neither part keeps the other alive. */
+export const sliceBuffer = <T>(of: Buffer<T>, begin: number, end = of.records.length): Buffer<T> => ({
+  kind: 'buffer',
+  records: of.records.slice(begin, end),
+  times: of.times?.slice(begin, end),
+  notes: of.notes?.slice(begin, end),
+  keys: of.keys?.slice(begin, end),
+  groups: of.groups?.slice(begin, end),
+  split: of.split,
+})
+
+export const side = (name: string, records: Buffer<unknown>): Side => ({ kind: 'side', name, buffer: records })
+export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', timeMs })
+export const idle: Idle = { kind: 'idle' }
+export const active: Active = { kind: 'active' }
+export const end: End = { kind: 'end' }
+export const splits = (open: readonly SplitId[]): Splits => ({ kind: 'splits', open })
+export const cancel = (checkpoint: CheckpointId): Cancel => ({ kind: 'cancel', checkpoint })
+
+export const barrier = (
+  checkpoint: CheckpointId,
+  options: { timestampMs?: number; alignment?: Alignment; savepoint?: boolean } = none,
+): Barrier => ({
+  kind: 'barrier',
+  checkpoint,
+  timestampMs: options.timestampMs ?? 0,
+  alignment: options.alignment ?? 'aligned',
+  savepoint: options.savepoint ?? false,
+})
+
+const none = {}

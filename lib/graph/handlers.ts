@@ -1,0 +1,83 @@
+import type * as t from 'io-ts'
+import type { Key } from '../element.ts'
+import type { NoSides, Sides } from './stream.ts'
+import type { Subtask } from './task.ts'
+
+/** What a handler gives its results to. They inherit time and lateness note of the record (or timer) being handled. */
+export interface Out<in R, S extends Sides = NoSides> {
+  /** Cannot be suspended: a handler with many results for one record returns an iterable instead. */
+  emit(record: R): void
+  /** Gives the result a time of its own, in ms since the epoch, and no lateness note. */
+  emitAt(timeMs: number, record: R): void
+  side<N extends keyof S & string>(name: N, record: S[N]): void
+}
+
+/**
+ * Results beyond those emitted. An iterable may be left between two results while the output is full, and the snapshot
+ * taken then makes a restored run call the handler again and skip the results already delivered: it must be deterministic.
+ */
+// biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has no results
+export type Results<R> = void | (Iterable<R> & object)
+
+export interface At {
+  /** Event time in ms since the epoch; -Infinity where the stream has none. */
+  readonly timeMs: number
+  /** What the record is late against: the larger of its own split's watermark when it was read and the operator's. */
+  readonly watermarkMs: number
+  /** The operator's own watermark. */
+  readonly operatorWatermarkMs: number
+}
+
+export interface KeyedAt<out K extends Key> extends At {
+  readonly key: K
+}
+
+/** Whatever is not handled is forwarded. */
+export interface Handlers<in T, R, S extends Sides = NoSides> {
+  record(record: T, out: Out<R, S>, at: At): Results<R>
+  /** The watermark has advanced; it is forwarded afterwards. */
+  watermark?(timeMs: number, out: Out<R, S>): void
+  /** All input has been taken. */
+  end?(out: Out<R, S>): Results<R>
+}
+
+export interface KeyedHandlers<in T, K extends Key, R, S extends Sides = NoSides> {
+  record(record: T, out: Out<R, S>, at: KeyedAt<K>): Results<R>
+  /** A timer of this key is due: the watermark has reached `timeMs`. */
+  timer?(timeMs: number, out: Out<R, S>, at: KeyedAt<K>): Results<R>
+  watermark?(timeMs: number, out: Out<R, S>): void
+  end?(out: Out<R, S>): Results<R>
+}
+
+/** State of the key being handled. Values are immutable: `set` another, never change one. */
+export interface ValueState<V> {
+  get(): V
+  set(value: V): void
+  /** Sets and returns what `change` makes of the value. */
+  update(change: (value: V) => V): V
+  /** Back to the initial value, which takes no room. */
+  clear(): void
+}
+
+/** Event-time timers of the key being handled; a time is registered once, however often it is asked for. */
+export interface Timers {
+  at(timeMs: number): void
+  cancel(timeMs: number): void
+}
+
+export interface OperatorContext {
+  readonly subtask: Subtask
+  readonly state: {
+    /** State of the whole task. The value's codec decodes it at a restore. */
+    value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+  }
+}
+
+export interface KeyedContext {
+  readonly subtask: Subtask
+  readonly state: {
+    /** State of each key. The value's codec decodes it at a restore. */
+    value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+  }
+  readonly timers: Timers
+}

@@ -1,0 +1,103 @@
+import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike } from 'rxjs'
+import type { StreamElement } from '../element.ts'
+import { defaultKeyGroups } from '../state/keyGroups.ts'
+import { OperatorState, type RestoredOperator } from '../state/operatorState.ts'
+import { Reading } from './reading.ts'
+import type { Source } from './source.ts'
+import type { OperatorNode, Stream } from './stream.ts'
+import type { Rest, Subtask, Task } from './task.ts'
+
+/** An output that may be full; without one nothing is ever suspended. */
+export interface Output {
+  mayGoOn(): boolean
+  /** Emits when `mayGoOn` may have become true. */
+  readonly free$: Observable<unknown>
+}
+
+export interface InPlaceOptions {
+  readonly output?: Output
+  readonly scheduler?: SchedulerLike
+  readonly subtask?: Subtask
+  readonly restored?: ReadonlyMap<string, RestoredOperator>
+  readonly keyGroups?: number
+}
+
+/** A task of its own for streams that run in place: for tests, and for pipelines without checkpoints. */
+export const inPlace = (options: InPlaceOptions = {}): InPlaceTask => new InPlaceTask(options)
+
+class InPlaceTask implements Task {
+  readonly subtask: Subtask
+  readonly scheduler: SchedulerLike
+  readonly keyGroups: number
+  readonly bufferRecordsMax = 256
+  readonly checks = true
+  readonly operators = new Map<string, OperatorState>()
+  readonly #output: Output | undefined
+  readonly #restored: ReadonlyMap<string, RestoredOperator>
+  readonly #rests: Rest[] = []
+
+  constructor(options: InPlaceOptions) {
+    this.subtask = options.subtask ?? { index: 0, parallelism: 1 }
+    this.scheduler = options.scheduler ?? asyncScheduler
+    this.keyGroups = options.keyGroups ?? defaultKeyGroups
+    this.#output = options.output
+    this.#restored = options.restored ?? new Map()
+    this.#output?.free$.subscribe(() => this.#resume())
+  }
+
+  input<T>(_stream: Stream<T>): undefined {
+    return undefined
+  }
+
+  read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
+    return defer(() => from(source.splits())).pipe(
+      mergeMap(
+        all =>
+          new Observable<StreamElement<T>>(subscriber => {
+            const reading = new Reading(source, all, this.open(node))
+            const takeAll = () => {
+              for (let element = reading.take(this.bufferRecordsMax); element; ) {
+                subscriber.next(element)
+                if (element.kind === 'end') subscriber.complete()
+                element = subscriber.closed ? undefined : reading.take(this.bufferRecordsMax)
+              }
+            }
+            const ready = reading.ready$.subscribe({ next: takeAll, error: error => subscriber.error(error) })
+            takeAll()
+            return () => {
+              ready.unsubscribe()
+              reading.close()
+            }
+          }),
+      ),
+    )
+  }
+
+  mayGoOn(position: number): boolean {
+    return (this.#output?.mayGoOn() ?? true) && nothingNearer(this.#rests, position)
+  }
+
+  suspend(rest: Rest): void {
+    insertRest(this.#rests, rest)
+  }
+
+  open(node: { readonly name: string }): OperatorState {
+    const state = new OperatorState(node.name, this.keyGroups, this.#restored.get(node.name))
+    this.operators.set(node.name, state)
+    return state
+  }
+
+  #resume(): void {
+    while (this.#rests.length > 0 && (this.#output?.mayGoOn() ?? true)) (this.#rests.shift() as Rest).resume()
+  }
+}
+
+/** Keeps the rests nearest to the output first. */
+export const insertRest = (rests: Rest[], rest: Rest): void => {
+  const behind = rests.findIndex(other => other.position < rest.position)
+  rests.splice(behind < 0 ? rests.length : behind, 0, rest)
+}
+
+/** Of rests in this order, none is nearer to the output than `position`. */
+export const nothingNearer = (rests: readonly Rest[], position: number): boolean =>
+  rests.length === 0 || (rests[0] as Rest).position <= position

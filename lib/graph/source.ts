@@ -1,0 +1,37 @@
+import type * as t from 'io-ts'
+import type { Observable, ObservableInput } from 'rxjs'
+import type { SplitId } from '../element.ts'
+
+/**
+ * Where records come from: some splits, each read in its order and from any position that its reader has reported.
+ *
+ * `P` is a split's position: what a snapshot stores and a restore hands back. It must be plain data.
+ */
+export interface Source<out T, P = any, S extends Record<string, unknown> = any> {
+  /** The operator's default name: verb and place, such as `ndjsonFiles:in/`. */
+  readonly name: string
+  /** Decodes a stored position at a restore. */
+  readonly position: t.Type<P, any>
+  /** Asked once a start, before anything runs; a missing file or directory is an error here. */
+  splits(): ObservableInput<readonly SplitId[]>
+  open(split: SplitId, from: P | undefined): SplitReader<T, P>
+  /** The names of side outputs, if it has any. */
+  readonly sides?: readonly (keyof S & string)[]
+}
+
+/**
+ * Reads one split. Never blocks: `wait` says that nothing is there yet, and `ready$` emits once asking again is worth while.
+ *
+ * A thrown error (of `next`) or an error of `ready$` fails the task.
+ */
+export interface SplitReader<out T, out P> {
+  /** At most `recordsMax` records; at least one, unless it came across records for side outputs. */
+  next(recordsMax: number): readonly T[] | 'wait' | 'end'
+  readonly ready$: Observable<unknown>
+  /** The position behind the last record that `next` has given. */
+  position(): P
+  /** Records for side outputs that the last `next` came across, by name. They lie before `position()`. */
+  takeSides?(): ReadonlyMap<string, readonly unknown[]> | undefined
+  /** Frees files and the like. Called once, also after an error. */
+  close(): void
+}

@@ -1,0 +1,337 @@
+import { filter, map, Observable, share } from 'rxjs'
+import type { Buffer, Key, StreamElement } from '../element.ts'
+import { SpillwayError } from '../error.ts'
+import { inPlace } from './inPlace.ts'
+import type { Sink } from './sink.ts'
+import type { Source } from './source.ts'
+import type { Task } from './task.ts'
+
+/** Names and types of the side outputs of an operator. */
+export type Sides = Record<string, unknown>
+export type NoSides = Record<never, never>
+
+/** How a stream's elements are dealt to the tasks behind it. `forward` (the default) does not cut the pipeline. */
+export type Exchange = 'forward' | 'keyed' | 'rebalance'
+
+/** What a stream remembers of where it comes from: its operator and that one's inputs. */
+export interface Lineage {
+  /** The operator's name: its verb, unless `named` gives another. */
+  readonly name: string
+  readonly inputs: readonly AnyStream[]
+  readonly exchange?: Exchange
+  /** It has state, timers or positions: its name must be the only one of its kind in the job. */
+  readonly stateful?: boolean
+  readonly sides?: readonly string[]
+  readonly source?: Source<unknown, any, any>
+  /** It gives the records their event times, so it must stand before any exchange. */
+  readonly givesEventTime?: boolean
+}
+
+type Build<T> = (task: Task, node: OperatorNode) => Observable<StreamElement<T>>
+
+/** One operator of a pipeline. A stream is its main output or one of its sides; however many consume it, it runs once a task. */
+export class OperatorNode {
+  /** Set again by `named` alone, before anything runs. */
+  name: string
+  readonly lineage: Lineage
+  /** Greater than that of everything upstream: of two suspended operators of a task the one nearer to the output has the larger. */
+  readonly position: number
+  readonly #build: Build<unknown>
+  readonly #running = new WeakMap<Task, Observable<StreamElement<unknown>>>()
+
+  constructor(lineage: Lineage, build: Build<unknown>) {
+    for (const input of lineage.inputs) {
+      if (!(input instanceof Stream)) {
+        throw new SpillwayError('NOT_A_STREAM', {
+          place: lineage.name,
+          problem: 'its source is a plain Observable, as an RxJS operator in a pipe gives one.',
+          remedy: 'Use the operator of that name from spillway/operators, or put the RxJS operator inside eachRecord(...).',
+        })
+      }
+    }
+    this.lineage = lineage
+    this.name = lineage.name
+    this.position = 1 + Math.max(0, ...lineage.inputs.map(input => input.node.position))
+    this.#build = build
+  }
+
+  in(task: Task): Observable<StreamElement<unknown>> {
+    let running = this.#running.get(task)
+    if (running === undefined) {
+      running = this.#build(task, this).pipe(share())
+      this.#running.set(task, running)
+    }
+    return running
+  }
+}
+
+/**
+ * A typed stream of records as it is written: an Observable of {@link StreamElement}s that remembers its lineage and is a
+ * function of the task it runs in. Nothing runs until `run`, or until it is subscribed to: then it runs in place, as one
+ * task, which is how marble tests use it.
+ */
+export class Stream<out T, out S extends Sides = NoSides> extends Observable<StreamElement<T>> {
+  protected declare readonly 'a Spillway stream (RxJS operators go inside eachRecord(...))': S
+  readonly node: OperatorNode
+  /** The side output that this stream is, or undefined for the main one. */
+  readonly sideName: string | undefined
+
+  constructor(lineage: Lineage | { readonly of: OperatorNode; readonly side: string }, build?: Build<T>) {
+    super(subscriber => this.in(inPlace()).subscribe(subscriber))
+    if ('of' in lineage) {
+      this.node = lineage.of
+      this.sideName = lineage.side
+    } else {
+      this.node = new OperatorNode(lineage, build as Build<unknown>)
+      this.sideName = undefined
+    }
+  }
+
+  /** The stream's elements as the given task sees them: from its gate where the job was cut, else from the operator. */
+  in(task: Task): Observable<StreamElement<T>> {
+    return task.input(this) ?? (selected(this.node.in(task), this) as Observable<StreamElement<T>>)
+  }
+
+  /** The records alone: for tests, and for leaving Spillway. */
+  get records$(): Observable<T> {
+    return new Observable<T>(subscriber =>
+      this.subscribe({
+        next: element => {
+          if (element.kind === 'buffer') for (const record of element.records) subscriber.next(record)
+        },
+        error: error => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      }),
+    )
+  }
+
+  /** A side output of the operator: late records, rejects. Carries the same watermarks, barriers and end. */
+  side<N extends keyof S & string>(name: N): Stream<S[N]> {
+    return new Stream<S[N]>({ of: this.node, side: name })
+  }
+
+  override pipe(): this
+  override pipe<A extends Out>(a: Fn<this, A>): A
+  override pipe<A extends AnyStream, B extends Out>(a: Fn<this, A>, b: Fn<NoInfer<A>, B>): B
+  override pipe<A extends AnyStream, B extends AnyStream, C extends Out>(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+  ): C
+  override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends Out>(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+  ): D
+  override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends AnyStream, E extends Out>(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+  ): E
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+  ): F
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+  ): G
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends AnyStream,
+    H extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+    h: Fn<NoInfer<G>, H>,
+  ): H
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends AnyStream,
+    H extends AnyStream,
+    I extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+    h: Fn<NoInfer<G>, H>,
+    i: Fn<NoInfer<H>, I>,
+  ): I
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends AnyStream,
+    H extends AnyStream,
+    I extends AnyStream,
+    J extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+    h: Fn<NoInfer<G>, H>,
+    i: Fn<NoInfer<H>, I>,
+    j: Fn<NoInfer<I>, J>,
+  ): J
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends AnyStream,
+    H extends AnyStream,
+    I extends AnyStream,
+    J extends AnyStream,
+    K extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+    h: Fn<NoInfer<G>, H>,
+    i: Fn<NoInfer<H>, I>,
+    j: Fn<NoInfer<I>, J>,
+    k: Fn<NoInfer<J>, K>,
+  ): K
+  override pipe<
+    A extends AnyStream,
+    B extends AnyStream,
+    C extends AnyStream,
+    D extends AnyStream,
+    E extends AnyStream,
+    F extends AnyStream,
+    G extends AnyStream,
+    H extends AnyStream,
+    I extends AnyStream,
+    J extends AnyStream,
+    K extends AnyStream,
+    L extends Out,
+  >(
+    a: Fn<this, A>,
+    b: Fn<NoInfer<A>, B>,
+    c: Fn<NoInfer<B>, C>,
+    d: Fn<NoInfer<C>, D>,
+    e: Fn<NoInfer<D>, E>,
+    f: Fn<NoInfer<E>, F>,
+    g: Fn<NoInfer<F>, G>,
+    h: Fn<NoInfer<G>, H>,
+    i: Fn<NoInfer<H>, I>,
+    j: Fn<NoInfer<I>, J>,
+    k: Fn<NoInfer<J>, K>,
+    l: Fn<NoInfer<K>, L>,
+  ): L
+  override pipe(...operators: Fn<any, any>[]): unknown {
+    return operators.reduce<unknown>((source, operator) => operator(source), this)
+  }
+}
+
+/** A stream whose records have keys: what `keyBy` gives, and the only thing that a keyed operator takes. */
+export class KeyedStream<out T, out K extends Key> extends Stream<T> {
+  protected declare readonly 'keyed: put keyBy(...) directly before this operator': K
+}
+
+/** A stream and the sink that it goes into: what `run` runs. */
+export class Pipeline {
+  protected declare readonly 'a pipeline: it ends with into(sink)': true
+  name: string
+  readonly input: AnyStream
+  readonly sink: Sink<any>
+
+  constructor(input: AnyStream, sink: Sink<any>) {
+    this.name = sink.name
+    this.input = input
+    this.sink = sink
+  }
+}
+
+export type AnyStream = Stream<any, any>
+export type Out = AnyStream | Pipeline
+export type Fn<A, B> = (source: A) => B
+
+/** A stream of what `source` reads. Splits are dealt to the tasks in turn: split i belongs to task i mod parallelism. */
+export const stream = <T, P, S extends Sides = NoSides>(source: Source<T, P, S>): Stream<T, S> =>
+  new Stream<T, S>(
+    { name: source.name, inputs: [], stateful: true, sides: source.sides ?? [], source },
+    (task, node) => task.read(source, node),
+  )
+
+/** Gives the operator (or sink) that `apply` adds another name, where a job has two of one name. */
+export const named =
+  <A, B extends Out>(name: string, apply: Fn<A, B>): Fn<A, B> =>
+  source => {
+    const result = apply(source)
+    const target: { name: string } = result instanceof Pipeline ? result : result.node
+    target.name = name
+    return result
+  }
+
+/** What the stream is of all that its operator emits: the main output, or one side; the rest is for both. */
+const selected = (
+  elements: Observable<StreamElement<unknown>>,
+  { node, sideName }: AnyStream,
+): Observable<StreamElement<unknown>> => {
+  if ((node.lineage.sides ?? []).length === 0) return elements
+  if (sideName === undefined) return elements.pipe(filter(element => element.kind !== 'side'))
+  return elements.pipe(
+    filter(element => (element.kind === 'side' ? element.name === sideName : element.kind !== 'buffer')),
+    map((element): StreamElement<unknown> => (element.kind === 'side' ? (element.buffer as Buffer<unknown>) : element)),
+  )
+}

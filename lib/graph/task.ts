@@ -1,0 +1,45 @@
+import type { Observable, SchedulerLike } from 'rxjs'
+import type { StreamElement } from '../element.ts'
+import type { OperatorState } from '../state/operatorState.ts'
+import type { Source } from './source.ts'
+import type { OperatorNode, Stream } from './stream.ts'
+
+/**
+ * What a stream runs in. The runtime has one for each parallel copy of a stage; a plain subscribe makes its own
+ * (`inPlace`). Operators never see availability but through `mayGoOn`.
+ */
+export interface Task {
+  readonly subtask: Subtask
+  readonly scheduler: SchedulerLike
+  /** Number of key groups of the job. */
+  readonly keyGroups: number
+  /** Most records that an operator puts into one buffer. */
+  readonly bufferRecordsMax: number
+  /** Costly checks, such as freezing what is emitted. */
+  readonly checks: boolean
+  /** The task's gate, where the job was cut at this stream; undefined: build it here. */
+  input<T>(stream: Stream<T>): Observable<StreamElement<T>> | undefined
+  /** The records of the splits that belong to this task. */
+  read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>>
+  /**
+   * Asked between two results of one operator: the output is free, the turn not used up, no barrier waits, and nothing
+   * nearer to the output is suspended.
+   */
+  mayGoOn(position: number): boolean
+  /** Resumed before the next element is taken, nearest to the output first. */
+  suspend(rest: Rest): void
+  /** State of the operator, as restored or new. Once for each operator. */
+  open(node: { readonly name: string }): OperatorState
+}
+
+export interface Subtask {
+  readonly index: number
+  readonly parallelism: number
+}
+
+/** A suspended operator: what it has still to do with elements that it has taken. */
+export interface Rest {
+  readonly position: number
+  /** Goes on while it may; suspends itself again if something is left. */
+  resume(): void
+}

@@ -1,0 +1,67 @@
+export type { Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
+export type { CheckpointReport, TaskReport } from './coordination/report.ts'
+export {
+  type Active,
+  type Alignment,
+  active,
+  type Barrier,
+  type Buffer,
+  barrier,
+  buffer,
+  type Cancel,
+  type CheckpointId,
+  cancel,
+  type End,
+  end,
+  type Idle,
+  idle,
+  type Key,
+  type Side,
+  type SplitId,
+  type Splits,
+  type StreamElement,
+  side,
+  splits,
+  type Watermark,
+  watermark,
+  withRecords,
+} from './element.ts'
+export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
+export { callEach } from './graph/callEach.ts'
+export { eachBuffer, perElement } from './graph/eachBuffer.ts'
+export type {
+  At,
+  Handlers,
+  KeyedAt,
+  KeyedContext,
+  KeyedHandlers,
+  OperatorContext,
+  Out,
+  Results,
+  Timers,
+  ValueState,
+} from './graph/handlers.ts'
+export { type InPlaceOptions, inPlace, type Output } from './graph/inPlace.ts'
+export { keyedOperator, operator } from './graph/operator.ts'
+export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'
+export type { Source, SplitReader } from './graph/source.ts'
+export {
+  type Exchange,
+  KeyedStream,
+  type Lineage,
+  type NoSides,
+  named,
+  Pipeline,
+  type Sides,
+  Stream,
+  stream,
+} from './graph/stream.ts'
+export type { Rest, Subtask, Task } from './graph/task.ts'
+export type { RunOptions } from './runtime/options.ts'
+export { type Job, type JobStatus, type ResumedFrom, run } from './runtime/run.ts'
+export type { Encoding } from './snapshot/encoding.ts'
+export { groupOf } from './state/keyGroups.ts'
+export { fromPromises } from './store/fromPromises.ts'
+export { memoryStore } from './store/memoryStore.ts'
+export type { Store } from './store/store.ts'
+export { days, hours, minutes, seconds } from './time/duration.ts'

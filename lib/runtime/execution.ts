@@ -1,0 +1,293 @@
+import {
+  concat,
+  defer,
+  EMPTY,
+  filter,
+  from,
+  ignoreElements,
+  last,
+  map,
+  merge,
+  mergeMap,
+  Observable,
+  observeOn,
+  of,
+  queueScheduler,
+  Subject,
+  Subscription,
+  switchMap,
+  take,
+  toArray,
+} from 'rxjs'
+import { coordinate } from '../control/coordinate.ts'
+import { serialize } from '../control/serialize.ts'
+import { initialCheckpoints } from '../coordination/checkpoints.ts'
+import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
+import type { CheckpointReport } from '../coordination/report.ts'
+import type { SplitId } from '../element.ts'
+import { SpillwayError } from '../error.ts'
+import type { Plan, Stage } from '../graph/plan.ts'
+import { absurd } from '../invariant.ts'
+import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import { encodedEntry } from '../snapshot/log.ts'
+import { memoryStore } from '../store/memoryStore.ts'
+import type { Store } from '../store/store.ts'
+import { Executor } from './executor.ts'
+import type { Settings } from './options.ts'
+import { checkMatches, type Found, found, type RestoredJob } from './restore.ts'
+import type { Environment } from './run.ts'
+import type { RunningTask, TaskEvent } from './task.ts'
+import { wired } from './wiring.ts'
+
+/**
+ * One run of a job: starts it from its store, and is the loop
+ * `tasks' events -> serialize(store) -> coordinate -> orders -> tasks`.
+ */
+export class Execution {
+  /** Completes when the job is done; errs with what failed it. */
+  readonly outcome$ = new Subject<never>()
+  readonly reports$ = new Subject<CheckpointReport>()
+  readonly #environment: Environment
+  readonly #plan: Plan
+  readonly #settings: Settings
+  readonly #store: Store
+  readonly #encoding: Encoding = msgpackEncoding()
+  readonly #onRunning: (restored: RestoredJob | undefined) => void
+  readonly #executor: Executor
+  readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' }>>()
+  readonly #running = new Subscription()
+  readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
+  #tasks: readonly RunningTask[] = []
+  #requests = 0
+  #ended = false
+
+  constructor(
+    environment: Environment,
+    plan: Plan,
+    settings: Settings,
+    onRunning: (restored: RestoredJob | undefined) => void,
+  ) {
+    this.#environment = environment
+    this.#plan = plan
+    this.#settings = settings
+    this.#store = settings.store ?? memoryStore()
+    this.#onRunning = onRunning
+    const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
+    const { flushMs } = settings.channels
+    this.#executor = new Executor({ scheduler, clock, nextSlice, choose, sliceTurnsMax, flushMs, sliceMs })
+  }
+
+  start(): void {
+    this.#running.add(
+      this.#splits()
+        .pipe(
+          switchMap(splits =>
+            found(this.#store, { restore: this.#settings.restore, encoding: this.#encoding, readsMax }).pipe(
+              switchMap(start => this.#prepared(start, splits)),
+            ),
+          ),
+        )
+        .subscribe({
+          next: start => this.#begin(start),
+          error: error => this.#end(error),
+        }),
+    )
+  }
+
+  cancel(): void {
+    this.#end(
+      new SpillwayError('CANCELLED', {
+        place: 'the job',
+        problem: 'it has been cancelled.',
+        remedy: 'Run it again on the same store to go on from its newest checkpoint.',
+      }),
+    )
+  }
+
+  request(alignment: 'aligned' | 'unaligned'): Observable<CheckpointReport> {
+    return new Observable(subscriber => {
+      const request = ++this.#requests
+      subscriber.add(
+        this.#requested$
+          .pipe(
+            filter(answered => answered.request === request),
+            map(({ report }) => report),
+            take(1),
+          )
+          .subscribe(subscriber),
+      )
+      if (this.#ended) subscriber.error(notRunning())
+      else if (this.#tasks.length === 0) {
+        subscriber.error(notRunning())
+      } else {
+        this.#events$.next({ kind: 'requested', nowMs: this.#environment.scheduler.now(), request, alignment })
+      }
+    })
+  }
+
+  /** The splits of each source, asked for once. */
+  #splits(): Observable<ReadonlyMap<Stage, readonly SplitId[]>> {
+    const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
+    return from(sources).pipe(
+      mergeMap(stage =>
+        defer(() => from(stage.source!.splits())).pipe(map(all => [stage, all] as const), last()),
+      ),
+      toArray(),
+      map(all => new Map(all)),
+    )
+  }
+
+  /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
+  #prepared(start: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
+    const { parallelism } = this.#settings
+    if (start.restored !== undefined) checkMatches(start.restored, this.#plan, parallelism)
+    this.#tasks = wired({
+      plan: this.#plan,
+      settings: this.#settings,
+      environment: this.#environment,
+      executor: this.#executor,
+      encoding: this.#encoding,
+      epoch: start.epoch,
+      splits,
+      restored: start.restored?.tasks,
+      report: event => this.#events$.next(event),
+    })
+    checkClaimed(this.#tasks)
+    const entry = encodedEntry({ kind: 'start', epoch: start.epoch }, this.#encoding)
+    return concat(
+      this.#store.append(start.nextEntry, entry).pipe(ignoreElements()),
+      from(this.#tasks).pipe(mergeMap(task => task.recovered()), ignoreElements()),
+      this.#leftoversDeleted(start),
+      of(start),
+    )
+  }
+
+  /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
+  #leftoversDeleted({ restored, objects }: Found): Observable<never> {
+    if (this.#settings.restore === 'none') return EMPTY
+    const named = new Set([restored?.object, ...(restored?.part.tasks.map(({ object }) => object) ?? [])])
+    return from(objects.filter(object => !named.has(object))).pipe(
+      mergeMap(object => this.#store.delete(object), readsMax),
+      ignoreElements(),
+    )
+  }
+
+  #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
+    const { scheduler } = this.#environment
+    const { everyMs, timeoutMs, alignment, retainedCount } = this.#settings.checkpoints
+    const initial = initialCheckpoints({
+      tasks: this.#tasks.map(({ id }) => id),
+      nextId: nextCheckpoint,
+      retainedCount,
+      ended: endedBefore(restored),
+      restored: restored && {
+        checkpoint: restored.checkpoint,
+        entry: restored.entry,
+        objects: [restored.object, ...restored.part.tasks.map(({ object }) => object)],
+      },
+    })
+    const orders$ = new Subject<CheckpointOrder>()
+    // An order is never carried out inside the event that caused it.
+    const obeyed$ = orders$.pipe(observeOn(queueScheduler))
+    this.#running.add(obeyed$.subscribe(order => this.#obey(order)))
+    this.#running.add(
+      merge(obeyed$, this.#events$)
+        .pipe(
+          serialize<Exclude<CoordinateEvent, { kind: 'expired' }>>({
+            store: this.#store,
+            encoding: this.#encoding,
+            scheduler: this.#executor.background,
+            writesMax,
+            epoch,
+            nextEntry: nextEntry + 1,
+          }),
+          coordinate({ initial, scheduler, timeoutMs, everyMs, alignment }),
+        )
+        .subscribe({ next: order => orders$.next(order), error: error => this.#end(error) }),
+    )
+    this.#onRunning(restored)
+    for (const task of this.#tasks) task.start()
+    if (initial.ended.size === this.#tasks.length) this.#end()
+  }
+
+  #obey(order: CheckpointOrder): void {
+    switch (order.kind) {
+      case 'trigger':
+        for (const task of this.#tasks) task.trigger(order.barrier)
+        return
+      case 'notify':
+        for (const task of this.#tasks) task.notify(order.checkpoint)
+        return
+      case 'abort':
+        for (const task of this.#tasks) task.abort(order.checkpoint)
+        return
+      case 'report':
+        this.reports$.next(order.report)
+        if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
+        return
+      case 'failJob':
+        return this.#end(order.error)
+      case 'finished':
+        return this.#end()
+      case 'commit':
+      case 'release':
+        return
+      default:
+        return absurd(order)
+    }
+  }
+
+  #end(error?: unknown): void {
+    if (this.#ended) return
+    this.#ended = true
+    this.#executor.stop()
+    for (const task of this.#tasks) task.stop()
+    this.#running.unsubscribe()
+    this.#requested$.error(notRunning())
+    if (error === undefined) this.outcome$.complete()
+    else this.outcome$.error(error)
+    this.reports$.complete()
+  }
+}
+
+/** Tasks restored as ended are represented by the snapshot that they were restored from. */
+const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>
+  new Map(
+    (restored?.part.tasks ?? [])
+      .filter(({ ended }) => ended)
+      .map(snapshot => [
+        snapshot.task,
+        {
+          kind: 'acknowledged',
+          checkpoint: restored!.checkpoint,
+          snapshot,
+          nowMs: 0,
+          sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
+          times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0 },
+        },
+      ]),
+  )
+
+const checkClaimed = (tasks: readonly RunningTask[]): void => {
+  for (const task of tasks) {
+    const [first] = task.unclaimed()
+    if (first === undefined) continue
+    throw new SpillwayError('STATE_WOULD_BE_DROPPED', {
+      place: `restoring ${task.id}`,
+      problem: `the store has state of operator ${first}, which the pipeline no longer has.`,
+      remedy: 'Give the operator its old name by named(...), or use another store, or restore: "none".',
+    })
+  }
+}
+
+const notRunning = () =>
+  new SpillwayError('NOT_RUNNING', {
+    place: 'triggerCheckpoint',
+    problem: 'the job is not running.',
+    remedy: 'Wait for its status "running"; a job that has ended takes no more checkpoints.',
+  })
+
+/** Snapshots being written, and objects being read, at the same time. */
+const writesMax = 16
+const readsMax = 16
+const sliceMs = 5

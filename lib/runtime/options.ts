@@ -1,0 +1,146 @@
+import * as t from 'io-ts'
+import { decode } from '../decode.ts'
+import { SpillwayError } from '../error.ts'
+import type { Store } from '../store/store.ts'
+
+export interface RunOptions {
+  /** Tasks a stage; default 1. */
+  readonly parallelism?: number
+  /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
+  readonly store?: Store
+  /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew and leaves the store's epochs behind. */
+  readonly restore?: 'latest' | 'none'
+  /** Costly checks, such as freezing what operators emit; default false. */
+  readonly checks?: boolean
+  readonly checkpoints?: {
+    /** Between two triggers; without it checkpoints are only taken on request and at the end. */
+    readonly everyMs?: number
+    /** A checkpoint that takes longer fails; default 10 minutes. */
+    readonly timeoutMs?: number
+    /** Default 'aligned'. */
+    readonly alignment?: 'aligned' | 'unaligned'
+    /** Completed checkpoints that are kept; default 1. */
+    readonly retainedCount?: number
+  }
+  readonly channels?: {
+    /** Buffers from which on a channel is full; default 8. */
+    readonly buffersMax?: number
+    /** Records of a buffer; default 256. */
+    readonly bufferRecordsMax?: number
+    /** How long a partly filled buffer may wait while the job is busy; default 100. */
+    readonly flushMs?: number
+    /** Buffers beyond `buffersMax` for operators that cannot be suspended; default 5. */
+    readonly overdraftBuffersMax?: number
+  }
+}
+
+/** The options with their defaults. */
+export interface Settings {
+  readonly parallelism: number
+  readonly store: Store | undefined
+  readonly restore: 'latest' | 'none'
+  readonly checks: boolean
+  readonly checkpoints: {
+    readonly everyMs: number | undefined
+    readonly timeoutMs: number
+    readonly alignment: 'aligned' | 'unaligned'
+    readonly retainedCount: number
+  }
+  readonly channels: {
+    readonly buffersMax: number
+    readonly bufferRecordsMax: number
+    readonly flushMs: number
+    readonly overdraftBuffersMax: number
+  }
+}
+
+/**
+ * @throws UNKNOWN_OPTION, INVALID_OPTION
+ */
+export const settings = (options: RunOptions): Settings => {
+  refuseUnknown(options, known, 'run options')
+  const checked = decode(optionsType, options, {
+    place: 'run options',
+    remedy: 'The options and their defaults are listed at RunOptions.',
+    code: 'INVALID_OPTION',
+  }) as RunOptions
+  const { checkpoints = {}, channels = {} } = checked
+  return {
+    parallelism: checked.parallelism ?? 1,
+    store: checked.store,
+    restore: checked.restore ?? 'latest',
+    checks: checked.checks ?? false,
+    checkpoints: {
+      everyMs: checkpoints.everyMs,
+      timeoutMs: checkpoints.timeoutMs ?? 600_000,
+      alignment: checkpoints.alignment ?? 'aligned',
+      retainedCount: checkpoints.retainedCount ?? 1,
+    },
+    channels: {
+      buffersMax: channels.buffersMax ?? 8,
+      bufferRecordsMax: channels.bufferRecordsMax ?? 256,
+      flushMs: channels.flushMs ?? 100,
+      overdraftBuffersMax: channels.overdraftBuffersMax ?? 5,
+    },
+  }
+}
+
+type Known = { readonly [name: string]: true | Known }
+
+const known: Known = {
+  parallelism: true,
+  store: true,
+  restore: true,
+  checks: true,
+  checkpoints: { everyMs: true, timeoutMs: true, alignment: true, retainedCount: true },
+  channels: { buffersMax: true, bufferRecordsMax: true, flushMs: true, overdraftBuffersMax: true },
+}
+
+const refuseUnknown = (options: object, names: Known, place: string): void => {
+  for (const [name, value] of Object.entries(options)) {
+    const inner = names[name]
+    if (inner === undefined) {
+      throw new SpillwayError('UNKNOWN_OPTION', {
+        place: `${place}.${name}`,
+        problem: 'there is no such option.',
+        remedy: `There are: ${Object.keys(names).join(', ')}.`,
+      })
+    }
+    if (inner !== true && typeof value === 'object' && value !== null) refuseUnknown(value, inner, `${place}.${name}`)
+  }
+}
+
+const numberThat = (name: string, holds: (n: number) => boolean) =>
+  new t.Type<number, number, unknown>(
+    name,
+    (u): u is number => typeof u === 'number' && holds(u),
+    (u, context) => (typeof u === 'number' && holds(u) ? t.success(u) : t.failure(u, context)),
+    t.identity,
+  )
+
+const count = numberThat('a whole number of at least 1', n => Number.isSafeInteger(n) && n >= 1)
+const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
+/** setTimeout takes no more. */
+const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
+const alignment = t.keyof({ aligned: null, unaligned: null })
+const store = new t.Type<Store, Store, unknown>(
+  'a Store',
+  (u): u is Store => typeof u === 'object' && u !== null && 'append' in u && 'put' in u,
+  (u, context) =>
+    typeof u === 'object' && u !== null && 'append' in u && 'put' in u ? t.success(u as Store) : t.failure(u, context),
+  t.identity,
+)
+
+const optionsType = t.partial({
+  parallelism: count,
+  store,
+  restore: t.keyof({ latest: null, none: null }),
+  checks: t.boolean,
+  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment, retainedCount: count }),
+  channels: t.partial({
+    buffersMax: count,
+    bufferRecordsMax: count,
+    flushMs: duration,
+    overdraftBuffersMax: countOrNone,
+  }),
+})

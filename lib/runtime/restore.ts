@@ -1,0 +1,151 @@
+import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
+import type { CheckpointId } from '../element.ts'
+import { SpillwayError } from '../error.ts'
+import type { Plan } from '../graph/plan.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
+import { checksum, countRecords, readSnapshot } from '../snapshot/format.ts'
+import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
+import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { Store } from '../store/store.ts'
+
+/** What a start finds in a store. */
+export interface Found {
+  /** Of this start. */
+  readonly epoch: number
+  readonly nextEntry: number
+  readonly nextCheckpoint: CheckpointId
+  readonly restored: RestoredJob | undefined
+  /** All that is there; what the restored part does not name belongs to nothing. */
+  readonly objects: readonly string[]
+}
+
+export interface RestoredJob {
+  readonly checkpoint: CheckpointId
+  readonly entry: number
+  readonly object: string
+  readonly part: Part
+  readonly tasks: ReadonlyMap<TaskId, RestoredTask>
+  readonly recordsInFlight: number
+}
+
+/** Reads a store's log, and unless `restore` is 'none' the newest durable part. Errs with DAMAGED, STORE_FAILED. */
+export const found = (
+  store: Store,
+  options: { restore: 'latest' | 'none'; encoding: Encoding; readsMax: number },
+): Observable<Found> =>
+  forkJoin({ entries: logOf(store, options.encoding), objects: store.list('') }).pipe(
+    switchMap(({ entries, objects }) => {
+      const commits = entries.filter(({ entry }) => entry.kind === 'commit')
+      const newest = options.restore === 'none' ? undefined : commits.at(-1)
+      const checkpoints = [
+        ...entries.map(({ entry }) => (entry.kind === 'commit' ? entry.checkpoint : 0)),
+        ...objects.map(object => checkpointOf(object) ?? 0),
+      ]
+      const start = {
+        epoch: 1 + Math.max(0, ...entries.map(({ entry }) => entry.epoch)),
+        nextEntry: 1 + Math.max(0, ...entries.map(({ n }) => n)),
+        nextCheckpoint: 1 + checkpoints.reduce((largest, id) => Math.max(largest, id), 0),
+        objects,
+      }
+      if (newest === undefined) return of({ ...start, restored: undefined })
+      return restoredJob(store, newest as Committed, options).pipe(map(restored => ({ ...start, restored })))
+    }),
+  )
+
+interface Numbered {
+  readonly n: number
+  readonly entry: LogEntry
+}
+
+interface Committed extends Numbered {
+  readonly entry: LogEntry & { kind: 'commit' }
+}
+
+const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered[]> =>
+  store.entries().pipe(
+    concatMap(numbers => from(numbers)),
+    concatMap(n => store.entry(n).pipe(map(bytes => ({ n, entry: readEntry(n, bytes, encoding) })))),
+    toArray(),
+  )
+
+const restoredJob = (
+  store: Store,
+  { n, entry }: Committed,
+  { encoding, readsMax }: { encoding: Encoding; readsMax: number },
+): Observable<RestoredJob> =>
+  store.get(entry.object).pipe(
+    map(bytes => readPart(entry.object, bytes, encoding)),
+    switchMap(part =>
+      from(part.tasks).pipe(
+        mergeMap(task => restoredTask(store, task, encoding), readsMax),
+        toArray(),
+        map(tasks => ({
+          checkpoint: entry.checkpoint,
+          entry: n,
+          object: entry.object,
+          part,
+          tasks: new Map(tasks),
+          recordsInFlight: tasks.reduce((count, [, task]) => count + recordsInFlight(task), 0),
+        })),
+      ),
+    ),
+  )
+
+const restoredTask = (
+  store: Store,
+  { task, object, bytes: size, crc }: StoredSnapshot,
+  encoding: Encoding,
+): Observable<readonly [TaskId, RestoredTask]> =>
+  store.get(object).pipe(
+    map(bytes => {
+      if (bytes.length !== size || checksum(bytes) !== crc) {
+        throw new SpillwayError('DAMAGED', {
+          place: object,
+          problem: `it is not what was written for task ${task} (${bytes.length} bytes instead of ${size}, or a wrong checksum).`,
+          remedy: damagedRemedy,
+        })
+      }
+      return [task, readSnapshot(object, bytes, encoding)] as const
+    }),
+  )
+
+const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
+  let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
+  for (const { kept } of operators.values()) {
+    const frame = kept.frame as { work?: { buffer?: { records: readonly unknown[] } }; pending?: [] } | undefined
+    records += (frame?.work?.buffer?.records.length ?? 0) + countRecords(frame?.pending ?? [])
+  }
+  return records
+}
+
+/**
+ * @throws PARALLELISM_CHANGED, STATE_NOT_MATCHED if the part does not belong to these pipelines
+ */
+export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: number): void => {
+  const stored = new Map<string, number>()
+  for (const task of restored.tasks.keys()) {
+    const stage = task.slice(0, task.lastIndexOf('/'))
+    stored.set(stage, (stored.get(stage) ?? 0) + 1)
+  }
+  const place = `restoring checkpoint ${restored.checkpoint}`
+  const stages = new Set(plan.stages.map(({ id }) => id))
+  const [gone, added] = [[...stored.keys()].filter(id => !stages.has(id)), [...stages].filter(id => !stored.has(id))]
+  if (gone.length > 0 || added.length > 0) {
+    throw new SpillwayError(gone.length > 0 ? 'STATE_WOULD_BE_DROPPED' : 'STATE_NOT_MATCHED', {
+      place,
+      problem: `it was taken of another pipeline: stages ${list(gone)} are no longer there, stages ${list(added)} are new.`,
+      remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
+    })
+  }
+  for (const [stage, count] of stored) {
+    if (count === parallelism) continue
+    throw new SpillwayError('PARALLELISM_CHANGED', {
+      place,
+      problem: `stage ${stage} had ${count} tasks and is to have ${parallelism}.`,
+      remedy: `Start it with parallelism: ${count}.`,
+    })
+  }
+}
+
+const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))
+

@@ -1,0 +1,128 @@
+import {
+  asyncScheduler,
+  firstValueFrom,
+  ignoreElements,
+  lastValueFrom,
+  type Observable,
+  ReplaySubject,
+  type SchedulerLike,
+} from 'rxjs'
+import type { CheckpointReport } from '../coordination/report.ts'
+import { SpillwayError } from '../error.ts'
+import { plan } from '../graph/plan.ts'
+import type { Pipeline } from '../graph/stream.ts'
+import type { CheckpointId } from '../element.ts'
+import { Execution } from './execution.ts'
+import { type RunOptions, settings } from './options.ts'
+
+/** A job that `run` has started. */
+export interface Job {
+  /** Resolves when all input has been processed and published; rejects with what failed the job, or `CANCELLED`. */
+  readonly done: Promise<void>
+  /** The current status, and every later one. */
+  readonly status$: Observable<JobStatus>
+  /** What became of each checkpoint from now on. */
+  readonly checkpoints$: Observable<CheckpointReport>
+  /**
+   * Takes a checkpoint now, or after the one under way.
+   * Rejects with `NOT_RUNNING` once the job has ended.
+   */
+  triggerCheckpoint(options?: { alignment?: 'aligned' | 'unaligned' }): Promise<CheckpointReport>
+  /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
+  cancel(): Promise<void>
+}
+
+export type JobStatus =
+  | { readonly kind: 'starting' }
+  | { readonly kind: 'running'; readonly resumedFrom?: ResumedFrom }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly error: unknown }
+  | { readonly kind: 'cancelled' }
+
+/** The checkpoint that the job goes on from. */
+export interface ResumedFrom {
+  readonly checkpoint: CheckpointId
+  /** Records that had been in channels, or suspended in operators. */
+  readonly recordsInFlight: number
+  readonly message: string
+}
+
+/** The host: time, macrotasks, and which ready task is next. Simulation gives its own. */
+export interface Environment {
+  readonly scheduler: SchedulerLike
+  /** Monotonic, ms. */
+  readonly clock: () => number
+  /** Runs it as a macrotask of its own. */
+  readonly nextSlice: (slice: () => void) => void
+  readonly choose: (ready: number) => number
+  readonly sliceTurnsMax: number
+}
+
+/**
+ * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
+ *
+ * @throws UNKNOWN_OPTION, INVALID_OPTION, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
+ * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
+ * is written
+ */
+export const run = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
+  runIn(hostEnvironment, pipelines, options)
+
+export const runIn = (
+  environment: Environment,
+  pipelines: Pipeline | readonly Pipeline[],
+  options: RunOptions = {},
+): Job => {
+  const chosen = settings(options)
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline])
+  const status$ = new ReplaySubject<JobStatus>(1)
+  status$.next({ kind: 'starting' })
+  const execution = new Execution(environment, planned, chosen, restored => {
+    status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
+  })
+  const done = lastValueFrom(execution.outcome$.pipe(ignoreElements()), { defaultValue: undefined }).then(
+    () => status$.next({ kind: 'done' }),
+    error => {
+      const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
+      status$.next(cancelled ? { kind: 'cancelled' } : { kind: 'failed', error })
+      throw error
+    },
+  )
+  execution.start()
+  return {
+    done,
+    status$,
+    checkpoints$: execution.reports$,
+    triggerCheckpoint: ({ alignment = chosen.checkpoints.alignment } = {}) => firstValueFrom(execution.request(alignment)),
+    cancel: async () => {
+      execution.cancel()
+      await done.catch(() => {})
+    },
+  }
+}
+
+const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
+  checkpoint: restored.checkpoint,
+  recordsInFlight: restored.recordsInFlight,
+  message: `resumed from checkpoint ${restored.checkpoint} with ${restored.recordsInFlight} records in flight`,
+})
+
+/** Node has setImmediate; in a browser a message to oneself is the only macrotask that is not throttled. */
+const macrotask = (): ((work: () => void) => void) => {
+  if (typeof setImmediate === 'function') return work => void setImmediate(work)
+  const { port1, port2 } = new MessageChannel()
+  const waiting: (() => void)[] = []
+  port1.onmessage = () => waiting.shift()?.()
+  return work => {
+    waiting.push(work)
+    port2.postMessage(undefined)
+  }
+}
+
+const hostEnvironment: Environment = {
+  scheduler: asyncScheduler,
+  clock: () => performance.now(),
+  nextSlice: macrotask(),
+  choose: () => 0,
+  sliceTurnsMax: Number.POSITIVE_INFINITY,
+}

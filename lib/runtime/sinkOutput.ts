@@ -1,0 +1,87 @@
+import * as t from 'io-ts'
+import { concat, defer, EMPTY, from, ignoreElements, type Observable, type Subscription, shareReplay } from 'rxjs'
+import type { CheckpointId, StreamElement } from '../element.ts'
+import type { Sink, SinkWriter } from '../graph/sink.ts'
+import type { Subtask } from '../graph/task.ts'
+import type { OperatorState } from '../state/operatorState.ts'
+
+/** A transaction that has been cut and not yet published. */
+interface Unpublished {
+  readonly checkpoint: CheckpointId
+  readonly tx: unknown
+}
+
+/**
+ * A task's output into a sink, exactly once: every snapshot holds the transactions that are not yet published, a durable
+ * checkpoint publishes them, and a start publishes again those that its snapshot holds.
+ */
+export class SinkOutput {
+  /** Of the newest cut: completes once its transaction would survive a crash. */
+  durable: readonly Observable<unknown>[] = []
+  readonly #writer: SinkWriter<unknown, unknown>
+  readonly #restored: readonly Unpublished[]
+  readonly #ready: Subscription
+  #unpublished: readonly Unpublished[] = []
+  #durable = new Map<CheckpointId, Observable<unknown>>()
+
+  constructor(options: {
+    sink: Sink<unknown>
+    subtask: Subtask
+    epoch: number
+    state: OperatorState
+    onReady: () => void
+    onError: (error: unknown) => void
+  }) {
+    const { sink, subtask, epoch, state, onReady, onError } = options
+    this.#writer = sink.open({ subtask, epoch })
+    const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
+    this.#restored = state.keep('transactions', type, () => [...this.#unpublished]) ?? []
+    this.#ready = this.#writer.ready$.subscribe({ next: onReady, error: onError })
+  }
+
+  get available(): boolean {
+    return this.#writer.mayWrite()
+  }
+
+  /** Publishes what the restored snapshot holds, and discards what older starts left behind. Before anything else. */
+  recovered(): Observable<never> {
+    return defer(() => from(this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))).pipe(ignoreElements())
+  }
+
+  next(element: StreamElement<unknown>): void {
+    if (element.kind === 'buffer') this.#writer.write(element.records)
+    else if (element.kind === 'barrier') this.cut(element.checkpoint)
+  }
+
+  /** Ends the transaction; it belongs to this checkpoint's snapshot and to all that follow until it is published. */
+  cut(checkpoint: CheckpointId): void {
+    const cut = this.#writer.cut(checkpoint)
+    if (cut !== undefined) {
+      this.#unpublished = [...this.#unpublished, { checkpoint, tx: cut.tx }]
+      // Every snapshot until the publication waits for it; it is done once.
+      this.#durable.set(checkpoint, cut.durable.pipe(shareReplay({ bufferSize: 1, refCount: false })))
+    }
+    this.durable = [...this.#durable.values()]
+  }
+
+  /** Publishes what the checkpoint contains. */
+  published(checkpoint: CheckpointId): Observable<never> {
+    return defer(() => {
+      const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
+      if (due.length === 0) return EMPTY
+      return concat(
+        from(this.#writer.publish(due.map(({ tx }) => tx))),
+        defer(() => {
+          this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
+          for (const published of due) this.#durable.delete(published.checkpoint)
+          return EMPTY
+        }),
+      )
+    }).pipe(ignoreElements())
+  }
+
+  close(): void {
+    this.#ready.unsubscribe()
+    this.#writer.close()
+  }
+}

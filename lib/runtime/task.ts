@@ -1,0 +1,471 @@
+import { concatMap, from, mergeMap, Observable, Subject, Subscription, type SchedulerLike } from 'rxjs'
+import type { Channel } from '../channel/channel.ts'
+import { type Captured, ChannelGate } from '../channel/gate.ts'
+import type { Writer } from '../channel/writer.ts'
+import { type AlignedElement, align } from '../control/align.ts'
+import type { CoordinateEvent } from '../coordination/events.ts'
+import { type Barrier, type CheckpointId, cancel, end, type SplitId, type StreamElement } from '../element.ts'
+import { insertRest, nothingNearer } from '../graph/inPlace.ts'
+import type { Stage } from '../graph/plan.ts'
+import { Reading } from '../graph/reading.ts'
+import type { Source } from '../graph/source.ts'
+import type { OperatorNode, Stream } from '../graph/stream.ts'
+import type { Rest, Subtask, Task } from '../graph/task.ts'
+import type { ChannelData, RestoredTask, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
+import { capturedWatermarks } from './gateState.ts'
+import type { Executor, Member } from './executor.ts'
+import { Pace } from './pace.ts'
+import { SinkOutput } from './sinkOutput.ts'
+
+export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'failed' }>
+
+/** An input channel of a task, and where it comes from. */
+export interface InputChannel {
+  readonly channel: Channel<unknown>
+  /** Number of the stage's input. */
+  readonly input: number
+  /** The producer's number in its stage. */
+  readonly from: number
+}
+
+export interface RunningTaskOptions {
+  readonly id: TaskId
+  readonly stage: Stage
+  readonly subtask: Subtask
+  readonly epoch: number
+  readonly executor: Executor
+  readonly scheduler: SchedulerLike
+  readonly clock: () => number
+  readonly keyGroups: number
+  readonly bufferRecordsMax: number
+  readonly checks: boolean
+  /** The splits of the stage's source that belong to this task. */
+  readonly splits: readonly SplitId[]
+  readonly channels: readonly InputChannel[]
+  /** By the stage's outputs; each calls back when it becomes available. */
+  readonly writers: (onFreed: () => void) => readonly Writer<unknown>[]
+  readonly restored: RestoredTask | undefined
+  readonly report: (event: TaskEvent) => void
+}
+
+/**
+ * One task: gate -> align -> the stage's operators -> writers and sinks, on the executor's turns.
+ *
+ * What it takes in a turn: an unaligned barrier always and first; else it resumes what is suspended, once the output is
+ * free; else the next element, data only while the output is free.
+ */
+export class RunningTask implements Task, Member {
+  queued = false
+  readonly id: TaskId
+  readonly subtask: Subtask
+  readonly scheduler: SchedulerLike
+  readonly keyGroups: number
+  readonly bufferRecordsMax: number
+  readonly checks: boolean
+  readonly #options: RunningTaskOptions
+  readonly #states: OperatorState[] = []
+  readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
+  readonly #sinks: SinkOutput[] = []
+  readonly #writers: readonly Writer<unknown>[]
+  readonly #rests: Rest[] = []
+  readonly #pace: Pace
+  readonly #running = new Subscription()
+  readonly #completed$ = new Subject<CheckpointId>()
+  #head = new Subject<StreamElement<any>>()
+  #gate: ChannelGate<unknown> | undefined
+  #reading: Reading<unknown> | undefined
+  #triggered: Barrier | undefined
+  #snapshot: SnapshotUnderWay | undefined
+  #lastCheckpoint: CheckpointId = 0
+  #inputEnded = false
+  #outputsOpen: number
+  #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
+
+  constructor(options: RunningTaskOptions) {
+    this.id = options.id
+    this.subtask = options.subtask
+    this.scheduler = options.scheduler
+    this.keyGroups = options.keyGroups
+    this.bufferRecordsMax = options.bufferRecordsMax
+    this.checks = options.checks
+    this.#options = options
+    this.#pace = new Pace(options.clock, options.bufferRecordsMax)
+    const wake = () => options.executor.wake(this)
+    this.#writers = options.writers(wake)
+    for (const writer of this.#writers) writer.onPartial = () => options.executor.flushLater(writer)
+    this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
+    for (const pipeline of options.stage.pipelines) {
+      const state = this.open(pipeline)
+      this.#sinks.push(
+        new SinkOutput({
+          sink: pipeline.sink,
+          subtask: options.subtask,
+          epoch: options.epoch,
+          state,
+          onReady: wake,
+          onError: error => this.#fail(error),
+        }),
+      )
+    }
+    if (options.restored?.ended !== true) this.#build()
+    this.#running.add(
+      this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
+        next: checkpoint => options.report({ kind: 'published', task: this.id, checkpoint }),
+        error: error => this.#fail(error),
+      }),
+    )
+  }
+
+  /** Restored state that no operator has asked for. */
+  unclaimed(): readonly string[] {
+    const { restored } = this.#options
+    if (restored === undefined || restored.ended) return []
+    const open = new Set(this.#states.map(({ operator }) => operator))
+    return [
+      ...[...restored.operators.keys()].filter(operator => !open.has(operator)),
+      ...this.#states.flatMap(state => state.unclaimed().map(name => `${state.operator}, state ${name}`)),
+    ]
+  }
+
+  /** Brings the sinks to where the restored checkpoint has them. Before `start`. */
+  recovered(): Observable<unknown> {
+    return from(this.#sinks).pipe(mergeMap(sink => sink.recovered()))
+  }
+
+  start(): void {
+    if (this.#options.restored?.ended === true) {
+      this.#state = 'ended'
+      for (const writer of this.#writers) writer.next(end)
+      return
+    }
+    this.#state = 'running'
+    this.#options.executor.wake(this)
+  }
+
+  stop(): void {
+    if (this.#state === 'stopped') return
+    this.#state = 'stopped'
+    this.#running.unsubscribe()
+    this.#reading?.close()
+    for (const sink of this.#sinks) sink.close()
+  }
+
+  /** A checkpoint has been triggered. */
+  trigger(barrier: Barrier): void {
+    if (this.#state === 'ended') {
+      for (const writer of this.#writers) writer.next(barrier)
+    } else if (this.#gate === undefined || this.#inputEnded) {
+      this.#triggered = barrier
+      this.#options.executor.wakeFirst(this)
+    }
+  }
+
+  /** The checkpoint is durable. */
+  notify(checkpoint: CheckpointId): void {
+    this.#completed$.next(checkpoint)
+  }
+
+  /** The checkpoint is given up; barriers of it that still come do nothing. */
+  abort(checkpoint: CheckpointId): void {
+    if (this.#triggered?.checkpoint === checkpoint) this.#triggered = undefined
+    this.#gate?.cancel(checkpoint)
+    this.#options.executor.wake(this)
+  }
+
+  turn(): void {
+    if (this.#state !== 'running') return
+    try {
+      this.#pace.begin()
+      this.#takeOne()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  get hasWork(): boolean {
+    if (this.#state !== 'running') return false
+    if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
+    const free = this.#outputsFree
+    if (this.#rests.length > 0) return free
+    return this.#gate === undefined
+      ? free && this.#reading?.ready === true
+      : this.#gate.hasFor(free ? 'all' : 'no data')
+  }
+
+  // As operators see it.
+
+  input<T>(stream: Stream<T>): Observable<StreamElement<T>> | undefined {
+    return this.#inputs.get(stream)
+  }
+
+  read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
+    this.#reading = new Reading(source, this.#options.splits, this.open(node))
+    this.#running.add(
+      this.#reading.ready$.subscribe({
+        next: () => this.#options.executor.wake(this),
+        error: error => this.#fail(error),
+      }),
+    )
+    return this.#head
+  }
+
+  mayGoOn(position: number): boolean {
+    return (
+      this.#outputsFree &&
+      nothingNearer(this.#rests, position) &&
+      this.#pace.hasTime() &&
+      this.#triggered === undefined &&
+      this.#gate?.hasUnaligned !== true
+    )
+  }
+
+  suspend(rest: Rest): void {
+    insertRest(this.#rests, rest)
+  }
+
+  open(node: { readonly name: string }): OperatorState {
+    const state = new OperatorState(node.name, this.keyGroups, this.#options.restored?.operators.get(node.name))
+    this.#states.push(state)
+    return state
+  }
+
+  // What a turn does.
+
+  #takeOne(): void {
+    const gate = this.#gate
+    if (this.#triggeredMayBegin()) {
+      const barrier = this.#triggered as Barrier
+      this.#triggered = undefined
+      this.#begin(barrier, Math.max(0, this.scheduler.now() - barrier.timestampMs))
+      this.#finish(0)
+    } else if (gate?.hasUnaligned === true) {
+      gate.take({ recordsMax: this.#pace.recordsMax, takes: 'unaligned barriers' })
+    } else if (this.#rests.length > 0) {
+      if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
+    } else if (gate !== undefined) {
+      gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
+    } else if (this.#outputsFree) {
+      const element = this.#reading?.take(this.#pace.recordsMax)
+      if (element !== undefined) this.#handOver(element)
+    }
+  }
+
+  get #outputsFree(): boolean {
+    for (const writer of this.#writers) if (!writer.available) return false
+    for (const sink of this.#sinks) if (!sink.available) return false
+    return true
+  }
+
+  /** An aligned barrier waits until nothing is suspended. */
+  #triggeredMayBegin(): boolean {
+    const barrier = this.#triggered
+    return barrier !== undefined && (barrier.alignment === 'unaligned' || this.#rests.length === 0)
+  }
+
+  #handOver(element: StreamElement<unknown>): void {
+    if (element.kind === 'end') this.#inputEnded = true
+    const records = element.kind === 'buffer' ? element.records.length : 0
+    this.#head.next(element)
+    if (records > 0) this.#pace.handled(records)
+  }
+
+  #aligned(element: AlignedElement<unknown>): void {
+    switch (element.kind) {
+      case 'begin':
+        return this.#begin(element.barrier, element.startDelayMs)
+      case 'captured':
+        return this.#snapshot?.capture(element, this.#options.channels)
+      case 'aligned':
+        return this.#finish(element.alignmentMs)
+      case 'aborted':
+        this.#snapshot?.release()
+        this.#snapshot = undefined
+        return this.#head.next(cancel(element.checkpoint))
+      case 'buffer': {
+        const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
+        this.#head = this.#inputs.get((this.#options.stage.inputs[input] as { stream: Stream<any, any> }).stream) as Subject<any>
+        return this.#handOver(element)
+      }
+      default:
+        return this.#handOver(element)
+    }
+  }
+
+  /** The synchronous phase: the barrier goes on, and references are taken. */
+  #begin(barrier: Barrier, startDelayMs: number): void {
+    const { clock } = this.#options
+    const begunMs = clock()
+    this.#lastCheckpoint = barrier.checkpoint
+    this.#head.next(barrier)
+    const captured = this.#capture()
+    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), {
+      startDelayMs,
+      alignmentMs: 0,
+      syncMs: clock() - begunMs,
+    })
+  }
+
+  #finish(alignmentMs: number): void {
+    const snapshot = this.#snapshot
+    this.#snapshot = undefined
+    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, alignmentMs))
+  }
+
+  #capture(): readonly CapturedOperator[] {
+    return this.#states.map(state => state.capture())
+  }
+
+  #durable(): readonly Observable<unknown>[] {
+    return this.#sinks.flatMap(sink => sink.durable)
+  }
+
+  #outputEnded(): void {
+    this.#outputsOpen--
+    if (this.#outputsOpen > 0) return
+    this.#state = 'ended'
+    // Published with the first checkpoint that the task's last snapshot stands in.
+    for (const sink of this.#sinks) sink.cut(this.#lastCheckpoint + 1)
+    this.#options.report({
+      kind: 'snapshot',
+      task: this.id,
+      ended: true,
+      checkpoint: this.#lastCheckpoint + 1,
+      operators: this.#capture(),
+      inFlight: [],
+      durable: this.#durable(),
+      times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0 },
+    })
+    this.#reading?.close()
+  }
+
+  #published(checkpoint: CheckpointId): Observable<CheckpointId> {
+    return new Observable(subscriber =>
+      from(this.#sinks)
+        .pipe(mergeMap(sink => sink.published(checkpoint)))
+        .subscribe({
+          error: error => subscriber.error(error),
+          complete: () => {
+            subscriber.next(checkpoint)
+            subscriber.complete()
+          },
+        }),
+    )
+  }
+
+  // How it is put together.
+
+  #build(): void {
+    const { stage, channels, restored } = this.#options
+    if (stage.inputs.length > 0) {
+      for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
+      this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
+      this.#buildGate()
+    }
+    stage.outputs.forEach(({ stream }, output) => {
+      const writer = this.#writers[output] as Writer<unknown>
+      this.#connect(stream, element => writer.next(element))
+    })
+    stage.pipelines.forEach(({ input }, output) => {
+      const sink = this.#sinks[output] as SinkOutput
+      this.#connect(input, element => sink.next(element))
+    })
+    for (const { input, from, elements } of restored?.inFlight ?? []) {
+      channels.find(to => to.input === input && to.from === from)?.channel.restore(elements)
+    }
+  }
+
+  #buildGate(): void {
+    const { channels, executor } = this.#options
+    const state = this.open({ name: '(gate)' })
+    const stored = state.keep('watermarks', capturedWatermarks, () => this.#gate?.captureWatermarks())
+    const gate = new ChannelGate(
+      channels.map(({ channel }) => channel),
+      stored,
+    )
+    this.#gate = gate
+    for (const { channel } of channels) {
+      channel.onArrived = () => (channel.headIsUnaligned ? executor.wakeFirst(this) : executor.wake(this))
+    }
+    this.#running.add(
+      gate.pipe(align<unknown>({ scheduler: this.scheduler })).subscribe({
+        next: element => this.#guarded(() => this.#aligned(element)),
+        error: error => this.#fail(error),
+      }),
+    )
+  }
+
+  #connect(stream: Stream<any, any>, take: (element: StreamElement<unknown>) => void): void {
+    this.#running.add(
+      stream.in(this).subscribe({
+        next: element =>
+          this.#guarded(() => {
+            take(element)
+            if (element.kind === 'end') this.#outputEnded()
+          }),
+        error: error => this.#fail(error),
+      }),
+    )
+  }
+
+  /** An error must not be thrown into RxJS, which would report it to the host instead. */
+  #guarded(act: () => void): void {
+    try {
+      act()
+    } catch (error) {
+      this.#fail(error)
+    }
+  }
+
+  #fail(error: unknown): void {
+    if (this.#state === 'stopped') return
+    this.stop()
+    this.#options.report({ kind: 'failed', task: this.id, error })
+  }
+}
+
+/** A snapshot whose in-flight data is not yet whole. */
+class SnapshotUnderWay {
+  readonly #checkpoint: CheckpointId
+  readonly #operators: readonly CapturedOperator[]
+  readonly #durable: readonly Observable<unknown>[]
+  readonly #times: SnapshotTimes
+  readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
+
+  constructor(
+    checkpoint: CheckpointId,
+    operators: readonly CapturedOperator[],
+    durable: readonly Observable<unknown>[],
+    times: SnapshotTimes,
+  ) {
+    this.#checkpoint = checkpoint
+    this.#operators = operators
+    this.#durable = durable
+    this.#times = times
+  }
+
+  capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
+    if (checkpoint !== this.#checkpoint) return
+    const { input, from } = channels[channel] as InputChannel
+    const known = this.#inFlight.get(channel) ?? { input, from, elements: [] }
+    this.#inFlight.set(channel, known)
+    known.elements.push(...elements)
+  }
+
+  finished(task: TaskId, alignmentMs: number): TaskSnapshot {
+    return {
+      kind: 'snapshot',
+      task,
+      ended: false,
+      checkpoint: this.#checkpoint,
+      operators: this.#operators,
+      inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
+      durable: this.#durable,
+      times: { ...this.#times, alignmentMs },
+    }
+  }
+
+  release(): void {
+    for (const { tables } of this.#operators) for (const { captured } of tables) captured.release()
+  }
+}

@@ -1,0 +1,93 @@
+import { Channel } from '../channel/channel.ts'
+import { type Dealing, Writer } from '../channel/writer.ts'
+import type { SplitId } from '../element.ts'
+import type { Edge, Plan, Stage } from '../graph/plan.ts'
+import { absurd } from '../invariant.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
+import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
+import type { Executor } from './executor.ts'
+import type { Settings } from './options.ts'
+import type { Environment } from './run.ts'
+import { RunningTask, type TaskEvent } from './task.ts'
+
+export interface Wiring {
+  readonly plan: Plan
+  readonly settings: Settings
+  readonly environment: Environment
+  readonly executor: Executor
+  readonly encoding: Encoding
+  readonly epoch: number
+  readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
+  readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
+  readonly report: (event: TaskEvent) => void
+}
+
+/** Makes a plan's tasks, and the channels between them. */
+export const wired = (wiring: Wiring): readonly RunningTask[] => {
+  const { plan, settings } = wiring
+  const { parallelism, channels: channelSettings } = settings
+  /** `channels.get(edge)[from][to]`; a forward exchange has only those with from = to. */
+  const channels = new Map<Edge, (Channel<unknown> | undefined)[][]>()
+  for (const edge of plan.edges) {
+    channels.set(
+      edge,
+      indexes(parallelism).map(from =>
+        indexes(parallelism).map(to =>
+          edge.exchange !== 'forward' || from === to ? new Channel<unknown>(channelSettings) : undefined,
+        ),
+      ),
+    )
+  }
+  const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
+
+  return plan.stages.flatMap(stage =>
+    indexes(parallelism).map(index => {
+      const id = `${stage.id}/${index}`
+      return new RunningTask({
+        id,
+        stage,
+        subtask: { index, parallelism },
+        epoch: wiring.epoch,
+        executor: wiring.executor,
+        scheduler: wiring.environment.scheduler,
+        clock: wiring.environment.clock,
+        keyGroups: defaultKeyGroups,
+        bufferRecordsMax: channelSettings.bufferRecordsMax,
+        checks: settings.checks,
+        splits: (wiring.splits.get(stage) ?? []).filter((_, split) => split % parallelism === index),
+        channels: stage.inputs.flatMap((edge, input) =>
+          indexes(parallelism).flatMap(from => {
+            const channel = between(edge, from, index)
+            return channel === undefined ? [] : [{ channel, input, from }]
+          }),
+        ),
+        writers: onFreed =>
+          stage.outputs.map(edge => {
+            const to = indexes(parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
+            const options = { ...channelSettings, name: id, dealing: dealing(edge, parallelism) }
+            return new Writer<unknown>(to, options, onFreed)
+          }),
+        restored: wiring.restored?.get(id),
+        report: wiring.report,
+      })
+    }),
+  )
+}
+
+const dealing = ({ exchange }: Edge, parallelism: number): Dealing => {
+  switch (exchange) {
+    case 'forward':
+    case 'rebalance':
+      return { kind: 'rebalance' }
+    case 'keyed': {
+      const groups = defaultKeyGroups
+      return { kind: 'keyed', channelOf: indexes(groups).map(group => subtaskOf(group, { groups, parallelism })) }
+    }
+    default:
+      return absurd(exchange)
+  }
+}
+
+const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
+

@@ -1,0 +1,133 @@
+import crc32 from 'crc-32'
+import { SpillwayError } from '../error.ts'
+import { invariant } from '../invariant.ts'
+
+/**
+ * An object of the store, format version 0: sections, each of any number of chunks, found through an index at the end, so
+ * that a reader of a range need not read the rest.
+ *
+ *   magic       4 bytes   "SPWY"
+ *   version     u32       0
+ *   chunks                one after the other, section by section
+ *   index                 a section: length of its name u32, name in UTF-8, number of chunks u32, length of each u32, crc u32
+ *   index size  u32
+ *   index crc   u32       of magic, version, index and index size
+ *   magic       4 bytes
+ *
+ * Numbers are big-endian. A section's crc covers its entry in the index (but for itself) and its chunks. So every byte is under
+ * a crc or is one, and the lengths must add up to the size of the whole.
+ */
+export interface Section {
+  readonly name: string
+  readonly chunks: readonly Uint8Array[]
+}
+
+/** Sections in one array of bytes, copied; names must differ. */
+export function writeContainer(sections: Iterable<Section>): Uint8Array {
+  const all = [...sections]
+  invariant(new Set(all.map(({ name }) => name)).size === all.length, () => `sections ${all.map(s => s.name)} differ`)
+  const entries = all.map(entryOf)
+  const indexSize = entries.reduce((size, { length }) => size + length, 0)
+  const bytes = new Uint8Array(headerSize + chunksSize(all) + indexSize + trailerSize)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(0, magic)
+  view.setUint32(4, version)
+  let position = headerSize
+  for (const { chunks } of all)
+    for (const chunk of chunks) {
+      bytes.set(chunk, position)
+      position += chunk.length
+    }
+  for (const entry of entries) {
+    bytes.set(entry, position)
+    position += entry.length
+  }
+  view.setUint32(position, indexSize)
+  view.setUint32(position + 4, indexCrc(bytes, position - indexSize))
+  view.setUint32(position + 8, magic)
+  return bytes
+}
+
+/**
+ * The sections by name, in order; every byte has been checked before it returns. The chunks are views of `bytes`.
+ * `object` is its name, for the error.
+ *
+ * @throws DAMAGED if the bytes are not what `writeContainer` has written, naming the section where that is known
+ */
+export function readContainer(
+  bytes: Uint8Array,
+  { object }: { readonly object: string },
+): ReadonlyMap<string, readonly Uint8Array[]> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  if (bytes.length < headerSize + trailerSize) throw damaged(object, `it ends after ${bytes.length} bytes`)
+  if (view.getUint32(0) !== magic) throw damaged(object, 'it does not begin as an object of Spillway')
+  if (view.getUint32(4) !== version) throw damaged(object, `its format is ${view.getUint32(4)}, not ${version}`)
+  const trailer = bytes.length - trailerSize
+  if (view.getUint32(trailer + 8) !== magic) throw damaged(object, 'its end is missing')
+  const index = trailer - view.getUint32(trailer)
+  if (index < headerSize || indexCrc(bytes, index) !== view.getUint32(trailer + 4))
+    throw damaged(object, 'its index does not match its checksum')
+
+  const sections = new Map<string, readonly Uint8Array[]>()
+  let entry = index
+  let position = headerSize
+  while (entry < trailer) {
+    const begin = entry
+    const nameEnd = begin + 4 + view.getUint32(begin)
+    const name = utf8.decode(bytes.subarray(begin + 4, nameEnd))
+    const count = view.getUint32(nameEnd)
+    entry = nameEnd + 4
+    const chunks: Uint8Array[] = []
+    for (let i = 0; i < count; i++, entry += 4) {
+      const length = view.getUint32(entry)
+      chunks.push(bytes.subarray(position, position + length))
+      position += length
+    }
+    if (position > index || sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry))
+      throw damaged(object, `its section ${name} does not match its checksum`)
+    entry += 4
+    sections.set(name, chunks)
+  }
+  if (position !== index) throw damaged(object, `its sections end at byte ${position}, not ${index}`)
+  return sections
+}
+
+/** A section's part of the index. */
+function entryOf({ name, chunks }: Section): Uint8Array {
+  const encodedName = new TextEncoder().encode(name)
+  const entry = new Uint8Array(encodedName.length + 4 * chunks.length + 12)
+  const view = new DataView(entry.buffer)
+  view.setUint32(0, encodedName.length)
+  entry.set(encodedName, 4)
+  let position = 4 + encodedName.length
+  for (const length of [chunks.length, ...chunks.map(chunk => chunk.length)]) {
+    invariant(length < 2 ** 32, () => `${length}, in section ${name}, fits into 32 bits`)
+    view.setUint32(position, length)
+    position += 4
+  }
+  view.setUint32(position, sectionCrc(entry.subarray(0, position), chunks))
+  return entry
+}
+
+const sectionCrc = (entry: Uint8Array, chunks: readonly Uint8Array[]): number =>
+  chunks.reduce((crc, chunk) => crc32.buf(chunk, crc), crc32.buf(entry)) >>> 0
+
+/** Of the header, and from the index up to this checksum itself. */
+const indexCrc = (bytes: Uint8Array, index: number): number =>
+  crc32.buf(bytes.subarray(index, bytes.length - 8), crc32.buf(bytes.subarray(0, headerSize))) >>> 0
+
+const chunksSize = (sections: readonly Section[]): number =>
+  sections.reduce((size, { chunks }) => chunks.reduce((sum, chunk) => sum + chunk.length, size), 0)
+
+const damaged = (object: string, problem: string) =>
+  new SpillwayError('DAMAGED', {
+    place: object,
+    problem: `${problem}.`,
+    remedy: 'Restore it from a copy of the store, or the job from an earlier checkpoint.',
+  })
+
+const magic = 0x53505759
+const version = 0
+const headerSize = 8
+const trailerSize = 12
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -1,0 +1,165 @@
+import crc32 from 'crc-32'
+import * as t from 'io-ts'
+import { Observable, type SchedulerLike } from 'rxjs'
+import { decode } from '../decode.ts'
+import type { StreamElement } from '../element.ts'
+import type { RestoredOperator } from '../state/operatorState.ts'
+import { readContainer, writeContainer } from './container.ts'
+import type { Encoding } from './encoding.ts'
+import { damagedRemedy } from './log.ts'
+import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
+
+/**
+ * A task's snapshot as an object of the store, version 0: a container with the sections
+ *
+ *   ["task"]                      { ended }
+ *   ["kept", operator]            the operator's small values, by name
+ *   ["table", operator, name]     chunks of [key group, key, value]
+ *   ["channel", input, from]      chunks of elements, in order
+ */
+interface Encoded {
+  readonly bytes: Uint8Array
+  readonly sizes: SnapshotSizes
+}
+
+interface Section {
+  readonly name: string
+  readonly chunks: Uint8Array[]
+}
+
+/**
+ * Encodes a snapshot, a chunk an action of the scheduler; emits once.
+ * Errs with `NOT_ENCODABLE`, naming operator and path.
+ */
+export const encodedSnapshot = (
+  snapshot: TaskSnapshot,
+  encoding: Encoding,
+  scheduler: SchedulerLike,
+): Observable<Encoded> =>
+  new Observable(subscriber => {
+    const chunks = chunksOf(snapshot, encoding)
+    const sections: Section[] = []
+    const sizes = { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 }
+    return scheduler.schedule(function () {
+      try {
+        const next = chunks.next()
+        if (next.done === true) {
+          subscriber.next({ bytes: writeContainer(sections), sizes })
+          subscriber.complete()
+          return
+        }
+        const { section, chunk, records } = next.value
+        if (sections.at(-1)?.name !== section) sections.push({ name: section, chunks: [] })
+        sections.at(-1)?.chunks.push(chunk)
+        if (records === undefined) sizes.stateBytes += chunk.length
+        else {
+          sizes.inFlightBytes += chunk.length
+          sizes.inFlightRecords += records
+        }
+        this.schedule()
+      } catch (error) {
+        subscriber.error(error)
+      }
+    })
+  })
+
+interface Chunk {
+  readonly section: string
+  readonly chunk: Uint8Array
+  /** Of in-flight data. */
+  readonly records?: number
+}
+
+function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+  yield { section: name('task'), chunk: encoding.encode({ ended: snapshot.ended }, snapshot.task) }
+  for (const { operator, kept, tables } of snapshot.operators) {
+    if (Object.keys(kept).length > 0) {
+      const records = inFrame(kept)
+      const chunk = encoding.encode(kept, operator)
+      yield { section: name('kept', operator), chunk, ...(records === undefined ? {} : { records }) }
+    }
+    for (const { name: table, captured, encode } of tables) {
+      let chunk: [number, unknown, unknown][] = []
+      const section = name('table', operator, table)
+      for (const [group, key, value] of captured.entries()) {
+        chunk.push([group, key, encode(value)])
+        if (chunk.length === entriesInChunk) {
+          yield { section, chunk: encoding.encode(chunk, `${operator}, state ${table}`) }
+          chunk = []
+        }
+      }
+      if (chunk.length > 0) yield { section, chunk: encoding.encode(chunk, `${operator}, state ${table}`) }
+    }
+  }
+  for (const { input, from, elements } of snapshot.inFlight) {
+    const place = `records on their way to ${snapshot.task}`
+    for (let i = 0; i < elements.length; i += elementsInChunk) {
+      const some = elements.slice(i, i + elementsInChunk)
+      yield { section: name('channel', input, from), chunk: encoding.encode(some, place), records: countRecords(some) }
+    }
+  }
+}
+
+/** Ends the reading of a snapshot's tables, whether it was read to its end or not. Idempotent. */
+export const releaseSnapshot = ({ operators }: TaskSnapshot): void => {
+  for (const { tables } of operators) for (const { captured } of tables) captured.release()
+}
+
+/**
+ * Reads a snapshot back.
+ * @throws DAMAGED
+ */
+export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): RestoredTask => {
+  const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
+  const inFlight: ChannelData[] = []
+  let ended = false
+  const operator = (of: string) => {
+    let found = operators.get(of)
+    if (found === undefined) {
+      found = { kept: {}, tables: new Map() }
+      operators.set(of, found)
+    }
+    return found
+  }
+  for (const [section, chunks] of readContainer(bytes, { object })) {
+    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${object}, section ${section}`)
+    const values = () => chunks.map(chunk => encoding.decode(chunk))
+    if (kind === 'task') ended = decoded(taskType, values()[0], `${object}, section ${section}`).ended
+    if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
+    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
+    if (kind === 'channel') {
+      const elements = values().flat() as StreamElement<unknown>[]
+      inFlight.push({ input: rest[0] as number, from: rest[1] as number, elements })
+    }
+  }
+  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight }
+}
+
+/** Compared by a reader, so that one task's object in another's place is found out. */
+export const checksum = (bytes: Uint8Array): number => crc32.buf(bytes) >>> 0
+
+export const countRecords = (elements: readonly StreamElement<unknown>[]): number =>
+  elements.reduce((count, element) => count + (element.kind === 'buffer' ? element.records.length : 0), 0)
+
+const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
+
+function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<unknown> {
+  for (const chunk of chunks) yield encoding.decode(chunk)
+}
+
+/** Records of a suspended operator are in flight as those in channels are. */
+const inFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
+  const frame = kept.frame as { work?: { buffer?: { records: readonly unknown[] } }; pending?: StreamElement<unknown>[] }
+  if (frame === undefined) return undefined
+  return (frame.work?.buffer?.records.length ?? 0) + countRecords(frame.pending ?? [])
+}
+
+const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
+  decode(type, value, { place, remedy: damagedRemedy, code: 'DAMAGED' })
+
+const sectionName = t.array(t.union([t.string, t.number]))
+const taskType = t.type({ ended: t.boolean })
+
+/** About a millisecond of encoding. */
+const entriesInChunk = 1_000
+const elementsInChunk = 4

@@ -1,0 +1,62 @@
+import type { Observable } from 'rxjs'
+import type { CheckpointId, StreamElement } from '../element.ts'
+import type { CapturedOperator, RestoredOperator } from '../state/operatorState.ts'
+
+/** A task's name: its stage and its number in it, such as `2:tumblingWindow/3`. */
+export type TaskId = string
+
+/** One task's share of a checkpoint, by reference, as the synchronous phase took it. */
+export interface TaskSnapshot {
+  readonly kind: 'snapshot'
+  readonly task: TaskId
+  /** For a task that has ended: it stands for the task in this checkpoint and every later one. */
+  readonly ended: boolean
+  readonly checkpoint: CheckpointId
+  readonly operators: readonly CapturedOperator[]
+  readonly inFlight: readonly ChannelData[]
+  /** Each completes once something outside the store that the snapshot names (a sink's transaction) would survive a crash. */
+  readonly durable: readonly Observable<unknown>[]
+  readonly times: SnapshotTimes
+}
+
+/** In-flight data of one channel. */
+export interface ChannelData {
+  /** The exchange: number of the task's input stream. */
+  readonly input: number
+  /** The producer's number in its stage. */
+  readonly from: number
+  readonly elements: readonly StreamElement<unknown>[]
+}
+
+/** In ms. */
+export interface SnapshotTimes {
+  /** From the trigger to the first barrier. */
+  readonly startDelayMs: number
+  /** From the first barrier taken to the last. */
+  readonly alignmentMs: number
+  /** In which the task did nothing else. */
+  readonly syncMs: number
+}
+
+export interface SnapshotSizes {
+  readonly stateBytes: number
+  readonly inFlightBytes: number
+  readonly inFlightRecords: number
+}
+
+/** A snapshot in the store. */
+export interface StoredSnapshot {
+  readonly task: TaskId
+  readonly ended: boolean
+  readonly object: string
+  /** Of the object; a reader compares them. */
+  readonly bytes: number
+  readonly crc: number
+}
+
+/** One task's share of a checkpoint, as a restore reads it. */
+export interface RestoredTask {
+  readonly ended: boolean
+  readonly operators: ReadonlyMap<string, RestoredOperator>
+  readonly inFlight: readonly ChannelData[]
+}

@@ -1,0 +1,110 @@
+import type * as t from 'io-ts'
+import { decode } from '../decode.ts'
+import type { Key } from '../element.ts'
+import { invariant } from '../invariant.ts'
+import { CallLog, type CapturedTable, Table } from './table.ts'
+
+/**
+ * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
+ *
+ * Capturing takes references; nothing is copied or encoded in it.
+ */
+export class OperatorState {
+  readonly operator: string
+  /** One for all tables of the operator: what the handler call under way has changed. */
+  readonly calls = new CallLog()
+  /** A handler call is suspended: tables are captured as they were before it, because the restored frame repeats it. */
+  callOpen = false
+  readonly #keyGroups: number
+  readonly #restored: RestoredOperator | undefined
+  readonly #claimed = new Set<string>()
+  readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
+  readonly #kept = new Map<string, () => unknown>()
+
+  constructor(operator: string, keyGroups: number, restored?: RestoredOperator) {
+    this.operator = operator
+    this.#keyGroups = keyGroups
+    this.#restored = restored
+  }
+
+  /**
+   * A keyed table, already filled by a restore.
+   * @throws STATE_NOT_MATCHED if a stored value does not decode
+   */
+  table<V>(name: string, codec: t.Type<V, any>): Table<V> {
+    this.#claim(name)
+    const table = new Table<V>(this.#keyGroups, this.calls)
+    this.#tables.set(name, { table, encode: codec.encode })
+    for (const batch of this.#restored?.tables.get(name) ?? []) {
+      for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))
+    }
+    return table
+  }
+
+  /**
+   * A small value of the whole task: `now` is asked at every snapshot (`undefined` is not stored); returns the restored one.
+   * @throws STATE_NOT_MATCHED if what is stored does not decode
+   */
+  keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
+    this.#claim(name)
+    this.#kept.set(name, () => {
+      const value = now()
+      return value === undefined ? undefined : codec.encode(value)
+    })
+    const stored = this.#restored?.kept[name]
+    return stored === undefined ? undefined : this.#decoded(name, codec, stored)
+  }
+
+  /** The names of restored state that nobody has asked for. */
+  unclaimed(): readonly string[] {
+    const { tables, kept } = this.#restored ?? { tables: new Map(), kept: {} }
+    return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
+  }
+
+  capture(): CapturedOperator {
+    const kept: Record<string, unknown> = {}
+    for (const [name, now] of this.#kept) {
+      const value = now()
+      if (value !== undefined) kept[name] = value
+    }
+    return {
+      operator: this.operator,
+      kept,
+      tables: [...this.#tables].map(([name, { table, encode }]) => ({
+        name,
+        encode,
+        captured: table.capture({ beforeCall: this.callOpen }),
+      })),
+    }
+  }
+
+  #claim(name: string): void {
+    invariant(!this.#claimed.has(name), () => `state ${name} of operator ${this.operator} is declared once`)
+    this.#claimed.add(name)
+  }
+
+  #decoded<V>(name: string, codec: t.Type<V, any>, stored: unknown): V {
+    return decode(codec, stored, {
+      place: `state ${name} of operator ${this.operator}`,
+      remedy: 'Give it the codec that it was written with, or start with restore: "none".',
+      code: 'STATE_NOT_MATCHED',
+    })
+  }
+}
+
+/** An operator's part of a snapshot, by reference; each table's `captured` must be released once. */
+export interface CapturedOperator {
+  readonly operator: string
+  readonly kept: Readonly<Record<string, unknown>>
+  readonly tables: readonly {
+    readonly name: string
+    readonly captured: CapturedTable<unknown>
+    readonly encode: (value: unknown) => unknown
+  }[]
+}
+
+/** An operator's part of a snapshot as it was read. Tables come in batches, as they were written. */
+export interface RestoredOperator {
+  readonly kept: Readonly<Record<string, unknown>>
+  readonly tables: ReadonlyMap<string, Iterable<readonly (readonly [group: number, key: Key, value: unknown])[]>>
+}

@@ -1,0 +1,112 @@
+import * as t from 'io-ts'
+import * as rx from 'rxjs'
+import { type KeyedStream, keyedOperator, type Pipeline, type Stream, stream } from 'spillway'
+import {
+  aggregates,
+  collect,
+  count,
+  eventTime,
+  filter,
+  flatMap,
+  fromArray,
+  into,
+  keyBy,
+  map,
+  mean,
+  scan,
+  tumblingWindow,
+  type WindowResult,
+} from 'spillway/operators'
+import { expectTypeOf, test } from 'vitest'
+
+interface Flight {
+  readonly origin: string
+  readonly departureMs: number
+  readonly delayMin: number
+}
+const flights = () => stream(fromArray<Flight>([]))
+
+interface Count<K> {
+  readonly key: K
+  readonly count: number
+}
+
+const countPerKey = <T, K extends string>() =>
+  keyedOperator<T, K, Count<K>>('countPerKey', ({ state }) => {
+    const counted = state.value('count', t.number, 0)
+    return { record: (_, out, { key }) => out.emit({ key, count: counted.update(n => n + 1) }) }
+  })
+
+test('types are inferred through six operators', () => {
+  const sixth = flights().pipe(
+    filter(flight => flight.delayMin > 0),
+    map(flight => ({ from: flight.origin, minutes: [flight.delayMin] })),
+    flatMap(({ from, minutes }) => minutes.map(m => [from, m] as const)),
+    keyBy(([from]) => from),
+    scan((total, [, m]) => total + m, 0),
+    map(total => total.toFixed(1)),
+  )
+  expectTypeOf(sixth).toEqualTypeOf<Stream<string>>()
+  expectTypeOf(sixth.records$).toEqualTypeOf<rx.Observable<string>>()
+})
+
+test('a window has its result and its late records typed', () => {
+  const hourly = flights().pipe(
+    eventTime({ timeMs: flight => flight.departureMs, outOfOrderMs: 0 }),
+    keyBy(flight => flight.origin),
+    tumblingWindow(
+      { sizeMs: 1, late: 'side' },
+      aggregates({ meanDelayMin: mean((flight: Flight) => flight.delayMin), flights: count() }),
+    ),
+  )
+  expectTypeOf(hourly.side('late')).toEqualTypeOf<Stream<Flight>>()
+  const results = hourly.pipe(map(result => result))
+  expectTypeOf(results).toEqualTypeOf<
+    Stream<WindowResult<string, { meanDelayMin: number; flights: number }>>
+  >()
+  const means = flights().pipe(
+    keyBy(flight => flight.origin),
+    tumblingWindow({ sizeMs: 1, late: 'drop' }, mean(flight => flight.delayMin)),
+  )
+  // @ts-expect-error a window that drops late records has no side output
+  means.side('late')
+})
+
+test('a pipeline ends in a sink that takes its records', () => {
+  expectTypeOf(flights().pipe(into(collect<Flight>()))).toEqualTypeOf<Pipeline>()
+  // @ts-expect-error a sink of numbers takes no flights
+  flights().pipe(into(collect<number>()))
+})
+
+test('a keyed operator needs keyBy directly before it', () => {
+  const keyed = flights().pipe(keyBy(flight => flight.origin))
+  expectTypeOf(keyed).toExtend<KeyedStream<Flight, string>>()
+  expectTypeOf(keyed.pipe(countPerKey())).toEqualTypeOf<Stream<Count<string>>>()
+  // @ts-expect-error Property ''keyed: put keyBy(...) directly before this operator'' is missing
+  flights().pipe(countPerKey())
+  // @ts-expect-error the same: map gives a stream without keys
+  keyed.pipe(map(flight => flight), countPerKey())
+})
+
+test('an RxJS operator does not stand between ours', () => {
+  // @ts-expect-error Property ''a Spillway stream (RxJS operators go inside eachRecord(...))'' is missing
+  const wrong = () => flights().pipe(rx.take(1), map((flight: Flight) => flight.origin))
+  void wrong
+})
+
+test('map takes no async function', () => {
+  // @ts-expect-error 'map calls synchronous functions: use asyncMap(f, { inFlightMax })'
+  flights().pipe(map(async flight => flight.origin))
+})
+
+test('a handler that returns a string has not returned an iterable of letters', () => {
+  // @ts-expect-error string is not Iterable & object
+  flatMap((record: Flight) => record.origin)
+})
+
+test('emitting what the operator does not declare is an error', () => {
+  keyedOperator<Flight, string>('nothing', () => ({
+    // @ts-expect-error the operator has no results: R = never
+    record: (flight, out) => out.emit(flight),
+  }))
+})
