@@ -26,6 +26,8 @@ export class Channel<T> {
   recordsTaken = 0
   /** Something has been pushed. */
   onArrived: (element: StreamElement<T>) => void = ignore
+  /** The channel has become full. */
+  onFilled: () => void = ignore
   /** The channel is no longer full. */
   onFreed: () => void = ignore
   /** Data that arrives before the barrier of the checkpoint being captured. */
@@ -70,6 +72,7 @@ export class Channel<T> {
         break
       case 'buffer':
         this.#buffers++
+        if (this.#buffers === this.#buffersMax) this.onFilled()
         this.recordsSent += element.records.length
         this.#append(element)
         this.#capture(element)

@@ -44,6 +44,9 @@ export class Writer<T> {
     this.#partials = channels.map(() => new Partial<T>(options.bufferRecordsMax))
     for (const channel of channels) {
       if (channel.full) this.#full++
+      channel.onFilled = () => {
+        this.#full++
+      }
       channel.onFreed = () => {
         this.#full--
         if (this.#full === 0) onFreed()
@@ -163,9 +166,7 @@ export class Writer<T> {
         remedy: 'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
       })
     }
-    const wasFull = channel.full
     channel.push(full)
-    if (!wasFull && channel.full) this.#full++
   }
 }
 

@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { link, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { invariant } from '../invariant.ts'
 import { storeFailed } from '../store/failures.ts'
 import { fromPromises } from '../store/fromPromises.ts'
 import type { Store } from '../store/store.ts'
@@ -37,11 +36,11 @@ export function fileStore(directory: string): Store {
     put: async (object, bytes, signal) =>
       (await create(pathOf(object), bytes, signal)) === 'created' ? 'stored' : 'exists',
 
-    get: (object, range, signal) => naming(pathOf(object), path => read(path, range, signal)),
+    get: async (object, range, signal) => naming(pathOf(object), path => read(path, range, signal)),
 
     list: prefix => naming(objects, () => namesBelow(objects, '', prefix)),
 
-    delete: object =>
+    delete: async object =>
       naming(pathOf(object), async path => {
         await rm(path, { force: true })
         await removeEmptyAbove(path)
@@ -55,21 +54,20 @@ export function fileStore(directory: string): Store {
     },
 
     entries: () => naming(log, async () => (await namesIn(log)).filter(isEntry).map(({ name }) => Number(name))),
-    entry: (n, signal) => naming(entryPath(n), path => read(path, undefined, signal)),
-    deleteEntry: n => naming(entryPath(n), path => rm(path, { force: true })),
+    entry: async (n, signal) => naming(entryPath(n), path => read(path, undefined, signal)),
+    deleteEntry: async n => naming(entryPath(n), path => rm(path, { force: true })),
   })
 
   function pathOf(object: string): string {
     const segments = object.split('/')
-    invariant(
-      !segments.some(segment => ['', '.', '..'].includes(segment)) && !/[\\\0]/.test(object),
-      () => `"${object}" names an object`,
-    )
+    if (segments.some(segment => ['', '.', '..'].includes(segment)) || /[\\\0]/.test(object))
+      throw storeFailed(root, new Error(`"${object}" is no name for an object`), 'Use non-empty parts joined by "/".')
     return join(objects, ...segments)
   }
 
   function entryPath(n: number): string {
-    invariant(Number.isSafeInteger(n) && n > 0, () => `${n} numbers a log entry`)
+    if (!Number.isSafeInteger(n) || n < 1)
+      throw storeFailed(root, new Error(`${n} is no number of a log entry`), 'Number them 1, 2, ...')
     return join(log, String(n).padStart(entryDigits, '0'))
   }
 

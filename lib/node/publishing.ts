@@ -37,7 +37,7 @@ async function publish(from: string, to: string): Promise<void> {
     if (code !== 'EEXIST' && code !== 'ENOENT') throw error
     const [pending, file] = await Promise.all([identity(from), identity(to)])
     if (file === undefined) throw transactionLost(from, to)
-    if (pending !== undefined && pending === '') throw outputExists(to)
+    if (pending !== undefined && pending !== file) throw outputExists(to)
   }
   await rm(from, { force: true })
 }
