@@ -40,7 +40,7 @@ export function mismatch(errors: t.Errors): string {
 }
 
 /** A value as messages show it: JSON, at most 60 characters. */
-export function found(value: unknown): string {
+function found(value: unknown): string {
   if (value === undefined) return 'nothing'
   if (typeof value === 'string') return shortened(JSON.stringify(value.slice(0, foundMax)), value.length > foundMax)
   if (typeof value === 'number' || typeof value === 'bigint') return String(value)

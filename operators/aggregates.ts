@@ -47,9 +47,11 @@ export const mean = <T>(of: (record: T) => number): Aggregate<T, readonly [sum: 
 })
 
 /** Several aggregates of the same records, by name. */
-export const aggregates = <T, R extends Record<string, unknown>>(of: {
-  readonly [N in keyof R]: Aggregate<T, any, R[N]>
-}): Aggregate<T, readonly unknown[], R> => {
+export const aggregates = <T, R extends Record<string, unknown>>(
+  of: {
+    readonly [N in keyof R]: Aggregate<T, any, R[N]>
+  },
+): Aggregate<T, readonly unknown[], R> => {
   const names = Object.keys(of) as (keyof R & string)[]
   const parts = names.map(name => of[name])
   return {

@@ -43,7 +43,11 @@ export const eventTime =
         if (element.kind === 'buffer') {
           const split = element.split ?? onlySplit
           const largestMs = times.get(split) ?? Number.NEGATIVE_INFINITY
-          const timed = withTimes(element, callEach(node.name, timeMs, element.records), { largestMs, outOfOrderMs, node })
+          const timed = withTimes(element, callEach(node.name, timeMs, element.records), {
+            largestMs,
+            outOfOrderMs,
+            node,
+          })
           times.set(split, timed.largestMs)
           next(timed.buffer)
         } else if (element.kind === 'splits') {

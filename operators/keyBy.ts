@@ -9,10 +9,13 @@ export const keyBy =
   (source: Stream<T, any>): KeyedStream<T, K> =>
     new KeyedStream<T, K>({ name: 'keyBy', inputs: [source], exchange: 'keyed' }, (task, node) =>
       perElement<T, T>(source.in(task), (element, next) => {
-        next(element.kind === 'buffer' ? keyed(element, callEach(node.name, keyOf, element.records), task.keyGroups) : element)
+        next(
+          element.kind === 'buffer'
+            ? keyed(element, callEach(node.name, keyOf, element.records), task.keyGroups)
+            : element,
+        )
       }),
     )
-
 
 const keyed = <T>(
   buffer: StreamElement<T> & { kind: 'buffer' },

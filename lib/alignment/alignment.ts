@@ -39,6 +39,8 @@ export type AlignmentEffect =
   /** The task takes its snapshot now. */
   | { readonly kind: 'begin'; readonly barrier: Barrier; readonly alignment: 'aligned' | 'unaligned' }
   | { readonly kind: 'capture'; readonly channel: number; readonly checkpoint: CheckpointId }
+  /** No channel captures for it any more. */
+  | { readonly kind: 'drop'; readonly checkpoint: CheckpointId }
   /** All barriers have been taken: the in-flight data is whole. */
   | { readonly kind: 'aligned'; readonly checkpoint: CheckpointId }
   | { readonly kind: 'abort'; readonly checkpoint: CheckpointId; readonly reason: AbortReason }
@@ -83,10 +85,7 @@ const delivered = (state: AlignmentState, underWay: UnderWay, channel: number, b
   if (next.begun) return finishedIfWhole(state, next, [])
   if (isUnaligned(barrier)) return begunUnaligned(state, next, barrier)
   if (isWhole(state, next)) return begunAligned(state, next)
-  return [
-    { ...state, underWay: { ...next, blocked: with_(next.blocked, channel) } },
-    [{ kind: 'block', channel }],
-  ]
+  return [{ ...state, underWay: { ...next, blocked: with_(next.blocked, channel) } }, [{ kind: 'block', channel }]]
 }
 
 const begunUnaligned = (state: AlignmentState, underWay: UnderWay, barrier: Barrier): Step => {
@@ -119,10 +118,10 @@ const cancelled = (state: AlignmentState, checkpoint: CheckpointId): Step => {
   if (checkpoint <= state.settled || (underWay !== undefined && checkpoint < underWay.barrier.checkpoint)) {
     return [state, []]
   }
-  const unblocked = underWay === undefined ? [] : unblock(underWay)
+  const dropped = underWay === undefined ? [] : drop(underWay)
   return [
     { ...state, settled: checkpoint, underWay: undefined },
-    [...unblocked, { kind: 'abort', checkpoint, reason: 'cancelled' }],
+    [...dropped, { kind: 'abort', checkpoint, reason: 'cancelled' }],
   ]
 }
 
@@ -130,7 +129,7 @@ const givenUp = (state: AlignmentState, underWay: UnderWay, reason: AbortReason)
   const { checkpoint } = underWay.barrier
   return [
     { ...state, settled: checkpoint, underWay: undefined },
-    [...unblock(underWay), { kind: 'abort', checkpoint, reason }],
+    [...drop(underWay), { kind: 'abort', checkpoint, reason }],
   ]
 }
 
@@ -143,6 +142,11 @@ const finished = (state: AlignmentState, underWay: UnderWay, effects: readonly A
     { ...state, settled: checkpoint, underWay: undefined },
     [...effects, { kind: 'aligned', checkpoint }, ...unblock(underWay)],
   ]
+}
+
+const drop = (underWay: UnderWay): AlignmentEffect[] => {
+  const { begun, barrier } = underWay
+  return begun ? [...unblock(underWay), { kind: 'drop', checkpoint: barrier.checkpoint }] : unblock(underWay)
 }
 
 const unblock = ({ blocked }: UnderWay): AlignmentEffect[] =>

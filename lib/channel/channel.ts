@@ -39,8 +39,8 @@ export class Channel<T> {
   #buffers = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
   #pushed = 0
-  /** The newest barrier sent: elements with a smaller ordinal are before it. */
-  #barrier: { readonly checkpoint: CheckpointId; readonly ordinal: number } | undefined
+  /** Barriers sent, but those older than the last one taken: elements with a smaller ordinal are before it. */
+  #barriers: { readonly checkpoint: CheckpointId; readonly ordinal: number }[] = []
   #capturing: CheckpointId | undefined
 
   constructor(options: ChannelOptions) {
@@ -117,6 +117,7 @@ export class Channel<T> {
     }
     this.#queue.shift()
     if (this.#first > 0) this.#first--
+    if (element.kind === 'barrier') this.#forgetBefore(element.checkpoint)
     return element
   }
 
@@ -125,11 +126,16 @@ export class Channel<T> {
    * `onCaptured`.
    */
   capture(checkpoint: CheckpointId): readonly InFlight<T>[] {
-    const arrived = this.#barrier?.checkpoint === checkpoint
-    this.#capturing = arrived ? undefined : checkpoint
+    const arrived = this.#barriers.find(barrier => barrier.checkpoint === checkpoint)
+    this.#capturing = arrived === undefined ? checkpoint : undefined
     const firstOrdinal = this.#pushed - (this.#queue.length - this.#first)
-    const before = arrived ? (this.#barrier as { ordinal: number }).ordinal - firstOrdinal : this.#queue.length
+    const before = arrived === undefined ? this.#queue.length : arrived.ordinal - firstOrdinal
     return this.#queue.slice(this.#first, this.#first + Math.max(0, before)).filter(isData)
+  }
+
+  /** The checkpoint has been given up. */
+  endCapture(checkpoint: CheckpointId): void {
+    if (this.#capturing === checkpoint) this.#capturing = undefined
   }
 
   /** Puts a barrier before the end that its producer, which has ended, has already sent. */
@@ -148,12 +154,18 @@ export class Channel<T> {
   }
 
   #pushBarrier(barrier: StreamElement<T> & { kind: 'barrier' }): void {
-    if (this.#capturing !== undefined && barrier.checkpoint >= this.#capturing) this.#capturing = undefined
-    this.#barrier = { checkpoint: barrier.checkpoint, ordinal: this.#pushed }
+    if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
+    this.#barriers.push({ checkpoint: barrier.checkpoint, ordinal: this.#pushed })
     if (barrier.alignment === 'unaligned' && !barrier.savepoint) {
       this.#queue.splice(this.#first, 0, barrier)
       this.#first++
     } else this.#append(barrier)
+  }
+
+  /** The task has taken a barrier: it asks for no older checkpoint any more. */
+  #forgetBefore(checkpoint: CheckpointId): void {
+    this.#barriers = this.#barriers.filter(barrier => barrier.checkpoint >= checkpoint)
+    if (this.#capturing !== undefined && this.#capturing < checkpoint) this.#capturing = undefined
   }
 
   #append(element: StreamElement<T>): void {
@@ -164,7 +176,11 @@ export class Channel<T> {
   /** The last element is a watermark, and no barrier lies between it and the next push. */
   #replacesLast(): boolean {
     const { length } = this.#queue
-    return length > this.#first && this.#queue[length - 1]?.kind === 'watermark' && this.#barrier?.ordinal !== this.#pushed
+    return (
+      length > this.#first &&
+      this.#queue[length - 1]?.kind === 'watermark' &&
+      this.#barriers.at(-1)?.ordinal !== this.#pushed
+    )
   }
 
   #capture(element: StreamElement<T>): void {

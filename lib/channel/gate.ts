@@ -26,6 +26,7 @@ export type GateOrder =
   | { readonly kind: 'block'; readonly channel: ChannelId }
   | { readonly kind: 'unblock'; readonly channel: ChannelId }
   | { readonly kind: 'capture'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
+  | { readonly kind: 'drop'; readonly checkpoint: CheckpointId }
 
 /** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
 export abstract class Gate<T> extends Observable<Taken<T> | Captured<T>> {
@@ -81,16 +82,16 @@ export class ChannelGate<T> extends Gate<T> {
   }
 
   perform(order: GateOrder): void {
-    const channel = this.#channels[order.channel] as Channel<T>
     switch (order.kind) {
       case 'block':
-        channel.blocked = true
-        return
       case 'unblock':
-        channel.blocked = false
+        this.#of(order.channel).blocked = order.kind === 'block'
+        return
+      case 'drop':
+        for (const channel of this.#channels) channel.endCapture(order.checkpoint)
         return
       case 'capture': {
-        const elements = channel.capture(order.checkpoint)
+        const elements = this.#of(order.channel).capture(order.checkpoint)
         if (elements.length > 0) {
           this.#taken.next({ kind: 'captured', checkpoint: order.checkpoint, channel: order.channel, elements })
         }
@@ -117,11 +118,15 @@ export class ChannelGate<T> extends Gate<T> {
   take({ recordsMax, takes }: Appetite): boolean {
     const id = this.#next(takes)
     if (id === undefined) return false
-    const element = (this.#channels[id] as Channel<T>).take(recordsMax)
+    const element = this.#of(id).take(recordsMax)
     this.#turn = id + 1
     this.current = id
     this.#handOver(id, element)
     return true
+  }
+
+  #of(id: ChannelId): Channel<T> {
+    return this.#channels[id] as Channel<T>
   }
 
   #next(takes: Appetite['takes']): ChannelId | undefined {
@@ -150,22 +155,20 @@ export class ChannelGate<T> extends Gate<T> {
       }
       case 'idle':
       case 'active':
-        return this.#setIdle(channel, element.kind === 'idle')
-      case 'end': {
-        const advancedMs = this.#watermarks.end(channel)
-        if (advancedMs !== undefined) this.#emit(channel, watermark(advancedMs))
+        return this.#counted(channel, this.#watermarks.setIdle(channel, element.kind === 'idle'))
+      case 'end':
+        this.#counted(channel, this.#watermarks.end(channel))
         return this.#emit(channel, element)
-      }
       case 'buffer':
-        if (this.#watermarks.isIdle(channel)) this.#setIdle(channel, false)
+        if (this.#watermarks.isIdle(channel)) this.#counted(channel, this.#watermarks.setIdle(channel, false))
         return this.#emit(channel, element)
       default:
         this.#emit(channel, element)
     }
   }
 
-  #setIdle(channel: ChannelId, becomes: boolean): void {
-    const own = this.#watermarks.setIdle(channel, becomes)
+  /** Other channels count from now on, and the task has become idle or active, if anything. */
+  #counted(channel: ChannelId, own: 'idle' | 'active' | undefined): void {
     if (own !== undefined) this.#emit(channel, own === 'idle' ? idle : active)
     const advancedMs = this.#watermarks.advanceWithoutIdle()
     if (advancedMs !== undefined) this.#emit(channel, watermark(advancedMs))
@@ -176,4 +179,5 @@ export class ChannelGate<T> extends Gate<T> {
   }
 }
 
-const alwaysTaken = ({ kind }: StreamElement<unknown>): boolean => kind === 'barrier' || kind === 'cancel' || kind === 'end'
+const alwaysTaken = ({ kind }: StreamElement<unknown>): boolean =>
+  kind === 'barrier' || kind === 'cancel' || kind === 'end'

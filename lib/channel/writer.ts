@@ -163,7 +163,8 @@ export class Writer<T> {
       throw new SpillwayError('OUTPUT_OVERFLOW', {
         place: name,
         problem: `${channel.queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
-        remedy: 'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
+        remedy:
+          'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
       })
     }
     channel.push(full)
@@ -188,7 +189,12 @@ class Partial<T> {
 
   /** The records begun have the same columns. */
   takes(from: Buffer<T>): boolean {
-    return this.count === 0 || ((this.times === undefined) === (from.times === undefined) && (this.keys === undefined) === (from.keys === undefined) && (this.groups === undefined) === (from.groups === undefined))
+    return (
+      this.count === 0 ||
+      ((this.times === undefined) === (from.times === undefined) &&
+        (this.keys === undefined) === (from.keys === undefined) &&
+        (this.groups === undefined) === (from.groups === undefined))
+    )
   }
 
   begin(from: Buffer<T>): void {
@@ -226,7 +232,8 @@ class Partial<T> {
 }
 
 /** Splits are known up to the first exchange. */
-const withoutSplit = <T>(of: Buffer<T>): Buffer<T> => (of.split === undefined ? of : buffer(of.records, { ...of, split: undefined }))
+const withoutSplit = <T>(of: Buffer<T>): Buffer<T> =>
+  of.split === undefined ? of : buffer(of.records, { ...of, split: undefined })
 
 /** For what is emitted in a loop, beyond the overdraft. */
 const pendingBuffersMax = 64

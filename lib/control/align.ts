@@ -1,7 +1,14 @@
 import { asyncScheduler, Observable, type SchedulerLike } from 'rxjs'
-import { type AbortReason, type AlignmentEffect, type AlignmentEvent, type AlignmentState, alignment, initialAlignment } from '../alignment/alignment.ts'
+import {
+  type AbortReason,
+  type AlignmentEffect,
+  type AlignmentEvent,
+  type AlignmentState,
+  alignment,
+  initialAlignment,
+} from '../alignment/alignment.ts'
 import type { Captured, Gate, Taken } from '../channel/gate.ts'
-import type { Barrier, Buffer, CheckpointId, End, Idle, Active, Watermark } from '../element.ts'
+import type { Active, Barrier, Buffer, CheckpointId, End, Idle, Watermark } from '../element.ts'
 import { absurd } from '../invariant.ts'
 
 /** The task takes its snapshot now, before it takes anything else. */
@@ -51,6 +58,7 @@ export const align =
           case 'block':
           case 'unblock':
           case 'capture':
+          case 'drop':
             return gate.perform(effect)
           case 'begin': {
             const startDelayMs = Math.max(0, firstTakenMs - effect.barrier.timestampMs)

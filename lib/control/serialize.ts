@@ -2,22 +2,21 @@ import {
   catchError,
   concat,
   concatMap,
+  connect,
   defer,
   EMPTY,
   filter,
   finalize,
-  forkJoin,
   from,
   ignoreElements,
   last,
   map,
   merge,
   mergeMap,
-  Observable,
-  of,
+  type Observable,
   type OperatorFunction,
+  of,
   type SchedulerLike,
-  share,
   takeUntil,
 } from 'rxjs'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
@@ -25,7 +24,7 @@ import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
-import { encodedEntry, encodedPart, objectNames } from '../snapshot/log.ts'
+import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 
@@ -44,7 +43,10 @@ export interface SerializeOptions {
 
 export type SerializeEvent = TaskSnapshot | CheckpointOrder
 
-type StoreEvent = Extract<CoordinateEvent, { kind: 'acknowledged' | 'declined' | 'committed' | 'commitFailed' | 'failed' }>
+type StoreEvent = Extract<
+  CoordinateEvent,
+  { kind: 'acknowledged' | 'declined' | 'committed' | 'commitFailed' | 'failed' }
+>
 
 /**
  * Writes snapshots into a store and makes parts durable.
@@ -58,95 +60,119 @@ export const serialize =
   <E extends { readonly kind: string }>(
     options: SerializeOptions,
   ): OperatorFunction<SerializeEvent | E, StoreEvent | Exclude<E, SerializeEvent>> =>
-  source => {
-    const { store, encoding, epoch, writesMax, scheduler } = options
-    const names = objectNames(epoch)
-    let entry = options.nextEntry
-    /** Checkpoints up to this one are given up; ids only grow, and one is under way at a time. */
-    let abortedUpTo: CheckpointId = 0
+  source =>
+    source.pipe(connect(shared => serialized(shared, options)))
 
-    const shared = source.pipe(share())
-    const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
-      shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
+const serialized = <E extends { readonly kind: string }>(
+  shared: Observable<SerializeEvent | E>,
+  options: SerializeOptions,
+): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
+  const { store, encoding, epoch, writesMax, scheduler } = options
+  const names = objectNames(epoch)
+  let entry = options.nextEntry
+  /** Checkpoints up to this one are given up; ids only grow, and one is under way at a time. */
+  let abortedUpTo: CheckpointId = 0
 
-    const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
-      const { task, checkpoint, ended } = snapshot
-      const object = ended ? names.ended(task) : names.snapshot(checkpoint, task)
-      const isAborted = () => !ended && checkpoint <= abortedUpTo
-      const declined = (error: unknown): StoreEvent => ({ kind: 'declined', task, checkpoint, reason: messageOf(error) })
-      const begunMs = scheduler.now()
-      const writing = defer(() =>
-        concat(
-          forkJoin(snapshot.durable.map(durable => durable.pipe(ignoreElements()))).pipe(ignoreElements()),
-          encodedSnapshot(snapshot, encoding, scheduler).pipe(
-            concatMap(({ bytes, sizes }) =>
-              concat(store.put(object, bytes).pipe(ignoreElements()), of(undefined)).pipe(
-                map((): Acknowledged => {
-                  const nowMs = scheduler.now()
-                  const times = { ...snapshot.times, asyncMs: nowMs - begunMs }
-                  const stored = { task, ended, object, bytes: bytes.length, crc: checksum(bytes) }
-                  return { kind: 'acknowledged', checkpoint, snapshot: stored, nowMs, sizes, times }
-                }),
-              ),
+  const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
+    shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
+
+  const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
+    const { task, checkpoint, ended } = snapshot
+    const object = ended ? names.ended(task) : names.snapshot(checkpoint, task)
+    const isAborted = () => !ended && checkpoint <= abortedUpTo
+    const declined = (error: unknown): StoreEvent => ({
+      kind: 'declined',
+      task,
+      checkpoint,
+      reason: messageOf(error),
+    })
+    const begunMs = scheduler.now()
+    let stored = false
+    const writing = defer(() =>
+      concat(
+        merge(...snapshot.durable).pipe(ignoreElements()),
+        encodedSnapshot(snapshot, encoding, scheduler).pipe(
+          concatMap(({ bytes, sizes }) =>
+            concat(store.put(object, bytes).pipe(ignoreElements()), of(undefined)).pipe(
+              map((): Acknowledged => {
+                stored = true
+                const nowMs = scheduler.now()
+                const times = { ...snapshot.times, asyncMs: nowMs - begunMs }
+                const inStore = { task, ended, object, bytes: bytes.length, crc: checksum(bytes) }
+                return { kind: 'acknowledged', checkpoint, snapshot: inStore, nowMs, sizes, times }
+              }),
             ),
           ),
         ),
-      )
-      const gone = kind('abort').pipe(filter(({ checkpoint: aborted }) => !ended && aborted === checkpoint))
-      return (isAborted() ? EMPTY : writing).pipe(
-        catchError(error => of(declined(error))),
-        takeUntil(gone),
-        finalize(() => {
-          releaseSnapshot(snapshot)
-          // What an abort has interrupted may have reached the store.
-          if (isAborted()) deleted([object], []).subscribe()
-        }),
-      )
-    }
-
-    const committed = ({ checkpoint, tasks }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
-      const object = names.part(checkpoint)
-      const n = entry
-      return concat(
-        store.put(object, encodedPart({ epoch, checkpoint, tasks }, encoding)),
-        store.append(n, encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)),
-        of(undefined),
-      ).pipe(
-        last(),
-        map((): StoreEvent => {
-          entry = n + 1
-          return { kind: 'committed', checkpoint, entry: n, object }
-        }),
-        catchError(error =>
-          of<StoreEvent>(
-            error instanceof SpillwayError && error.code === 'FENCED'
-              ? { kind: 'failed', task: 'the store', error }
-              : { kind: 'commitFailed', checkpoint, reason: messageOf(error) },
-          ),
-        ),
-      )
-    }
-
-    /** What cannot be deleted now is left behind: the next start deletes what nothing names. */
-    const deleted = (objects: readonly string[], entries: readonly number[]): Observable<never> =>
-      from([...objects.map(object => store.delete(object)), ...entries.map(n => store.deleteEntry(n))]).pipe(
-        mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), writesMax),
-        ignoreElements(),
-      )
-
-    return merge(
-      kind('abort').pipe(
-        mergeMap(({ checkpoint }) => {
-          abortedUpTo = Math.max(abortedUpTo, checkpoint)
-          return EMPTY
-        }),
       ),
-      kind('snapshot').pipe(mergeMap(written, writesMax)),
-      kind('commit').pipe(concatMap(committed)),
-      kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
-      shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
+    )
+    const gone = kind('abort').pipe(filter(({ checkpoint: aborted }) => !ended && aborted === checkpoint))
+    return (isAborted() ? EMPTY : writing).pipe(
+      catchError(error => of(declined(error))),
+      takeUntil(gone),
+      finalize(() => {
+        releaseSnapshot(snapshot)
+        // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
+        if (isAborted() && !stored) deleted([object], []).subscribe()
+      }),
     )
   }
+
+  const committed = ({ checkpoint, tasks }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
+    const object = names.part(checkpoint)
+    const bytes = encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)
+    return concat(
+      defer(() => store.put(object, encodedPart({ epoch, checkpoint, tasks }, encoding))).pipe(ignoreElements()),
+      defer(() => appended(bytes)),
+    ).pipe(
+      map((n): StoreEvent => ({ kind: 'committed', checkpoint, entry: n, object })),
+      catchError(error =>
+        of<StoreEvent>(
+          error instanceof SpillwayError && error.code === 'FENCED'
+            ? { kind: 'failed', task: 'the store', error }
+            : { kind: 'commitFailed', checkpoint, reason: messageOf(error) },
+        ),
+      ),
+    )
+  }
+
+  /** Gives the entry's number. An entry of our own in its place is one whose append failed, but took place. */
+  const appended = (bytes: Uint8Array): Observable<number> =>
+    store.append(entry, bytes).pipe(
+      last(),
+      map(() => entry++),
+      catchError(error => {
+        if (!(error instanceof SpillwayError && error.code === 'FENCED')) throw error
+        return store.entry(entry).pipe(
+          concatMap(found => {
+            if (readEntry(entry, found, encoding).epoch !== epoch) throw error
+            entry++
+            return appended(bytes)
+          }),
+        )
+      }),
+    )
+
+  /** What cannot be deleted now is left behind: the next start deletes what nothing names. */
+  const deleted = (objects: readonly string[], entries: readonly number[]): Observable<never> =>
+    from([...objects.map(object => store.delete(object)), ...entries.map(n => store.deleteEntry(n))]).pipe(
+      mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), writesMax),
+      ignoreElements(),
+    )
+
+  return merge(
+    kind('abort').pipe(
+      mergeMap(({ checkpoint }) => {
+        abortedUpTo = Math.max(abortedUpTo, checkpoint)
+        return EMPTY
+      }),
+    ),
+    kind('snapshot').pipe(mergeMap(written, writesMax)),
+    kind('commit').pipe(concatMap(committed)),
+    kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
+    shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
+  )
+}
 
 const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'snapshot',

@@ -10,7 +10,8 @@ import { report } from './report.ts'
  *
  * - One checkpoint at a time. A user's request waits for the one under way; the schedule's is dropped, another follows.
  * - A checkpoint is committed once every task's snapshot is stored; a task that has ended is represented by its last one.
- * - It fails if a task declines, the commit fails or its time is up; what it has written is released.
+ * - It fails if a task declines or its time is up; what it has written is released. Once it is being committed only the
+ *   commit itself fails it, and nothing is released: the log's entry may be there all the same (the next start tidies up).
  * - When all tasks have ended, one more checkpoint made of their last snapshots alone publishes what is left.
  */
 export interface CheckpointsState {
@@ -69,12 +70,16 @@ export const checkpoints = (state: CheckpointsState, event: CoordinateEvent): St
     case 'acknowledged':
       return acknowledged(state, event)
     case 'declined':
-      return isPending(state, event.checkpoint)
+      return isPending(state, event.checkpoint) && !state.pending.committing
         ? failed(state, state.pending, `${event.task} declined: ${event.reason}`)
         : [state, []]
     case 'expired':
-      return isPending(state, event.checkpoint)
-        ? failed(state, state.pending, `it was not complete in time; missing: ${missing(state, state.pending).join(', ')}`)
+      return isPending(state, event.checkpoint) && !state.pending.committing
+        ? failed(
+            state,
+            state.pending,
+            `it was not complete in time; missing: ${missing(state, state.pending).join(', ')}`,
+          )
         : [state, []]
     case 'committed':
       return isPending(state, event.checkpoint) ? completed(state, state.pending, event) : [state, []]
@@ -109,15 +114,20 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged): Step => {
   const { task, ended, object } = event.snapshot
   const known = ended ? { ...state, ended: new Map(state.ended).set(task, event) } : state
   const { pending } = known
-  if (pending === undefined || pending.committing || (!ended && pending.barrier.checkpoint !== event.checkpoint)) {
+  if (pending === undefined || pending.committing || !belongsTo(pending, event)) {
     const orders: CheckpointOrder[] = ended ? [] : [{ kind: 'release', objects: [object], entries: [] }]
     return after(orders, finalIfAllEnded(known, event.nowMs))
   }
-  // A task that ends after its snapshot of this checkpoint is represented by that one here.
-  const replaced = pending.acknowledged.has(task)
-  const all = replaced ? pending.acknowledged : new Map(pending.acknowledged).set(task, event)
+  const all = new Map(pending.acknowledged).set(task, event)
   return committedIfWhole({ ...known, pending: { ...pending, acknowledged: all } })
 }
+
+/**
+ * The last snapshot of a task that has ended carries the checkpoint that it would have taken next. If that is newer than
+ * the pending one, the task has taken that one before, and is represented by what it took then, stored or still on its way.
+ */
+const belongsTo = ({ barrier }: Pending, { checkpoint, snapshot }: Acknowledged): boolean =>
+  snapshot.ended ? checkpoint <= barrier.checkpoint : checkpoint === barrier.checkpoint
 
 const committedIfWhole = (state: CheckpointsState): Step => {
   const { pending } = state
@@ -155,7 +165,7 @@ const completed = (
 const failed = (state: CheckpointsState, pending: Pending, reason: string): Step => {
   const { checkpoint } = pending.barrier
   const settled: CheckpointsState = { ...state, pending: undefined }
-  const written = [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
+  const written = pending.committing ? [] : [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
   const orders: CheckpointOrder[] = [
     { kind: 'abort', checkpoint, reason },
     { kind: 'report', report: reported(state, pending, reason), ...only(pending.request) },

@@ -100,4 +100,8 @@ const longestPhase = (tasks: readonly TaskReport[]) => {
 const rounded = (ms: number): string => (ms < 10 ? ms.toFixed(1) : ms.toFixed(0))
 
 const size = (bytes: number): string =>
-  bytes < 10_000 ? `${bytes} B` : bytes < 10_000_000 ? `${(bytes / 1_000).toFixed(0)} kB` : `${(bytes / 1_000_000).toFixed(0)} MB`
+  bytes < 10_000
+    ? `${bytes} B`
+    : bytes < 10_000_000
+      ? `${(bytes / 1_000).toFixed(0)} kB`
+      : `${(bytes / 1_000_000).toFixed(0)} MB`

@@ -1,3 +1,4 @@
+import { type Draft, produce } from 'immer'
 import * as t from 'io-ts'
 import type { Key } from '../element.ts'
 import type { OperatorState } from '../state/operatorState.ts'
@@ -85,6 +86,10 @@ class KeyedValue<V> implements ValueState<V> {
     return value
   }
 
+  produce(recipe: (draft: Draft<V>) => void): V {
+    return this.update(value => produced(value, recipe))
+  }
+
   clear(): void {
     const entry = this.#found()
     if (entry === undefined) return
@@ -116,13 +121,20 @@ export const taskValue = <V>(state: OperatorState, name: string, codec: t.Type<V
   }
   const now = () => (state.callOpen && changedIn === state.calls.number ? before : value)
   value = state.keep(name, codec, now) ?? initial
+  const update = (change: (value: V) => V): V => {
+    set(change(value))
+    return value
+  }
   return {
     get: () => value,
     set,
-    update: change => {
-      set(change(value))
-      return value
-    },
+    update,
+    produce: recipe => update(before => produced(before, recipe)),
     clear: () => set(initial),
   }
 }
+
+const produced = <V>(value: V, recipe: (draft: Draft<V>) => void): V =>
+  produce(value, draft => {
+    recipe(draft)
+  })

@@ -17,7 +17,6 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   flushed = false
   readonly #downstream: Subscriber<StreamElement<R>>
   readonly #recordsMax: number
-  readonly #freeze: boolean
   readonly #sides = new Map<string, Filling>()
   #main: Filling
   #timeMs = Number.NEGATIVE_INFINITY
@@ -28,10 +27,9 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   #withGroups = false
   #input: Buffer<unknown> | undefined
 
-  constructor(downstream: Subscriber<StreamElement<R>>, options: { recordsMax: number; freeze: boolean }) {
+  constructor(downstream: Subscriber<StreamElement<R>>, options: { recordsMax: number }) {
     this.#downstream = downstream
     this.#recordsMax = options.recordsMax
-    this.#freeze = options.freeze
     this.#main = new Filling(0)
   }
 
@@ -93,7 +91,6 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   emit(record: R): void {
     if (this.skip > 0) return this.#skipOne()
     this.delivered++
-    if (this.#freeze) Object.freeze(record)
     const filling = this.#main
     this.#put(filling, record, this.#timeMs, this.#noteMs)
     if (filling.count >= filling.sizeMax) {
@@ -120,7 +117,6 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   side<N extends keyof S & string>(name: N, record: S[N]): void {
     if (this.skip > 0) return this.#skipOne()
     this.delivered++
-    if (this.#freeze) Object.freeze(record)
     let filling = this.#sides.get(name)
     if (filling === undefined) {
       filling = new Filling(this.#recordsMax)

@@ -1,7 +1,7 @@
 import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike } from 'rxjs'
 import type { StreamElement } from '../element.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
-import { OperatorState, type RestoredOperator } from '../state/operatorState.ts'
+import { type CapturedOperator, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
 import { Reading } from './reading.ts'
 import type { Source } from './source.ts'
 import type { OperatorNode, Stream } from './stream.ts'
@@ -31,7 +31,7 @@ class InPlaceTask implements Task {
   readonly keyGroups: number
   readonly bufferRecordsMax = 256
   readonly checks = true
-  readonly operators = new Map<string, OperatorState>()
+  readonly #operators = new Map<string, OperatorState>()
   readonly #output: Output | undefined
   readonly #restored: ReadonlyMap<string, RestoredOperator>
   readonly #rests: Rest[] = []
@@ -56,10 +56,11 @@ class InPlaceTask implements Task {
           new Observable<StreamElement<T>>(subscriber => {
             const reading = new Reading(source, all, this.open(node))
             const takeAll = () => {
-              for (let element = reading.take(this.bufferRecordsMax); element; ) {
-                subscriber.next(element)
-                if (element.kind === 'end') subscriber.complete()
-                element = subscriber.closed ? undefined : reading.take(this.bufferRecordsMax)
+              while (!subscriber.closed) {
+                const elements = reading.take(this.bufferRecordsMax)
+                if (elements === undefined) return
+                for (const element of elements) subscriber.next(element)
+                if (elements.at(-1)?.kind === 'end') subscriber.complete()
               }
             }
             const ready = reading.ready$.subscribe({ next: takeAll, error: error => subscriber.error(error) })
@@ -83,14 +84,32 @@ class InPlaceTask implements Task {
 
   open(node: { readonly name: string }): OperatorState {
     const state = new OperatorState(node.name, this.keyGroups, this.#restored.get(node.name))
-    this.operators.set(node.name, state)
+    this.#operators.set(node.name, state)
     return state
   }
 
+  /** What a snapshot of the task holds now, ready to restore another one from. */
+  snapshot(): ReadonlyMap<string, RestoredOperator> {
+    return new Map([...this.#operators].map(([name, state]) => [name, restoredOf(state.capture())]))
+  }
+
   #resume(): void {
-    while (this.#rests.length > 0 && (this.#output?.mayGoOn() ?? true)) (this.#rests.shift() as Rest).resume()
+    do {
+      this.#rests.shift()?.resume()
+    } while (this.#rests.length > 0 && this.#output?.mayGoOn() !== false)
   }
 }
+
+const restoredOf = ({ kept, tables }: CapturedOperator): RestoredOperator => ({
+  kept,
+  tables: new Map(
+    tables.map(({ name, captured, encode }) => {
+      const entries = [...captured.entries()].map(([group, key, value]) => [group, key, encode(value)] as const)
+      captured.release()
+      return [name, [entries]]
+    }),
+  ),
+})
 
 /** Keeps the rests nearest to the output first. */
 export const insertRest = (rests: Rest[], rest: Rest): void => {

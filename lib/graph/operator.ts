@@ -77,7 +77,7 @@ const handled =
       return source.in(task).subscribe({
         next: element => handling.next(element),
         error: error => subscriber.error(error),
-        complete: () => subscriber.complete(),
+        complete: () => handling.complete(),
       })
     })
 
@@ -123,6 +123,7 @@ class Handling<T, R, S extends Sides> implements Rest {
   #results: Iterator<R> | undefined
   #pending: StreamElement<T>[] = []
   #suspended = false
+  #completed = false
 
   constructor(
     task: Task,
@@ -139,7 +140,7 @@ class Handling<T, R, S extends Sides> implements Rest {
     this.#call = opened.call
     this.#at = opened.call ?? new MutableAt()
     this.#downstream = downstream
-    this.#out = new Collector(downstream, { recordsMax: task.bufferRecordsMax, freeze: task.checks })
+    this.#out = new Collector(downstream, { recordsMax: task.bufferRecordsMax })
     this.#watermarkMs = state.keep('watermark', t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
     this.#at.operatorWatermarkMs = this.#watermarkMs
     const frame = state.keep('frame', frameType, () => this.#frame())
@@ -156,7 +157,14 @@ class Handling<T, R, S extends Sides> implements Rest {
     this.#guarded(() => {
       this.#goOn()
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
+      if (this.#completed && !this.#suspended) this.#downstream.complete()
     })
+  }
+
+  /** The source has completed; the stream does when nothing is suspended any more. */
+  complete(): void {
+    this.#completed = true
+    if (!this.#suspended) this.#downstream.complete()
   }
 
   #begin(element: StreamElement<T>): void {
@@ -291,6 +299,8 @@ class Handling<T, R, S extends Sides> implements Rest {
     }
     this.#results = undefined
     this.#state.callOpen = false
+    // It has been asked after each result.
+    out.flushed = false
     if (this.#work?.kind === 'watermark') this.#work.firing = undefined
     return true
   }
@@ -307,7 +317,8 @@ class Handling<T, R, S extends Sides> implements Rest {
         new SpillwayError('OUTPUT_OVERFLOW', {
           place: this.#name,
           problem: `${pendingElementsMax} buffers wait before it, because an operator upstream emits without being asked to.`,
-          remedy: 'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
+          remedy:
+            'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
         }),
       )
     } else this.#pending.push(element)
@@ -316,7 +327,11 @@ class Handling<T, R, S extends Sides> implements Rest {
   #frame(): Frame | undefined {
     if (!this.#suspended || this.#work === undefined) return undefined
     const work = remaining(this.#work)
-    return { work, delivered: this.#state.callOpen ? this.#out.delivered + this.#out.skip : 0, pending: [...this.#pending] }
+    return {
+      work,
+      delivered: this.#state.callOpen ? this.#out.delivered + this.#out.skip : 0,
+      pending: [...this.#pending],
+    }
   }
 
   #restore({ work, delivered, pending }: Frame): void {

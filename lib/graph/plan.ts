@@ -93,7 +93,7 @@ export const plan = (pipelines: readonly Pipeline[]): Plan => {
   }
 
   for (const pipeline of pipelines) joined([pipeline.input]).pipelines.push(pipeline)
-  makeNamesUnique(stages.flatMap(({ nodes }) => nodes.filter(node => node.lineage.stateful !== true)))
+  makeNamesUnique(stages)
   stages.forEach((stage, number) => {
     stage.id = `${number}:${(stage.nodes[0] ?? (stage.pipelines[0] as Pipeline)).name}`
   })
@@ -104,9 +104,10 @@ export const plan = (pipelines: readonly Pipeline[]): Plan => {
 }
 
 /** Operators without state may have one name; what is suspended in them must be told apart all the same. */
-const makeNamesUnique = (nodes: readonly OperatorNode[]): void => {
-  const seen = new Set<string>()
-  for (const node of nodes) {
+const makeNamesUnique = (stages: readonly Stage[]): void => {
+  const seen = new Set(stateful(stages).map(({ name }) => name))
+  for (const node of stages.flatMap(({ nodes }) => nodes)) {
+    if (node.lineage.stateful === true) continue
     const { name } = node
     for (let n = 2; seen.has(node.name); n++) node.name = `${name}#${n}`
     seen.add(node.name)
@@ -115,21 +116,20 @@ const makeNamesUnique = (nodes: readonly OperatorNode[]): void => {
 
 const checkNames = (stages: readonly Stage[]): void => {
   const seen = new Set<string>()
-  const stateful = stages.flatMap(({ nodes, pipelines }) => [
-    ...nodes.filter(node => node.lineage.stateful === true),
-    ...pipelines,
-  ])
-  for (const { name } of stateful) {
+  for (const { name } of stateful(stages)) {
     if (seen.has(name)) {
       throw new SpillwayError('DUPLICATE_NAME', {
         place: name,
         problem: 'two stateful operators have this name, so that a restore could not tell their state apart.',
-        remedy: `Give one another name: named('other', ...).`,
+        remedy: `Give one another name: named('other', ...), or the name option of a source.`,
       })
     }
     seen.add(name)
   }
 }
+
+const stateful = (stages: readonly Stage[]): readonly { readonly name: string }[] =>
+  stages.flatMap(({ nodes, pipelines }) => [...nodes.filter(node => node.lineage.stateful === true), ...pipelines])
 
 const checkSides = (stages: readonly Stage[]): void => {
   const consumed = new Set<string>()

@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import { type Observable, Subject } from 'rxjs'
+import { Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Source, SplitReader } from './source.ts'
@@ -22,8 +22,8 @@ export class Reading<T> {
   readonly ready$ = new Subject<void>()
   readonly #stands = new Map<SplitId, Stand>()
   readonly #open: OpenSplit<T>[] = []
-  readonly #next: StreamElement<T>[] = []
   #turn = 0
+  #begun = false
   #ended = false
 
   /**
@@ -37,39 +37,34 @@ export class Reading<T> {
       if (from === 'ended') this.#stands.set(split, 'ended')
       else this.#open.push({ split, reader: source.open(split, from?.position), waiting: false })
     }
-    this.#next.push(this.#openSplits())
   }
 
-  /** At most `recordsMax` records of one split, or another element; undefined: nothing is there yet, or all has ended. */
-  take(recordsMax: number): StreamElement<T> | undefined {
-    const next = this.#next.shift()
-    if (next !== undefined) return next
+  /**
+   * The next elements, to be handed over together, because the position lies behind all of them: at most `recordsMax` records
+   * of one split with what it has for side outputs. undefined: nothing is there yet, or all has ended.
+   */
+  take(recordsMax: number): readonly StreamElement<T>[] | undefined {
+    if (!this.#begun) {
+      this.#begun = true
+      return [this.#openSplits()]
+    }
     for (let tried = 0; tried < this.#open.length; tried++) {
       this.#turn = (this.#turn + 1) % this.#open.length
       const open = this.#open[this.#turn] as OpenSplit<T>
       if (open.waiting) continue
       const records = open.reader.next(recordsMax)
-      if (records === 'wait') {
-        open.waiting = true
-        this.#wakeLater(open)
-        continue
-      }
-      this.#queueSides(open)
-      if (records !== 'end') {
-        this.#next.unshift(buffer(records, { split: open.split }))
-      } else {
-        this.#end(open)
-      }
-      return this.#next.shift()
+      if (records !== 'wait') return records === 'end' ? this.#end(open) : taken(open, records)
+      open.waiting = true
+      this.#wakeLater(open)
     }
     if (this.#open.length > 0 || this.#ended) return undefined
     this.#ended = true
-    return end
+    return [end]
   }
 
   /** Something may be taken without waiting. */
   get ready(): boolean {
-    return this.#next.length > 0 || this.#open.some(open => !open.waiting) || (this.#open.length === 0 && !this.#ended)
+    return !this.#begun || this.#open.some(open => !open.waiting) || (this.#open.length === 0 && !this.#ended)
   }
 
   close(): void {
@@ -81,33 +76,26 @@ export class Reading<T> {
     return splits(this.#open.map(({ split }) => split))
   }
 
-  #end(open: OpenSplit<T>): void {
+  #end(open: OpenSplit<T>): readonly StreamElement<T>[] {
     this.#open.splice(this.#open.indexOf(open), 1)
     this.#stands.set(open.split, 'ended')
     open.reader.close()
-    this.#next.push(this.#openSplits())
-  }
-
-  #queueSides(open: OpenSplit<T>): void {
-    for (const [name, records] of open.reader.takeSides?.() ?? []) {
-      if (records.length > 0) this.#next.push(side(name, buffer(records, { split: open.split })))
-    }
+    return [this.#openSplits()]
   }
 
   #wakeLater(open: OpenSplit<T>): void {
-    const ready: Observable<unknown> = open.reader.ready$
-    let woken = false
-    const subscription = ready.subscribe({
-      next: () => {
-        if (woken) return
-        woken = true
-        subscription?.unsubscribe()
-        open.waiting = false
-        this.ready$.next()
-      },
-      error: error => this.ready$.error(error),
-    })
-    if (woken) subscription.unsubscribe()
+    const woken = new Subscription()
+    woken.add(
+      open.reader.ready$.subscribe({
+        next: () => {
+          if (woken.closed) return
+          woken.unsubscribe()
+          open.waiting = false
+          this.ready$.next()
+        },
+        error: error => this.ready$.error(error),
+      }),
+    )
   }
 
   #captured(): Record<SplitId, Stand> {
@@ -115,4 +103,12 @@ export class Reading<T> {
     for (const { split, reader } of this.#open) captured[split] = { position: reader.position() }
     return captured
   }
+}
+
+const taken = <T>({ split, reader }: OpenSplit<T>, records: readonly T[]): readonly StreamElement<T>[] => {
+  const elements: StreamElement<T>[] = records.length === 0 ? [] : [buffer(records, { split })]
+  for (const [name, more] of reader.takeSides?.() ?? []) {
+    if (more.length > 0) elements.push(side(name, buffer(more, { split })))
+  }
+  return elements
 }

@@ -7,7 +7,7 @@ import type { SplitId } from '../element.ts'
  *
  * `P` is a split's position: what a snapshot stores and a restore hands back. It must be plain data.
  */
-export interface Source<out T, P = any, S extends Record<string, unknown> = any> {
+export interface Source<out T, P = any, S extends Record<string, unknown> = Record<never, never>> {
   /** The operator's default name: verb and place, such as `ndjsonFiles:in/`. */
   readonly name: string
   /** Decodes a stored position at a restore. */

@@ -1,4 +1,4 @@
-import { filter, map, Observable, share } from 'rxjs'
+import { filter, map, Observable, share, tap } from 'rxjs'
 import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { inPlace } from './inPlace.ts'
@@ -45,7 +45,8 @@ export class OperatorNode {
         throw new SpillwayError('NOT_A_STREAM', {
           place: lineage.name,
           problem: 'its source is a plain Observable, as an RxJS operator in a pipe gives one.',
-          remedy: 'Use the operator of that name from spillway/operators, or put the RxJS operator inside eachRecord(...).',
+          remedy:
+            'Use the operator of that name from spillway/operators, or put the RxJS operator inside eachRecord(...).',
         })
       }
     }
@@ -58,7 +59,8 @@ export class OperatorNode {
   in(task: Task): Observable<StreamElement<unknown>> {
     let running = this.#running.get(task)
     if (running === undefined) {
-      running = this.#build(task, this).pipe(share())
+      const built = this.#build(task, this)
+      running = (task.checks ? built.pipe(tap(freezeRecords)) : built).pipe(share())
       this.#running.set(task, running)
     }
     return running
@@ -71,7 +73,7 @@ export class OperatorNode {
  * task, which is how marble tests use it.
  */
 export class Stream<out T, out S extends Sides = NoSides> extends Observable<StreamElement<T>> {
-  protected declare readonly 'a Spillway stream (RxJS operators go inside eachRecord(...))': S
+  declare protected readonly 'a Spillway stream (RxJS operators go inside eachRecord(...))': S
   readonly node: OperatorNode
   /** The side output that this stream is, or undefined for the main one. */
   readonly sideName: string | undefined
@@ -285,12 +287,12 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
 
 /** A stream whose records have keys: what `keyBy` gives, and the only thing that a keyed operator takes. */
 export class KeyedStream<out T, out K extends Key> extends Stream<T> {
-  protected declare readonly 'keyed: put keyBy(...) directly before this operator': K
+  declare protected readonly 'keyed: put keyBy(...) directly before this operator': K
 }
 
 /** A stream and the sink that it goes into: what `run` runs. */
 export class Pipeline {
-  protected declare readonly 'a pipeline: it ends with into(sink)': true
+  declare protected readonly 'a pipeline: it ends with into(sink)': true
   name: string
   readonly input: AnyStream
   readonly sink: Sink<any>
@@ -309,8 +311,8 @@ export type Fn<A, B> = (source: A) => B
 /** A stream of what `source` reads. Splits are dealt to the tasks in turn: split i belongs to task i mod parallelism. */
 export const stream = <T, P, S extends Sides = NoSides>(source: Source<T, P, S>): Stream<T, S> =>
   new Stream<T, S>(
-    { name: source.name, inputs: [], stateful: true, sides: source.sides ?? [], source },
-    (task, node) => task.read(source, node),
+    { name: source.name, inputs: [], stateful: true, sides: source.sides ?? [], source: source as Source<T, P, any> },
+    (task, node) => task.read(source as Source<T, P, any>, node),
   )
 
 /** Gives the operator (or sink) that `apply` adds another name, where a job has two of one name. */
@@ -322,6 +324,14 @@ export const named =
     target.name = name
     return result
   }
+
+/** So that a change to what has been emitted, and may be part of a snapshot by now, throws where it happens. */
+const freezeRecords = (element: StreamElement<unknown>): void => {
+  if (element.kind === 'side') freezeRecords(element.buffer)
+  // Typed arrays cannot be frozen.
+  if (element.kind === 'buffer')
+    for (const record of element.records) if (!ArrayBuffer.isView(record)) Object.freeze(record)
+}
 
 /** What the stream is of all that its operator emits: the main output, or one side; the rest is for both. */
 const selected = (

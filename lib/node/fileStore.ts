@@ -7,16 +7,17 @@ import type { Store } from '../store/store.ts'
 import { syncDirectory } from './publishing.ts'
 
 /**
- * A store of files: objects below `objects/` by their names, log entries as numbers in `log/`, unfinished files in `tmp/`.
- * Makes the directory, and those above it, at the first write; reading and listing make nothing.
+ * A store of files: objects below `objects/` by their names, log entries as numbers in `log/`, unfinished files in
+ * `tmp/`. Makes the directory, and those above it, at the first write; reading and listing make nothing.
  *
- * A file is written under a temporary name, synced, linked to its own, and the directories up to the store's are synced; `link` fails
- * if the name is taken, so the first of several writers wins, on every file system with hard links. A disk that lies about
- * syncing voids the promise. Unsubscribing gives up a write before its link; what is linked stays.
+ * A file is written under a temporary name, synced, linked to its own, and the directories up to the store's are
+ * synced; `link` fails if the name is taken, so the first of several writers wins, on every file system with hard
+ * links. A disk that lies about syncing voids the promise. Unsubscribing gives up a write before its link; what is
+ * linked stays.
  *
- * What a crash leaves in `tmp/` is never listed. The first entry that this store appends removes what others have there:
- * older runs are fenced by that entry, and whoever else is writing (a newer start, a savepoint) finds its file gone and writes it again,
- * so that nobody needs to be known to be dead.
+ * What a crash leaves in `tmp/` is never listed. The first entry that this store appends removes what others have
+ * there: older runs are fenced by that entry, and whoever else is writing (a newer start, a savepoint) finds its file
+ * gone and writes it again, so that nobody needs to be known to be dead.
  *
  * @throws STORE_FAILED naming the file, with the remedy for a full disk, missing rights, a file in place of a directory
  */

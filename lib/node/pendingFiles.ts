@@ -43,7 +43,7 @@ export class PendingFiles {
     this.#later(this.#path, async () => {
       await this.#file?.writeFile(bytes)
       this.waitingBytes -= bytes.length
-
+      this.#ready.next()
     })
   }
 

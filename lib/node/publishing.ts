@@ -79,8 +79,8 @@ export async function sweep(directory: string, { epoch, subtask }: SinkTask): Pr
 export async function makeDirectory(directory: string): Promise<void> {
   try {
     const whole = resolve(directory)
-    const first = await mkdir(whole, { recursive: true })
-    if (first === undefined) return
+    // Its parent is synced also if another task has made it, who may not have got to that yet.
+    const first = (await mkdir(whole, { recursive: true })) ?? whole
     for (let made = whole; made.length >= first.length; made = dirname(made)) await syncDirectory(dirname(made))
   } catch (error) {
     throw writeFailed(directory, error)

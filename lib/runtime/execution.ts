@@ -130,7 +130,10 @@ export class Execution {
     const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
     return from(sources).pipe(
       mergeMap(stage =>
-        defer(() => from(stage.source!.splits())).pipe(map(all => [stage, all] as const), last()),
+        defer(() => from(stage.source!.splits())).pipe(
+          map(all => [stage, all] as const),
+          last(),
+        ),
       ),
       toArray(),
       map(all => new Map(all)),
@@ -146,7 +149,6 @@ export class Execution {
       settings: this.#settings,
       environment: this.#environment,
       executor: this.#executor,
-      encoding: this.#encoding,
       epoch: start.epoch,
       splits,
       restored: start.restored?.tasks,
@@ -156,7 +158,10 @@ export class Execution {
     const entry = encodedEntry({ kind: 'start', epoch: start.epoch }, this.#encoding)
     return concat(
       this.#store.append(start.nextEntry, entry).pipe(ignoreElements()),
-      from(this.#tasks).pipe(mergeMap(task => task.recovered()), ignoreElements()),
+      from(this.#tasks).pipe(
+        mergeMap(task => task.recovered()),
+        ignoreElements(),
+      ),
       this.#leftoversDeleted(start),
       of(start),
     )

@@ -98,7 +98,7 @@ const known: Known = {
 
 const refuseUnknown = (options: object, names: Known, place: string): void => {
   for (const [name, value] of Object.entries(options)) {
-    const inner = names[name]
+    const inner = Object.hasOwn(names, name) ? names[name] : undefined
     if (inner === undefined) {
       throw new SpillwayError('UNKNOWN_OPTION', {
         place: `${place}.${name}`,

@@ -1,6 +1,6 @@
 /** How many records a task hands over at once, so that a turn takes about 2 ms, and whether a turn is used up. */
 export class Pace {
-  recordsMax = firstRecords
+  recordsMax: number
   readonly #clock: () => number
   readonly #recordsLimit: number
   #begunMs = 0
@@ -12,6 +12,7 @@ export class Pace {
   constructor(clock: () => number, recordsLimit: number) {
     this.#clock = clock
     this.#recordsLimit = recordsLimit
+    this.recordsMax = Math.min(firstRecords, recordsLimit)
   }
 
   begin(): void {

@@ -148,4 +148,3 @@ export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: num
 }
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))
-

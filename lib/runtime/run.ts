@@ -8,10 +8,10 @@ import {
   type SchedulerLike,
 } from 'rxjs'
 import type { CheckpointReport } from '../coordination/report.ts'
+import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
-import type { CheckpointId } from '../element.ts'
 import { Execution } from './execution.ts'
 import { type RunOptions, settings } from './options.ts'
 
@@ -65,8 +65,12 @@ export interface Environment {
  * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
-export const run = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
-  runIn(hostEnvironment, pipelines, options)
+export const run: {
+  (pipelines: readonly Pipeline[], options?: RunOptions): Job
+  // Last, so that the compiler's message for a stream without into(...) speaks of one pipeline.
+  (pipeline: Pipeline, options?: RunOptions): Job
+} = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
+  runIn(hostEnvironment(), pipelines, options)
 
 export const runIn = (
   environment: Environment,
@@ -81,10 +85,14 @@ export const runIn = (
     status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
   })
   const done = lastValueFrom(execution.outcome$.pipe(ignoreElements()), { defaultValue: undefined }).then(
-    () => status$.next({ kind: 'done' }),
+    () => {
+      status$.next({ kind: 'done' })
+      status$.complete()
+    },
     error => {
       const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
       status$.next(cancelled ? { kind: 'cancelled' } : { kind: 'failed', error })
+      status$.complete()
       throw error
     },
   )
@@ -93,7 +101,8 @@ export const runIn = (
     done,
     status$,
     checkpoints$: execution.reports$,
-    triggerCheckpoint: ({ alignment = chosen.checkpoints.alignment } = {}) => firstValueFrom(execution.request(alignment)),
+    triggerCheckpoint: ({ alignment = chosen.checkpoints.alignment } = {}) =>
+      firstValueFrom(execution.request(alignment)),
     cancel: async () => {
       execution.cancel()
       await done.catch(() => {})
@@ -119,10 +128,10 @@ const macrotask = (): ((work: () => void) => void) => {
   }
 }
 
-const hostEnvironment: Environment = {
+const hostEnvironment = (): Environment => ({
   scheduler: asyncScheduler,
   clock: () => performance.now(),
   nextSlice: macrotask(),
   choose: () => 0,
   sliceTurnsMax: Number.POSITIVE_INFINITY,
-}
+})

@@ -1,6 +1,18 @@
 import * as t from 'io-ts'
-import { concat, defer, EMPTY, from, ignoreElements, type Observable, type Subscription, shareReplay } from 'rxjs'
+import {
+  catchError,
+  concat,
+  defer,
+  EMPTY,
+  from,
+  ignoreElements,
+  type Observable,
+  type Subscription,
+  shareReplay,
+  throwError,
+} from 'rxjs'
 import type { CheckpointId, StreamElement } from '../element.ts'
+import { messageOf, SpillwayError } from '../error.ts'
 import type { Sink, SinkWriter } from '../graph/sink.ts'
 import type { Subtask } from '../graph/task.ts'
 import type { OperatorState } from '../state/operatorState.ts'
@@ -18,6 +30,7 @@ interface Unpublished {
 export class SinkOutput {
   /** Of the newest cut: completes once its transaction would survive a crash. */
   durable: readonly Observable<unknown>[] = []
+  readonly #name: string
   readonly #writer: SinkWriter<unknown, unknown>
   readonly #restored: readonly Unpublished[]
   readonly #ready: Subscription
@@ -33,6 +46,7 @@ export class SinkOutput {
     onError: (error: unknown) => void
   }) {
     const { sink, subtask, epoch, state, onReady, onError } = options
+    this.#name = state.operator
     this.#writer = sink.open({ subtask, epoch })
     const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
     this.#restored = state.keep('transactions', type, () => [...this.#unpublished]) ?? []
@@ -45,7 +59,10 @@ export class SinkOutput {
 
   /** Publishes what the restored snapshot holds, and discards what older starts left behind. Before anything else. */
   recovered(): Observable<never> {
-    return defer(() => from(this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))).pipe(ignoreElements())
+    return defer(() => from(this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))).pipe(
+      ignoreElements(),
+      catchError(error => throwError(() => this.#notPublished(error))),
+    )
   }
 
   next(element: StreamElement<unknown>): void {
@@ -77,7 +94,20 @@ export class SinkOutput {
           return EMPTY
         }),
       )
-    }).pipe(ignoreElements())
+    }).pipe(
+      ignoreElements(),
+      catchError(error => throwError(() => this.#notPublished(error))),
+    )
+  }
+
+  #notPublished(error: unknown): SpillwayError {
+    if (error instanceof SpillwayError) return error
+    return new SpillwayError('PUBLISH_FAILED', {
+      place: this.#name,
+      problem: `its sink could not publish what a checkpoint contains: ${messageOf(error)}.`,
+      remedy: 'Start the job again on the same store once the cause is mended: it publishes the rest first of all.',
+      cause: error,
+    })
   }
 
   close(): void {

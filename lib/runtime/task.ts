@@ -1,4 +1,4 @@
-import { concatMap, from, mergeMap, Observable, Subject, Subscription, type SchedulerLike } from 'rxjs'
+import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Channel } from '../channel/channel.ts'
 import { type Captured, ChannelGate } from '../channel/gate.ts'
 import type { Writer } from '../channel/writer.ts'
@@ -11,10 +11,11 @@ import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Rest, Subtask, Task } from '../graph/task.ts'
+import { checkEncodable } from '../snapshot/encoding.ts'
 import type { ChannelData, RestoredTask, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
-import { capturedWatermarks } from './gateState.ts'
 import type { Executor, Member } from './executor.ts'
+import { capturedWatermarks } from './gateState.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
 
@@ -71,6 +72,7 @@ export class RunningTask implements Task, Member {
   readonly #rests: Rest[] = []
   readonly #pace: Pace
   readonly #running = new Subscription()
+  readonly #checked = new Set<Stream<any, any>>()
   readonly #completed$ = new Subject<CheckpointId>()
   #head = new Subject<StreamElement<any>>()
   #gate: ChannelGate<unknown> | undefined
@@ -79,6 +81,7 @@ export class RunningTask implements Task, Member {
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
   #inputEnded = false
+  #failedBeforeStart: { readonly error: unknown } | undefined
   #outputsOpen: number
   #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
 
@@ -134,6 +137,10 @@ export class RunningTask implements Task, Member {
   }
 
   start(): void {
+    if (this.#failedBeforeStart !== undefined) {
+      this.#state = 'running'
+      return this.#fail(this.#failedBeforeStart.error)
+    }
     if (this.#options.restored?.ended === true) {
       this.#state = 'ended'
       for (const writer of this.#writers) writer.next(end)
@@ -246,8 +253,7 @@ export class RunningTask implements Task, Member {
     } else if (gate !== undefined) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
     } else if (this.#outputsFree) {
-      const element = this.#reading?.take(this.#pace.recordsMax)
-      if (element !== undefined) this.#handOver(element)
+      for (const element of this.#reading?.take(this.#pace.recordsMax) ?? []) this.#handOver(element)
     }
   }
 
@@ -284,7 +290,9 @@ export class RunningTask implements Task, Member {
         return this.#head.next(cancel(element.checkpoint))
       case 'buffer': {
         const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
-        this.#head = this.#inputs.get((this.#options.stage.inputs[input] as { stream: Stream<any, any> }).stream) as Subject<any>
+        this.#head = this.#inputs.get(
+          (this.#options.stage.inputs[input] as { stream: Stream<any, any> }).stream,
+        ) as Subject<any>
         return this.#handOver(element)
       }
       default:
@@ -364,7 +372,10 @@ export class RunningTask implements Task, Member {
     }
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
-      this.#connect(stream, element => writer.next(element))
+      this.#connect(stream, element => {
+        this.#checkEncodable(stream, element)
+        writer.next(element)
+      })
     })
     stage.pipelines.forEach(({ input }, output) => {
       const sink = this.#sinks[output] as SinkOutput
@@ -373,6 +384,13 @@ export class RunningTask implements Task, Member {
     for (const { input, from, elements } of restored?.inFlight ?? []) {
       channels.find(to => to.input === input && to.from === from)?.channel.restore(elements)
     }
+  }
+
+  /** The first record of each edge, so that what cannot be part of a snapshot is refused long before one needs it. */
+  #checkEncodable(stream: Stream<any, any>, element: StreamElement<unknown>): void {
+    if (element.kind !== 'buffer' || this.#checked.has(stream)) return
+    this.#checked.add(stream)
+    checkEncodable(element.records[0], `record of ${makerOf(stream.node).name}`)
   }
 
   #buildGate(): void {
@@ -419,9 +437,20 @@ export class RunningTask implements Task, Member {
 
   #fail(error: unknown): void {
     if (this.#state === 'stopped') return
+    if (this.#state === 'new') {
+      // Nobody hears it yet.
+      this.#failedBeforeStart ??= { error }
+      return
+    }
     this.stop()
     this.#options.report({ kind: 'failed', task: this.id, error })
   }
+}
+
+/** The operator that made a stream's records; one that exchanges only deals them. */
+const makerOf = (node: OperatorNode): OperatorNode => {
+  const [input] = node.lineage.inputs
+  return node.lineage.exchange === undefined || input === undefined ? node : makerOf(input.node)
 }
 
 /** A snapshot whose in-flight data is not yet whole. */

@@ -3,7 +3,6 @@ import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd } from '../invariant.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
 import type { Executor } from './executor.ts'
@@ -16,7 +15,6 @@ export interface Wiring {
   readonly settings: Settings
   readonly environment: Environment
   readonly executor: Executor
-  readonly encoding: Encoding
   readonly epoch: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
@@ -90,4 +88,3 @@ const dealing = ({ exchange }: Edge, parallelism: number): Dealing => {
 }
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)
-

@@ -3,19 +3,20 @@ import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
 
 /**
- * An object of the store, format version 0: sections, each of any number of chunks, found through an index at the end, so
- * that a reader of a range need not read the rest.
+ * An object of the store, format version 0: sections, each of any number of chunks, found through an index at the end,
+ * so that a reader of a range need not read the rest.
  *
  *   magic       4 bytes   "SPWY"
  *   version     u32       0
  *   chunks                one after the other, section by section
- *   index                 a section: length of its name u32, name in UTF-8, number of chunks u32, length of each u32, crc u32
+ *   index                 a section: length of its name u32, name in UTF-8, number of chunks u32, length of each u32,
+ *                         crc u32
  *   index size  u32
  *   index crc   u32       of magic, version, index and index size
  *   magic       4 bytes
  *
- * Numbers are big-endian. A section's crc covers its entry in the index (but for itself) and its chunks. So every byte is under
- * a crc or is one, and the lengths must add up to the size of the whole.
+ * Numbers are big-endian. A section's crc covers its entry in the index (but for itself) and its chunks. So every byte
+ * is under a crc or is one, and the lengths must add up to the size of the whole.
  */
 export interface Section {
   readonly name: string

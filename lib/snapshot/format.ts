@@ -5,7 +5,7 @@ import { decode } from '../decode.ts'
 import type { StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
 import { readContainer, writeContainer } from './container.ts'
-import type { Encoding } from './encoding.ts'
+import { checkEncodable, type Encoding } from './encoding.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
@@ -79,25 +79,38 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
       yield { section: name('kept', operator), chunk, ...(records === undefined ? {} : { records }) }
     }
     for (const { name: table, captured, encode } of tables) {
-      let chunk: [number, unknown, unknown][] = []
       const section = name('table', operator, table)
-      for (const [group, key, value] of captured.entries()) {
-        chunk.push([group, key, encode(value)])
-        if (chunk.length === entriesInChunk) {
-          yield { section, chunk: encoding.encode(chunk, `${operator}, state ${table}`) }
-          chunk = []
-        }
+      for (const entries of inChunks(captured.entries(), entriesInChunk)) {
+        const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
+        yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place: `${operator}, state ${table}` }) }
       }
-      if (chunk.length > 0) yield { section, chunk: encoding.encode(chunk, `${operator}, state ${table}`) }
     }
   }
   for (const { input, from, elements } of snapshot.inFlight) {
-    const place = `records on their way to ${snapshot.task}`
-    for (let i = 0; i < elements.length; i += elementsInChunk) {
-      const some = elements.slice(i, i + elementsInChunk)
-      yield { section: name('channel', input, from), chunk: encoding.encode(some, place), records: countRecords(some) }
+    const section = name('channel', input, from)
+    const place = `record on its way to ${snapshot.task}`
+    for (const some of inChunks(elements, elementsInChunk)) {
+      const sample = some.find(element => element.kind === 'buffer')?.records[0]
+      yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
     }
   }
+}
+
+/** What the encoding would change without noticing is looked for in a sample. */
+const encoded = (value: unknown, encoding: Encoding, { sample, place }: { sample: unknown; place: string }) => {
+  checkEncodable(sample, place)
+  return encoding.encode(value, place)
+}
+
+function* inChunks<A>(all: Iterable<A>, size: number): Generator<A[]> {
+  let chunk: A[] = []
+  for (const one of all) {
+    chunk.push(one)
+    if (chunk.length < size) continue
+    yield chunk
+    chunk = []
+  }
+  if (chunk.length > 0) yield chunk
 }
 
 /** Ends the reading of a snapshot's tables, whether it was read to its end or not. Idempotent. */
@@ -149,7 +162,10 @@ function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<u
 
 /** Records of a suspended operator are in flight as those in channels are. */
 const inFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
-  const frame = kept.frame as { work?: { buffer?: { records: readonly unknown[] } }; pending?: StreamElement<unknown>[] }
+  const frame = kept.frame as {
+    work?: { buffer?: { records: readonly unknown[] } }
+    pending?: StreamElement<unknown>[]
+  }
   if (frame === undefined) return undefined
   return (frame.work?.buffer?.records.length ?? 0) + countRecords(frame.pending ?? [])
 }

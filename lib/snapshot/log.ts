@@ -27,7 +27,9 @@ const entryType: t.Type<LogEntry, any> = t.union([
 const partType: t.Type<Part, any> = t.type({
   epoch: t.number,
   checkpoint: t.number,
-  tasks: t.readonlyArray(t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number })),
+  tasks: t.readonlyArray(
+    t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number }),
+  ),
 })
 
 export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array => single('entry', entry, encoding)
@@ -69,9 +71,14 @@ const readSingle = <A>(
 ): A => {
   const chunk = readContainer(bytes, { object }).get(name)?.[0]
   if (chunk === undefined) {
-    throw new SpillwayError('DAMAGED', { place: object, problem: `it has no section "${name}".`, remedy: damagedRemedy })
+    throw new SpillwayError('DAMAGED', {
+      place: object,
+      problem: `it has no section "${name}".`,
+      remedy: damagedRemedy,
+    })
   }
   return decode(type, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
 }
 
-export const damagedRemedy = 'Restore the file from a backup of the store, or start with restore: "none" on an empty one.'
+export const damagedRemedy =
+  'Restore the file from a backup of the store, or start with restore: "none" on an empty one.'

@@ -1,48 +1,20 @@
 import type { Key } from '../element.ts'
 import { invariant } from '../invariant.ts'
+import { CallChanges, type CallLog } from './callLog.ts'
+import { ABSENT, Entry, nowhere } from './entry.ts'
+import { textOf } from './tupleText.ts'
+import { Versions } from './versions.ts'
 
-/** The value of a key that the table does not have. */
-export const ABSENT: unique symbol = Symbol('absent')
+export { CallLog } from './callLog.ts'
+export { ABSENT, type Entry } from './entry.ts'
 
-/** Which handler call is under way, and what it has changed: shared by the tables of an operator. */
-export class CallLog {
-  /** Of the call under way. */
-  number = 0
-
-  begin(): void {
-    this.number++
-  }
-}
-
-/** A key's place in a table. Only the table changes it. */
-export class Entry<V> {
-  readonly key: Key
-  readonly group: number
-  value: V | typeof ABSENT = ABSENT
-  /** When the value was set: captures older than this want an older one. */
-  epoch: number
-  /** Values of older epochs, newest first, while a capture wants them. */
-  old: Version<V> | undefined = undefined
-  /** The call that has changed it last. */
-  call = -1
-  /** Where it stands in its group's list. */
-  at = 0
-
-  constructor(key: Key, group: number, epoch: number) {
-    this.key = key
-    this.group = group
-    this.epoch = epoch
-  }
-}
-
-interface Version<V> {
-  readonly value: V | typeof ABSENT
-  readonly epoch: number
-  readonly next: Version<V> | undefined
-}
-
-/** A table as it was when it was captured. */
+/**
+ * A table as it was when it was captured: references, until it is released, once.
+ *
+ * Contract: whoever captures releases; values are immutable; nobody reads what is released (asserted).
+ */
 export interface CapturedTable<V> {
+  readonly size: number
   /** In the order of groups. May be left at any entry and gone on with while the table changes. */
   entries(): Iterable<readonly [group: number, key: Key, value: V]>
   /** Frees what is held for it; also in the middle of reading. */
@@ -52,164 +24,241 @@ export interface CapturedTable<V> {
 /**
  * Keyed state: one Map, and a list of entries for each key group.
  *
- * Copy-on-write by versions: a capture takes a number, whatever the table's size; an entry changed while captures are open
- * keeps the value that they see. Removed entries stay as tombstones while a capture is open.
+ * Copy-on-write by versions: a capture takes a number and the lists' lengths, whatever the table's size; an entry that
+ * changes while captures are open keeps the value that they see. While one is open the part of the lists that it reads stays
+ * in place: new entries are appended, removed ones leave the Map at once but stay in their list as tombstones. The last
+ * release frees all versions and the first `takenOutAtOnce` tombstones; later changes take out the others, two each.
+ *
+ * Bounds: versions, one for each entry and open capture; tombstones, as many as were removed since none was open.
+ * Given a `CallLog`, it also remembers what the call under way has changed, for captures from the middle of a call.
  * Source: versioned entries won by measurement over overlays, cloned groups and HAMTs.
  */
 export class Table<V> {
-  readonly #groups: Entry<V>[][]
-  readonly #calls: CallLog | undefined
+  readonly #lists: Entry<V>[][]
+  readonly #changes: CallChanges<V> | undefined
   readonly #entries = new Map<Key, Entry<V>>()
   /** Tuples, by a text that is the same for equal ones. */
-  readonly #tuples = new Map<string, Entry<V>>()
+  #tuples: Map<string, Entry<V>> | undefined
+  #size = 0
+  readonly #versions = new Versions<V>()
+  /** Number of the next capture. */
   #epoch = 0
-  /** Epochs of the open captures, ascending. */
-  #open: number[] = []
-  /** Entries that hold old versions, or are tombstones, because captures are open. */
-  #held: Entry<V>[] = []
-  #undo: { readonly entry: Entry<V>; readonly value: V | typeof ABSENT }[] = []
-  #undoOf = -1
+  /** Ascending. */
+  readonly #open: Captured<V>[] = []
+  /** Number of the last of `#open`: what changes keeps its value if a capture up to this one sees it. */
+  #newest = noCapture
+  #tombstones: Entry<V>[] = []
 
   constructor(groups: number, calls?: CallLog) {
-    this.#groups = Array.from({ length: groups }, () => none)
-    this.#calls = calls
+    this.#lists = new Array(groups).fill(none)
+    this.#changes = calls === undefined ? undefined : new CallChanges(calls)
   }
 
   find(key: Key): Entry<V> | undefined {
-    return typeof key === 'object' ? this.#tuples.get(textOf(key)) : this.#entries.get(key)
+    return typeof key === 'object' ? this.#tuples?.get(textOf(key)) : this.#entries.get(key)
   }
 
-  /** The key's entry; a new one has the value `ABSENT`. */
+  /** The key's entry; a new one has the value `ABSENT`, and counts in nothing before it is set. */
   entry(key: Key, group: number): Entry<V> {
-    const found = this.find(key)
+    if (typeof key === 'object') return this.#entryOfTuple(key, group)
+    const found = this.#entries.get(key)
     if (found !== undefined) return found
-    const entry = new Entry<V>(key, group, this.#epoch)
-    let list = this.#groups[group] as Entry<V>[]
-    if (list === none) {
-      list = []
-      this.#groups[group] = list
-    }
-    entry.at = list.length
-    list.push(entry)
-    if (typeof key === 'object') this.#tuples.set(textOf(key), entry)
-    else this.#entries.set(key, entry)
+    const entry = this.#added(key, group)
+    this.#entries.set(key, entry)
     return entry
   }
 
   set(entry: Entry<V>, value: V): void {
-    this.#changed(entry)
+    if (this.#changes !== undefined) this.#changes.note(entry)
+    if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+    if (entry.value === ABSENT) this.#count(entry)
     entry.value = value
   }
 
+  /** Ends the entry's life: if the key comes back, `entry` gives another one. */
   remove(entry: Entry<V>): void {
-    if (entry.value === ABSENT) return
-    this.#changed(entry)
+    if (entry.at < 0) return
+    if (this.#changes !== undefined) this.#changes.note(entry)
+    if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+    if (entry.value !== ABSENT) this.#size--
     entry.value = ABSENT
-    if (this.#open.length === 0) this.#forget(entry)
-    else this.#held.push(entry)
-  }
-
-  /** Keys that have a value, and tombstones. */
-  get size(): number {
-    return this.#entries.size + this.#tuples.size
-  }
-
-  restore(group: number, key: Key, value: V): void {
-    this.entry(key, group).value = value
-  }
-
-  *values(): Iterable<Entry<V>> {
-    for (const list of this.#groups) for (const entry of list) if (entry.value !== ABSENT) yield entry
-  }
-
-  /** `beforeCall`: as it was before the handler call under way changed it. */
-  capture({ beforeCall }: { beforeCall: boolean } = { beforeCall: false }): CapturedTable<V> {
-    const epoch = this.#epoch
-    this.#epoch = epoch + 1
-    this.#open.push(epoch)
-    const undo = beforeCall && this.#undoOf === this.#calls?.number ? this.#undo : []
-    const before = new Map<Entry<V>, V | typeof ABSENT>(undo.map(({ entry, value }) => [entry, value]))
-    let released = false
-    return {
-      entries: () => this.#read(epoch, before),
-      release: () => {
-        if (released) return
-        released = true
-        this.#close(epoch)
-      },
+    const { key } = entry
+    if (typeof key === 'object') this.#tuples?.delete(textOf(key))
+    else this.#entries.delete(key)
+    const newest = this.#open[this.#open.length - 1]
+    if (newest === undefined || entry.at >= (newest.lengths[entry.group] as number)) this.#takeOut(entry)
+    else {
+      entry.at = ~entry.at
+      this.#tombstones.push(entry)
     }
+    this.#takeOutTombstones(2)
   }
 
-  *#read(
-    epoch: number,
-    before: ReadonlyMap<Entry<V>, V | typeof ABSENT>,
-  ): Generator<readonly [group: number, key: Key, value: V]> {
-    // Entries taken out in the call under way are in no list any more.
-    for (const [entry, value] of before) if (value !== ABSENT) yield [entry.group, entry.key, value]
-    for (let group = 0; group < this.#groups.length; group++) {
-      const list = this.#groups[group] as Entry<V>[]
-      const { length } = list
+  /** Keys that have a value. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** What is held for open captures, and tombstones not yet taken out: 0 and soon 0 when none is open. */
+  get held(): { readonly versions: number; readonly tombstones: number } {
+    const numbers = this.#open.map(({ number }) => number)
+    return { versions: this.#versions.count(numbers), tombstones: this.#tombstones.length }
+  }
+
+  /** Puts back what a snapshot held, before anything else is done with the table. */
+  restore(group: number, key: Key, value: V): void {
+    invariant(this.#epoch === 0, () => `a table is restored before its first capture, not after ${this.#epoch}`)
+    const entry = this.entry(key, group)
+    if (entry.value === ABSENT) this.#size++
+    entry.value = value
+  }
+
+  /** The entries that have a value, in the order of groups. Not to be left and gone on with after a change. */
+  *values(): Generator<Entry<V>, void> {
+    for (const list of this.#lists) for (const entry of list) if (entry.value !== ABSENT) yield entry
+  }
+
+  /** Takes time for the groups, not for the entries. `beforeCall`: as it was before the call under way changed it. */
+  capture({ beforeCall }: { readonly beforeCall: boolean } = { beforeCall: false }): CapturedTable<V> {
+    const before = beforeCall ? (this.#changes?.before ?? []) : []
+    let size = this.#size
+    for (const { entry, value } of before) {
+      // Older captures, even from this very call, go on seeing what they see.
+      if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+      if (value !== ABSENT && entry.at === nowhere) this.#bringBack(entry)
+      size += Number(value !== ABSENT) - Number(entry.value !== ABSENT)
+    }
+    const number = this.#epoch++
+    const captured = new Captured(number, size, this.#lists, this.#versions, released => this.#close(released))
+    this.#open.push(captured)
+    this.#newest = number
+    // For this capture the call has not been; from the next on it has.
+    for (const { entry, value } of before) {
+      entry.older = this.#versions.keep({ value, epoch: number, older: entry.older }, number + 1)
+      entry.epoch = number + 1
+    }
+    return captured
+  }
+
+  #entryOfTuple(key: readonly Key[], group: number): Entry<V> {
+    this.#tuples ??= new Map()
+    const text = textOf(key)
+    const found = this.#tuples.get(text)
+    if (found !== undefined) return found
+    const entry = this.#added(key, group)
+    this.#tuples.set(text, entry)
+    return entry
+  }
+
+  #added(key: Key, group: number): Entry<V> {
+    const entry = new Entry<V>(key, group, this.#epoch)
+    this.#append(entry)
+    this.#takeOutTombstones(2)
+    return entry
+  }
+
+  #keepVersion(entry: Entry<V>): void {
+    entry.older = this.#versions.keep(entry, this.#epoch)
+    entry.epoch = this.#epoch
+  }
+
+  #count(entry: Entry<V>): void {
+    invariant(entry.at >= 0, () => `nobody sets an entry after its removal (key ${String(entry.key)})`)
+    this.#size++
+  }
+
+  #close(captured: Captured<V>): void {
+    this.#open.splice(this.#open.indexOf(captured), 1)
+    this.#newest = this.#open[this.#open.length - 1]?.number ?? noCapture
+    this.#versions.release(this.#open.map(({ number }) => number))
+    this.#takeOutTombstones(takenOutAtOnce)
+  }
+
+  #takeOutTombstones(max: number): void {
+    if (this.#tombstones.length === 0 || this.#newest !== noCapture) return
+    for (let i = 0; i < max && this.#tombstones.length > 0; i++) this.#takeOut(this.#tombstones.pop() as Entry<V>)
+  }
+
+  #append(entry: Entry<V>): void {
+    let list = this.#lists[entry.group] as Entry<V>[]
+    if (list === none) {
+      list = []
+      this.#lists[entry.group] = list
+    }
+    entry.at = list.push(entry) - 1
+  }
+
+  /** As a tombstone, for a capture from before its removal. */
+  #bringBack(entry: Entry<V>): void {
+    this.#append(entry)
+    entry.at = ~entry.at
+    this.#tombstones.push(entry)
+  }
+
+  /** The last of its list takes its place. */
+  #takeOut(entry: Entry<V>): void {
+    const list = this.#lists[entry.group] as Entry<V>[]
+    const at = positionOf(entry)
+    if (list[at] !== entry) invariant(false, () => `the list of group ${entry.group} has its entry at ${at}`)
+    const last = list.pop() as Entry<V>
+    entry.at = nowhere
+    if (last === entry) return
+    list[at] = last
+    last.at = last.at < 0 ? ~at : at
+  }
+}
+
+class Captured<V> implements CapturedTable<V> {
+  readonly number: number
+  readonly size: number
+  /** Of the lists: what comes behind is newer. */
+  readonly lengths: Uint32Array
+  #lists: readonly (readonly Entry<V>[])[] | undefined
+  readonly #versions: Versions<V>
+  readonly #close: (captured: Captured<V>) => void
+
+  constructor(
+    number: number,
+    size: number,
+    lists: readonly (readonly Entry<V>[])[],
+    versions: Versions<V>,
+    close: (captured: Captured<V>) => void,
+  ) {
+    this.number = number
+    this.size = size
+    this.lengths = Uint32Array.from(lists, list => list.length)
+    this.#lists = lists
+    this.#versions = versions
+    this.#close = close
+  }
+
+  *entries(): Generator<readonly [group: number, key: Key, value: V], void> {
+    const { number, lengths } = this
+    const versions = this.#versions
+    for (let group = 0; group < lengths.length; group++) {
+      const length = lengths[group] as number
       for (let at = 0; at < length; at++) {
-        const entry = list[at] as Entry<V>
-        if (before.has(entry)) continue
-        const value = valueAt(entry, epoch)
+        // Asked for again at each entry: it may have been released since the one before.
+        const lists = this.#lists
+        if (lists === undefined) return invariant(false, () => 'a released capture is not read')
+        const entry = lists[group]?.[at] as Entry<V>
+        const value = entry.epoch <= number ? entry.value : versions.find(entry.older, number)
         if (value !== ABSENT) yield [group, entry.key, value]
       }
     }
   }
 
-  #changed(entry: Entry<V>): void {
-    const calls = this.#calls
-    if (calls !== undefined && entry.call !== calls.number) {
-      if (this.#undoOf !== calls.number) {
-        this.#undoOf = calls.number
-        this.#undo = []
-      }
-      entry.call = calls.number
-      this.#undo.push({ entry, value: entry.value })
-    }
-    if (entry.epoch === this.#epoch) return
-    if (this.#open.length > 0) {
-      if (entry.old === undefined) this.#held.push(entry)
-      entry.old = { value: entry.value, epoch: entry.epoch, next: entry.old }
-    }
-    entry.epoch = this.#epoch
-  }
-
-  #close(epoch: number): void {
-    this.#open = this.#open.filter(open => open !== epoch)
-    if (this.#open.length > 0) return
-    const held = this.#held
-    this.#held = []
-    for (const entry of held) {
-      entry.old = undefined
-      if (entry.value === ABSENT && this.find(entry.key) === entry) this.#forget(entry)
-    }
-  }
-
-  #forget(entry: Entry<V>): void {
-    const { key, group, at } = entry
-    if (typeof key === 'object') this.#tuples.delete(textOf(key))
-    else this.#entries.delete(key)
-    const list = this.#groups[group] as Entry<V>[]
-    const moved = list.pop()
-    invariant((moved !== undefined && list[at] !== undefined) || moved === entry, () => `entry ${at} is in its group's list`)
-    if (moved === entry || moved === undefined) return
-    list[at] = moved
-    moved.at = at
+  release(): void {
+    if (this.#lists === undefined) return
+    this.#lists = undefined
+    this.#close(this)
   }
 }
 
-const valueAt = <V>(entry: Entry<V>, epoch: number): V | typeof ABSENT => {
-  if (entry.epoch <= epoch) return entry.value
-  for (let version = entry.old; version !== undefined; version = version.next) {
-    if (version.epoch <= epoch) return version.value
-  }
-  return ABSENT
-}
+const positionOf = ({ at }: Entry<unknown>): number => (at < 0 ? ~at : at)
 
-const textOf = (tuple: readonly Key[]): string =>
-  tuple.map(member => (typeof member === 'object' ? `[${textOf(member)}]` : `${typeof member}:${JSON.stringify(String(member))}`)).join()
-
-/** The list of a group that has no entry yet. */
+/** The list of a group that has no entry yet: most groups of most tables are other tasks'. */
 const none: Entry<any>[] = []
+const noCapture = -1
+/** About a millisecond, at 100 to 500 ns each. */
+const takenOutAtOnce = 2_000

@@ -3,8 +3,9 @@ import { fenced, objectExists, objectNotFound, storeFailed } from './failures.ts
 import type { Store } from './store.ts'
 
 /**
- * A store as async functions, for those who write one: `fromPromises` makes the Store of it. The guarantees are those of Store; what is
- * an error there is a result here. `signal` is aborted when nobody waits any longer. Names may come in any order.
+ * A store as async functions, for those who write one: `fromPromises` makes the Store of it. The guarantees are those
+ * of Store; what is an error there is a result here. `signal` is aborted when nobody waits any longer. Names may come
+ * in any order.
  */
 export interface PromiseStore {
   readonly name: string

@@ -3,11 +3,11 @@ import { fenced, objectExists, objectNotFound } from './failures.ts'
 import type { Store } from './store.ts'
 
 /**
- * A store in memory, for tests and for jobs that need not survive their process. Given to a second run it is what that one
- * finds after a restart.
+ * A store in memory, for tests and for jobs that need not survive their process. Given to a second run it is what that
+ * one finds after a restart.
  *
- * Emits while being subscribed to, so that it takes no virtual time. It holds the bytes that it is given (by the contract their
- * giver leaves them alone), and hands out copies.
+ * Emits while being subscribed to, so that it takes no virtual time. It holds the bytes that it is given (by the
+ * contract their giver leaves them alone), and hands out copies.
  */
 export function memoryStore(): Store {
   const objects = new Map<string, Uint8Array>()

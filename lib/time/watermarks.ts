@@ -24,19 +24,16 @@ export class ChannelWatermarks {
   /** What the task's own idleness becomes, or undefined if it stays. */
   setIdle(channel: number, idle: boolean): 'idle' | 'active' | undefined {
     this.#of(channel).idle = idle
-    const allIdle = this.#allIdle()
-    if (allIdle === this.#idle) return undefined
-    this.#idle = allIdle
-    return allIdle ? 'idle' : 'active'
+    return this.#ownIdleness()
   }
 
-  /** An ended channel holds nothing back. */
-  end(channel: number): number | undefined {
+  /** An ended channel holds nothing back: the task is idle if all that are left are. Gives what `setIdle` gives. */
+  end(channel: number): 'idle' | 'active' | undefined {
     this.#of(channel).ended = true
-    return this.#advanced()
+    return this.#ownIdleness()
   }
 
-  /** The smallest watermark may have advanced because a channel has become idle. */
+  /** The smallest watermark may have advanced because a channel has become idle, or has ended. */
   advanceWithoutIdle(): number | undefined {
     return this.#advanced()
   }
@@ -56,9 +53,17 @@ export class ChannelWatermarks {
     return this.#channels[channel] as ChannelTime
   }
 
+  #ownIdleness(): 'idle' | 'active' | undefined {
+    const allIdle = this.#allIdle()
+    if (allIdle === this.#idle) return undefined
+    this.#idle = allIdle
+    return allIdle ? 'idle' : 'active'
+  }
+
+  /** Of the channels that are left; with none left it stays as it is. */
   #allIdle(): boolean {
     const open = this.#channels.filter(channel => !channel.ended)
-    return open.length > 0 && open.every(channel => channel.idle)
+    return open.length === 0 ? this.#idle : open.every(channel => channel.idle)
   }
 
   #advanced(): number | undefined {

@@ -1,4 +1,4 @@
-import { run, stream, memoryStore } from 'spillway'
+import { memoryStore, run, stream } from 'spillway'
 import { collect, flatMap, fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { expect, test } from 'vitest'
 

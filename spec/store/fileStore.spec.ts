@@ -142,14 +142,15 @@ describe('STORE_FAILED names the path and the remedy', () => {
     }
   })
 
-  test.skipIf(process.getuid?.() === 0)('when the directory is not writable', async () => {
+  test.skipIf(process.platform === 'win32')('when the directory is not writable', async () => {
     const directory = newDirectory()
     mkdirSync(directory)
-    chmodSync(directory, 0o500)
-    const failure = await failureOf(fileStore(directory).put('a', bytes))
-    expect(failure).toMatchObject({ code: 'STORE_FAILED' })
-    expect(failure.message).toContain(directory)
-    expect(failure.message).toContain('Give the process the right')
+    chmodSync(directory, 0o555)
+    chmodSync(root, 0o755)
+    const said = await putInChild(directory, process.getuid?.() === 0 ? { uid: 65_534 } : {})
+    expect(said).toContain('[STORE_FAILED]')
+    expect(said).toContain(directory)
+    expect(said).toContain('Give the process the right')
   })
 
   test('when a name is too long for the file system', async () => {
@@ -170,15 +171,7 @@ describe('STORE_FAILED names the path and the remedy', () => {
     'when a file may not get that large, and nothing is left of it',
     async () => {
       const directory = newDirectory()
-      const script = [
-        `import { lastValueFrom } from 'rxjs'`,
-        `import { fileStore } from './lib/node/fileStore.ts'`,
-        `const store = fileStore(${JSON.stringify(directory)})`,
-        `const say = text => process.stdout.write(text)`,
-        `await lastValueFrom(store.put('a/b', new Uint8Array(1e6))).then(() => say('stored'), error => say(error.message))`,
-      ].join('\n')
-      const limited = `ulimit -f 100; exec ${[process.execPath, ...runTypeScript].join(' ')} --input-type=module --eval "$SCRIPT"`
-      const said = await outputOf(spawn('bash', ['-c', limited], { env: { ...process.env, SCRIPT: script } }))
+      const said = await putInChild(directory, { limit: 'ulimit -f 100;' })
       expect(said).toContain('[STORE_FAILED]')
       expect(said).toContain(join(directory, 'objects', 'a', 'b'))
       expect(readdirSync(join(directory, 'tmp'))).toEqual([])
@@ -210,10 +203,23 @@ test('after each of ten kills in the middle of writing, what is listed is whole,
   const store = fileStore(directory)
   await lastValueFrom(store.append((await firstValueFrom(store.entries())).length + 1, bytes))
   expect(readdirSync(join(directory, 'tmp'))).toEqual([])
-})
+}, 120_000)
 
 const bytes = Uint8Array.of(1, 2, 3)
 const runTypeScript = ['--import', 'tsx', '--conditions=@spillway/source']
+
+/** What another process says about putting a megabyte. */
+function putInChild(directory: string, { limit = '', ...options }: { limit?: string; uid?: number }): Promise<string> {
+  const script = `
+    import { lastValueFrom } from 'rxjs'
+    import { fileStore } from './lib/node/fileStore.ts'
+    const put$ = fileStore(${JSON.stringify(directory)}).put('a/b', new Uint8Array(1e6))
+    await lastValueFrom(put$).then(() => console.log('stored'), error => console.log(error.message))`
+  const node = [process.execPath, ...runTypeScript, '--input-type=module', '--eval', '"$SCRIPT"'].join(' ')
+  return outputOf(
+    spawn('bash', ['-c', `${limit} exec ${node}`], { env: { ...process.env, SCRIPT: script }, ...options }),
+  )
+}
 
 async function failureOf(call: ReturnType<Store['get' | 'put' | 'list' | 'entries']>): Promise<SpillwayError> {
   const failure: unknown = await lastValueFrom<unknown>(call).catch(error => error)

@@ -1,0 +1,52 @@
+/** npm run -s bench -- NAME [--json] */
+import type { Bench, Options } from './bench.ts'
+import { runPart, startPart } from './freshProcess.ts'
+import { hostLatency } from './hostLatency.ts'
+import { keyedSum } from './keyedSum.ts'
+import { rounded } from './measure.ts'
+import { soak } from './soak.ts'
+
+const benches: Readonly<Record<string, Bench>> = {
+  'keyed-sum': keyedSum,
+  'host-latency': hostLatency,
+  soak,
+}
+
+const usage = (): string =>
+  [
+    'npm run -s bench -- NAME [--json]',
+    '',
+    ...Object.entries(benches).map(([name, { about, options = '' }]) => `  ${`${name} ${options}`.padEnd(24)}${about}`),
+    '',
+    '--json prints the figures as one JSON object, as the last line.',
+  ].join('\n')
+
+const optionsIn = (words: readonly string[]): Options =>
+  new Map(
+    words.flatMap((word, i) => {
+      if (!word.startsWith('--')) return []
+      const [name, value = words[i + 1]] = word.slice(2).split('=') as [string, string?]
+      return [[name, value === undefined || value.startsWith('--') ? '' : value]]
+    }),
+  )
+
+const [name = '', ...words] = process.argv.slice(2)
+const bench = benches[name]
+const options = optionsIn(words)
+const part = options.get('part')
+
+if (bench === undefined) {
+  console.error(name === '' ? usage() : `There is no bench ${name}.\n\n${usage()}`)
+  process.exitCode = 2
+} else if (part !== undefined) {
+  await runPart(bench, part, options)
+} else {
+  const begunMs = performance.now()
+  const figures = await bench.measure(started => startPart({ bench: name, part: started, words }), options)
+  console.log(`took ${Math.round((performance.now() - begunMs) / 1000)} s`)
+  if (options.has('json')) {
+    console.log(
+      JSON.stringify(Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, rounded(value)]))),
+    )
+  }
+}

@@ -1,0 +1,29 @@
+import type { Key } from '../element.ts'
+
+/** The value of a key that the table does not have; `undefined` is a value like any other. */
+export const ABSENT: unique symbol = Symbol('absent')
+
+/** A key's place in a table, from its creation to its removal. Only the table changes it. */
+export class Entry<V> {
+  readonly key: Key
+  readonly group: number
+  value: V | typeof ABSENT = ABSENT
+  /** A capture sees the value if its number is not below this. */
+  epoch: number
+  /** The value before, in the table's `Versions`; means something only to captures whose number is below `epoch`. */
+  older = noVersion
+  /** Where it stands in its group's list; as `~at` once it is removed; `nowhere` when no list has it any more. */
+  at = nowhere
+  /** Where it stands among the changes of the call that has changed it last. */
+  change = 0
+
+  constructor(key: Key, group: number, epoch: number) {
+    this.key = key
+    this.group = group
+    this.epoch = epoch
+  }
+}
+
+export const noVersion = -1
+/** Below every `~at`: V8's arrays and Maps are smaller. */
+export const nowhere = -(2 ** 30)

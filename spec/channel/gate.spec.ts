@@ -1,0 +1,251 @@
+import { expect, test } from 'vitest'
+import { Channel } from '../../lib/channel/channel.ts'
+import { ChannelGate } from '../../lib/channel/gate.ts'
+import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
+import { elements, picture, transcript } from './pictures.ts'
+
+/** `0 push a`, `take`, `take no data`, `block 0`, `capture 1 0` (channel 0, checkpoint 1); what is taken is `0:a`. */
+const told = (
+  lines: readonly string[],
+  { channels: count, restored }: { channels: number; restored?: CapturedWatermarks },
+) => {
+  const channels = Array.from({ length: count }, () => new Channel<string>({ buffersMax: 100 }))
+  const gate = new ChannelGate(channels, restored)
+  const said: string[] = []
+  gate.subscribe(event => {
+    if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
+    else said.push(`captured ${event.checkpoint} of ${event.channel}: ${event.elements.map(picture).join(' ')}`)
+  })
+  const takes = (appetite: string) => (appetite || 'all') as 'all' | 'no data' | 'unaligned barriers'
+  const push = (channel: number) => (pictures: string) => {
+    for (const pushed of elements(pictures)) channels[channel]?.push(pushed)
+  }
+  return transcript(lines, {
+    said,
+    commands: {
+      ...Object.fromEntries(channels.map((_, id) => [id, push(id)])),
+      take: appetite => {
+        if (!gate.take({ recordsMax: 1_000, takes: takes(appetite) })) said.push('nothing')
+      },
+      part: recordsMax => void gate.take({ recordsMax: Number(recordsMax), takes: 'all' }),
+      rest: appetite => {
+        while (gate.take({ recordsMax: 1_000, takes: takes(appetite) }));
+      },
+      has: appetite => said.push(String(gate.hasFor(takes(appetite)))),
+      urgent: () => said.push(String(gate.hasUnaligned)),
+      block: channel => gate.perform({ kind: 'block', channel: Number(channel) }),
+      unblock: channel => gate.perform({ kind: 'unblock', channel: Number(channel) }),
+      capture: checkpointAndChannel => {
+        const [checkpoint, channel] = checkpointAndChannel.split(' ').map(Number) as [number, number]
+        gate.perform({ kind: 'capture', channel, checkpoint })
+      },
+      drop: checkpoint => gate.perform({ kind: 'drop', checkpoint: Number(checkpoint) }),
+      cancel: checkpoint => gate.cancel(Number(checkpoint)),
+      current: () => said.push(String(gate.current)),
+    },
+  })
+}
+
+type Case = readonly [claim: string, ...lines: string[]]
+
+const takingCases: readonly Case[] = [
+  ['channels take turns', '0 a b c', '1 d', '2 e f', 'rest -> 0:a 1:d 2:e 0:b 2:f 0:c'],
+  [
+    'a channel that is ready at last is next in its turn',
+    '0 a b c',
+    'take -> 0:a',
+    '1 d',
+    'take -> 1:d',
+    'rest -> 0:b 0:c',
+  ],
+  ['an empty gate gives nothing', 'take -> nothing', 'has -> false'],
+  ['what is left of a buffer waits for its next turn', '0 abc', '1 d', 'part 2 -> 0:ab', 'rest -> 1:d 0:c'],
+  ['it says which channel it has taken from', '1 a', 'take -> 1:a', 'current -> 1'],
+  [
+    'a blocked channel gives nothing',
+    '0 a',
+    '1 b c',
+    'block 0',
+    'rest -> 1:b 1:c',
+    'has -> false',
+    'unblock 0',
+    'has -> true',
+    'rest -> 0:a',
+  ],
+  [
+    'a blocked channel gives no unaligned barrier',
+    '0 <1!>',
+    'block 0',
+    'urgent -> false',
+    'take unaligned barriers -> nothing',
+    'unblock 0',
+    'urgent -> true',
+    'take -> 0:<1!>',
+  ],
+  [
+    'unaligned barriers are taken before anything of other channels',
+    '0 a b',
+    '1 c',
+    '2 d <1!>',
+    'urgent -> true',
+    'take -> 2:<1!>',
+    'urgent -> false',
+    'rest -> 0:a 1:c 2:d 0:b',
+  ],
+  ['an aligned barrier waits its turn', '0 a', '1 <1>', 'urgent -> false', 'rest -> 0:a 1:<1>'],
+  [
+    'without data it takes barriers, cancel markers and ends',
+    '0 <1> a',
+    '1 x1 b',
+    '2 | ',
+    'rest no data -> 0:<1> 1:x1 2:|',
+    'has no data -> false',
+    'has -> true',
+  ],
+  [
+    'without data it takes no barrier that stands behind data',
+    '0 a <1>',
+    '1 w1 |',
+    '2 idle x1',
+    'has no data -> false',
+    'take no data -> nothing',
+  ],
+  ['without data it takes unaligned barriers', '0 a <1!>', 'has no data -> true', 'rest no data -> 0:<1!>'],
+  [
+    'unaligned barriers alone are taken while an operator is suspended',
+    '0 a <1!>',
+    '1 <1>',
+    '2 |',
+    'has unaligned barriers -> true',
+    'rest unaligned barriers -> 0:<1!>',
+  ],
+  [
+    'what a checkpoint captures is given once asked for, then as it arrives',
+    '0 a w1',
+    '1 b',
+    'capture 1 0 -> captured 1 of 0: a w1',
+    '1 c',
+    '0 d -> captured 1 of 0: d',
+    '0 <1!> e',
+    'rest -> 0:<1!> 1:b 0:a 1:c 0:d 0:e',
+  ],
+  [
+    'what is given up is not captured any more',
+    'capture 1 0',
+    'capture 1 1',
+    '0 a -> captured 1 of 0: a',
+    'drop 1',
+    '0 b',
+    '1 c',
+    'capture 2 0 -> captured 2 of 0: a b',
+    'drop 1',
+    '0 d -> captured 2 of 0: d',
+  ],
+  ['an empty channel has nothing captured', 'capture 1 0', '0 <1!> a'],
+  [
+    'a checkpoint given up comes like its cancel marker, of the current channel',
+    '1 a',
+    'take -> 1:a',
+    'cancel 3 -> 1:x3',
+  ],
+]
+
+const timeCases: readonly Case[] = [
+  [
+    "the task's watermark is the smallest of its channels'",
+    '0 w5',
+    'take',
+    '1 w3',
+    'take',
+    '2 w9',
+    'take -> 2:w3',
+    '1 w7',
+    'take -> 1:w5',
+  ],
+  [
+    'a watermark that changes nothing is not handed over',
+    '0 w5',
+    '1 w6',
+    '2 w7',
+    'rest -> 2:w5',
+    '1 w9',
+    'take',
+    '0 w5',
+    'take',
+  ],
+  ['a watermark never goes back', '0 w5', '1 w5', '2 w5', 'rest -> 2:w5', '0 w3', '0 idle', 'rest'],
+  ['an idle channel holds nothing back', '0 w5', '1 w7', 'rest', '2 idle', 'take -> 2:w5', '0 idle', 'take -> 0:w7'],
+  [
+    'the task is idle when all its channels are',
+    '0 idle',
+    '1 idle',
+    'rest',
+    '2 idle',
+    'take -> 2:idle',
+    '0 active',
+    'take -> 0:active',
+    '1 active',
+    'take',
+  ],
+  [
+    'a buffer makes its idle channel active',
+    '0 idle',
+    '1 idle',
+    '2 idle',
+    'rest -> 2:idle',
+    '1 a',
+    'take -> 1:active 1:a',
+    '1 b',
+    'take -> 1:b',
+  ],
+  [
+    'a channel that is active again holds the watermark where it is',
+    '0 w5',
+    '1 w5',
+    '2 idle',
+    'rest -> 2:w5',
+    '2 active',
+    'take',
+    '0 w8',
+    '1 w8',
+    'rest',
+    '2 w6',
+    'take -> 2:w6',
+  ],
+  [
+    'an ended channel holds nothing back',
+    '0 w5',
+    '1 w7',
+    'rest',
+    '2 |',
+    'take -> 2:w5 2:|',
+    '0 |',
+    'take -> 0:w7 0:|',
+    '1 |',
+    'take -> 1:|',
+  ],
+  ['the task is idle when the last channel that was not ends', '0 idle', '1 idle', 'rest', '2 |', 'take -> 2:idle 2:|'],
+  ['the last end makes nothing idle or active', '0 idle', '1 |', '2 |', 'rest -> 1:| 2:idle 2:|', '0 |', 'take -> 0:|'],
+  ['a watermark comes before the end that lets it pass', '0 w5', '1 w5', '2 a |', 'rest -> 2:a 2:w5 2:|'],
+]
+
+test.each(takingCases)('%s', (_, ...lines) => {
+  expect(told(lines, { channels: 3 })).toEqual(lines)
+})
+
+test.each(timeCases)('%s', (_, ...lines) => {
+  expect(told(lines, { channels: 3 })).toEqual(lines)
+})
+
+test('a restored gate goes on with the watermark of each channel', () => {
+  const restored = {
+    combinedMs: 3,
+    channels: [
+      { watermarkMs: 3, idle: false },
+      { watermarkMs: 8, idle: false },
+      { watermarkMs: 1, idle: true },
+    ],
+  }
+  const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
+  expect(told(lines, { channels: 3, restored })).toEqual(lines)
+})

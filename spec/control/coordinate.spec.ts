@@ -1,0 +1,153 @@
+import { filter, map } from 'rxjs'
+import { TestScheduler } from 'rxjs/testing'
+import { expect, test } from 'vitest'
+import { coordinate } from '../../lib/control/coordinate.ts'
+import { initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import type { CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
+
+/** Of one task: `ack 1`, `end 1`, `committed 1`, `published 1`, `user 7`, `fail`. */
+const event = (line: string): CoordinateEvent => {
+  const [kind, number] = line.split(' ')
+  const checkpoint = Number(number)
+  switch (kind) {
+    case 'ack':
+    case 'end':
+      return {
+        kind: 'acknowledged',
+        checkpoint,
+        snapshot: { task: 'a', ended: kind === 'end', object: line, bytes: 1, crc: 1 },
+        nowMs: 0,
+        sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
+        times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0 },
+      }
+    case 'committed':
+      return { kind, checkpoint, entry: checkpoint, object: `part ${checkpoint}` }
+    case 'published':
+      return { kind, task: 'a', checkpoint }
+    case 'user':
+      return { kind: 'requested', nowMs: 0, request: checkpoint, alignment: 'unaligned' }
+    default:
+      return { kind: 'failed', task: 'a', error: 'broken' }
+  }
+}
+
+/** Reports and releases are looked at elsewhere. */
+const order = (of: CheckpointOrder): string => {
+  switch (of.kind) {
+    case 'trigger':
+      return `trigger ${of.barrier.checkpoint} at ${of.barrier.timestampMs}`
+    case 'commit':
+    case 'notify':
+    case 'abort':
+      return `${of.kind} ${of.checkpoint}`
+    default:
+      return of.kind
+  }
+}
+
+interface Case {
+  readonly everyMs?: number
+  readonly timeoutMs: number
+  /** Letters are events and capitals orders, all of them in `means`. */
+  readonly in: string
+  readonly out: string
+  readonly means: Readonly<Record<string, string>>
+}
+
+const cases: Readonly<Record<string, Case>> = {
+  'the schedule triggers every so many ms, and not while one is under way': {
+    everyMs: 3,
+    timeoutMs: 100,
+    in: ' ----a--b---|',
+    out: '---TC--N-U-|',
+    means: { a: 'ack 1', b: 'committed 1', T: 'trigger 1 at 3', C: 'commit 1', N: 'notify 1', U: 'trigger 2 at 9' },
+  },
+  'without a schedule only requests trigger': {
+    timeoutMs: 100,
+    in: ' ---u---|',
+    out: '---T---|',
+    means: { u: 'user 7', T: 'trigger 1 at 0' },
+  },
+  'a checkpoint that takes too long is aborted': {
+    timeoutMs: 4,
+    in: ' -u------u----|',
+    out: '-T---X--U---Y|',
+    means: { u: 'user 7', T: 'trigger 1 at 0', X: 'abort 1', U: 'trigger 2 at 0', Y: 'abort 2' },
+  },
+  'a checkpoint that is complete does not expire': {
+    timeoutMs: 4,
+    in: ' -uab-----|',
+    out: '-TCN-----|',
+    means: { u: 'user 7', a: 'ack 1', b: 'committed 1', T: 'trigger 1 at 0', C: 'commit 1', N: 'notify 1' },
+  },
+  'the time of each counts from its own trigger': {
+    timeoutMs: 4,
+    in: ' -uabu-----|',
+    out: '-TCNU---X-|',
+    means: {
+      u: 'user 7',
+      a: 'ack 1',
+      b: 'committed 1',
+      T: 'trigger 1 at 0',
+      C: 'commit 1',
+      N: 'notify 1',
+      U: 'trigger 2 at 0',
+      X: 'abort 2',
+    },
+  },
+  'a request that waited is triggered when the one under way has expired': {
+    timeoutMs: 4,
+    in: ' -uv---------|',
+    out: '-T---(XU)Y--|',
+    means: { u: 'user 7', v: 'user 8', T: 'trigger 1 at 0', X: 'abort 1', U: 'trigger 2 at 0', Y: 'abort 2' },
+  },
+  'a checkpoint being committed does not expire': {
+    timeoutMs: 4,
+    in: ' -ua-----b-|',
+    out: '-TC-----N-|',
+    means: { u: 'user 7', a: 'ack 1', b: 'committed 1', T: 'trigger 1 at 0', C: 'commit 1', N: 'notify 1' },
+  },
+  'it completes when the job is finished, and its timers stop': {
+    everyMs: 6,
+    timeoutMs: 4,
+    in: ' -abc------',
+    out: '-CN(F|)',
+    means: { a: 'end 1', b: 'committed 1', c: 'published 1', C: 'commit 1', N: 'notify 1', F: 'finished' },
+  },
+  'it completes with its source, and its timers stop': {
+    everyMs: 3,
+    timeoutMs: 4,
+    in: ' ----|',
+    out: '---T|',
+    means: { T: 'trigger 1 at 3' },
+  },
+  'a failure of a task fails the job': {
+    timeoutMs: 100,
+    in: ' -uf--|',
+    out: '-TF--|',
+    means: { u: 'user 7', f: 'fail', T: 'trigger 1 at 0', F: 'failJob' },
+  },
+}
+
+test.each(Object.entries(cases))('%s', (_, { everyMs, timeoutMs, in: marbles, out, means }) => {
+  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
+  scheduler.run(({ hot, expectObservable }) => {
+    const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
+    const orders$ = hot(marbles.trim(), means).pipe(
+      map(event),
+      coordinate({ initial, scheduler, timeoutMs, everyMs, alignment: 'aligned' }),
+      filter(({ kind }) => kind !== 'report' && kind !== 'release'),
+      map(order),
+    )
+    expectObservable(orders$).toBe(out, means)
+  })
+})
+
+test('an error of its source is one of its own', () => {
+  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
+  scheduler.run(({ hot, expectObservable }) => {
+    const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
+    const options = { initial, scheduler, timeoutMs: 1, everyMs: 5, alignment: 'aligned' as const }
+    expectObservable(hot<CoordinateEvent>('--#').pipe(coordinate(options))).toBe('--#')
+  })
+})

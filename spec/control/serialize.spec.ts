@@ -1,0 +1,372 @@
+import { defer, lastValueFrom, map, NEVER, Observable, of, switchMap, tap, throwError, timer, toArray } from 'rxjs'
+import { TestScheduler } from 'rxjs/testing'
+import { expect, test } from 'vitest'
+import { type SerializeEvent, serialize } from '../../lib/control/serialize.ts'
+import type { CoordinateEvent } from '../../lib/coordination/events.ts'
+import { buffer } from '../../lib/element.ts'
+import { SpillwayError } from '../../lib/error.ts'
+import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
+import { checksum, readSnapshot } from '../../lib/snapshot/format.ts'
+import { encodedEntry, readEntry, readPart } from '../../lib/snapshot/log.ts'
+import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
+import { memoryStore } from '../../lib/store/memoryStore.ts'
+import type { Store } from '../../lib/store/store.ts'
+
+const encoding = msgpackEncoding()
+const epoch = 1
+
+/** What a call does: fails without effect, fails although it has taken place, or takes this long instead of 2 ms. */
+type Behaviour = Error | 'fails, but takes place' | number
+
+const broken = new SpillwayError('STORE_FAILED', { place: 's', problem: 'broken.', remedy: '-' })
+
+/** A memory store whose changes take time. `log`: `0 put c1/a` when a call begins, `1 stopped put c1/a` when it is given up. */
+const slowStore = (nowMs: () => number, scheduler: TestScheduler, behaves: Readonly<Record<string, Behaviour>>) => {
+  const inner = memoryStore()
+  const log: string[] = []
+  const short = (name: string) => name.replace('e000001/', '').replace('c00000', 'c')
+  const slow = (call: string, act: () => Observable<void>): Observable<void> =>
+    new Observable(subscriber => {
+      log.push(`${nowMs()} ${call}`)
+      const behaviour = behaves[call] ?? 2
+      const done$ = timer(typeof behaviour === 'number' ? behaviour : 2, scheduler).pipe(
+        switchMap(() => (behaviour instanceof Error ? throwError(() => behaviour) : act())),
+        switchMap(() => (behaviour === 'fails, but takes place' ? throwError(() => broken) : of(undefined))),
+      )
+      let settled = false
+      const settle = () => {
+        settled = true
+      }
+      subscriber.add(() => {
+        if (!settled) log.push(`${nowMs()} stopped ${call}`)
+      })
+      subscriber.add(done$.pipe(tap({ error: settle, complete: settle })).subscribe(subscriber))
+    })
+  const store: Store = {
+    ...inner,
+    put: (object, bytes) => slow(`put ${short(object)}`, () => inner.put(object, bytes)),
+    append: (n, bytes) => slow(`append ${n}`, () => inner.append(n, bytes)),
+    delete: object => slow(`delete ${short(object)}`, () => inner.delete(object)),
+    deleteEntry: n => slow(`delete entry ${n}`, () => inner.deleteEntry(n)),
+  }
+  return { store, inner, log }
+}
+
+interface SnapshotOptions {
+  readonly ended?: boolean
+  readonly durable?: readonly Observable<unknown>[]
+  readonly kept?: Record<string, unknown>
+}
+
+/** Counts how often its table is released. */
+const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[] = []): TaskSnapshot => {
+  const [task, checkpoint] = [name[0] as string, Number(name.slice(1))]
+  const captured = {
+    size: 1,
+    entries: () => [[3, 'k', 7]] as [number, string, number][],
+    release: () => {
+      releases.push(name)
+    },
+  }
+  return {
+    kind: 'snapshot',
+    task,
+    checkpoint,
+    ended: options.ended ?? false,
+    operators: [
+      { operator: 'scan', kept: options.kept ?? {}, tables: [{ name: 'total', captured, encode: value => value }] },
+    ],
+    inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
+    durable: options.durable ?? [],
+    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3 },
+  }
+}
+
+type Passing = { readonly kind: 'published'; readonly task: string; readonly checkpoint: number }
+
+const said = (event: CoordinateEvent): string => {
+  switch (event.kind) {
+    case 'acknowledged':
+      return `ack ${event.snapshot.task}${event.checkpoint}${event.snapshot.ended ? ' ended' : ''}`
+    case 'declined':
+      return `declined ${event.task}${event.checkpoint}: ${event.reason.split('[').at(-1)?.replace(']', '')}`
+    case 'committed':
+      return `committed ${event.checkpoint} by ${event.entry}`
+    case 'commitFailed':
+      return `commit ${event.checkpoint} failed`
+    case 'failed':
+      return `failed: ${(event.error as SpillwayError).code}`
+    default:
+      return event.kind
+  }
+}
+
+interface Case {
+  readonly in: string
+  readonly events: Readonly<Record<string, SerializeEvent | Passing | ((scheduler: TestScheduler) => SerializeEvent)>>
+  readonly out: string
+  readonly means?: Readonly<Record<string, string>>
+  readonly store?: Readonly<Record<string, Behaviour>>
+  readonly writesMax?: number
+  /** The store's calls, if they are what the case is about. */
+  readonly log?: readonly string[]
+  /** Names of objects, and numbers of entries, that are there in the end. */
+  readonly left?: readonly (string | number)[]
+  /** Before the first event. */
+  readonly given?: (store: Store) => Observable<unknown>
+}
+
+const releases: string[] = []
+const snap = (name: string, options?: SnapshotOptions) => snapshot(name, options, releases)
+const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, tasks: [] })
+const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, reason: '' })
+const release = (objects: readonly string[], entries: readonly number[]): SerializeEvent => ({
+  kind: 'release',
+  objects,
+  entries,
+})
+const after =
+  (...ms: readonly number[]) =>
+  (scheduler: TestScheduler) =>
+    snap('a1', { durable: ms.map(each => timer(each, scheduler)) })
+
+const cases: Readonly<Record<string, Case>> = {
+  'a snapshot is put, then acknowledged': {
+    in: ' a---',
+    out: '--A-',
+    events: { a: snap('a1') },
+    means: { A: 'ack a1' },
+    log: ['0 put c1/a'],
+    left: ['c1/a'],
+  },
+  'the last snapshot of a task that ends has a name of its own': {
+    in: ' a---',
+    out: '--A-',
+    events: { a: snap('a1', { ended: true }) },
+    means: { A: 'ack a1 ended' },
+    left: ['ended/a'],
+  },
+  'no more than writesMax are being written at the same time': {
+    writesMax: 2,
+    in: ' (abc)---',
+    out: '---B--(AC)',
+    events: { a: snap('a1'), b: snap('b1'), c: snap('c1') },
+    means: { A: 'ack a1', B: 'ack b1', C: 'ack c1' },
+    store: { 'put c1/a': 6, 'put c1/b': 3, 'put c1/c': 3 },
+    log: ['0 put c1/a', '0 put c1/b', '3 put c1/c'],
+  },
+  'nothing is put before all that the snapshot names elsewhere is durable': {
+    in: ' a-------',
+    out: '-------A-',
+    events: { a: after(1, 5, 3) },
+    means: { A: 'ack a1' },
+    log: ['5 put c1/a'],
+  },
+  'a snapshot is declined if something that it names cannot be made durable': {
+    in: ' a---',
+    out: 'X---',
+    events: { a: snap('a1', { durable: [NEVER, throwError(() => broken)] }) },
+    means: { X: 'declined a1: STORE_FAILED' },
+    log: [],
+  },
+  'a snapshot is declined if the store fails': {
+    in: ' a---b-',
+    out: '--X---B',
+    events: { a: snap('a1'), b: snap('b2') },
+    means: { X: 'declined a1: STORE_FAILED', B: 'ack b2' },
+    store: { 'put c1/a': broken },
+  },
+  'a snapshot is declined if it cannot be encoded': {
+    in: ' a---',
+    out: 'X---',
+    events: { a: snap('a1', { kept: { f: () => {} } }) },
+    means: { X: 'declined a1: NOT_ENCODABLE' },
+    log: [],
+  },
+  'an abort stops the writing of its checkpoint, and deletes what may have been written': {
+    in: ' a-x---',
+    out: '-------',
+    events: { a: snap('a1'), x: abort(1) },
+    store: { 'put c1/a': 5 },
+    log: ['0 put c1/a', '2 stopped put c1/a', '2 delete c1/a'],
+    left: [],
+  },
+  'an abort stops what waits for its turn, and what waits to be durable': {
+    writesMax: 1,
+    in: ' (ab)--x',
+    out: '-------',
+    events: { a: snap('a1', { durable: [NEVER] }), b: snap('b1'), x: abort(1) },
+    log: ['6 delete c1/a', '6 delete c1/b'],
+  },
+  'a snapshot that comes after the abort is not written': {
+    in: ' xa--b--',
+    out: '------B',
+    events: { x: abort(1), a: snap('a1'), b: snap('b2') },
+    means: { B: 'ack b2' },
+    log: ['1 delete c1/a', '4 put c2/b'],
+  },
+  'an abort leaves what is acknowledged to the coordinator': {
+    in: ' a--x--',
+    out: '--A---',
+    events: { a: snap('a1'), x: abort(1) },
+    means: { A: 'ack a1' },
+    left: ['c1/a'],
+  },
+  'an abort leaves other checkpoints and last snapshots alone': {
+    in: ' (abx)-',
+    out: '--(AB)',
+    events: { a: snap('a2'), b: snap('b1', { ended: true }), x: abort(1) },
+    means: { A: 'ack a2', B: 'ack b1 ended' },
+  },
+  'a part is put, then the entry is appended that makes it durable; numbers go on': {
+    in: ' 1------2---',
+    out: '----A------B',
+    events: { 1: commit(1), 2: commit(2) },
+    means: { A: 'committed 1 by 5', B: 'committed 2 by 6' },
+    log: ['0 put c1/part', '2 append 5', '7 put c2/part', '9 append 6'],
+    left: ['c1/part', 'c2/part', 5, 6],
+  },
+  'without its part nothing is appended, and the number is used by the next': {
+    in: ' 1-----2---',
+    out: '--X-------B',
+    events: { 1: commit(1), 2: commit(2) },
+    means: { X: 'commit 1 failed', B: 'committed 2 by 5' },
+    store: { 'put c1/part': broken },
+    log: ['0 put c1/part', '6 put c2/part', '8 append 5'],
+  },
+  'an append that fails fails the commit, and the number is used by the next': {
+    in: ' 1----x----2---',
+    out: '----X---------Y',
+    events: { 1: commit(1), 2: commit(2), x: abort(1) },
+    means: { X: 'commit 1 failed', Y: 'commit 2 failed' },
+    store: { 'append 5': broken },
+    log: ['0 put c1/part', '2 append 5', '10 put c2/part', '12 append 5'],
+    left: ['c1/part', 'c2/part'],
+  },
+  'an append that fails but has taken place gives its number away': {
+    in: ' 1----2-----',
+    out: '----X------B',
+    events: { 1: commit(1), 2: commit(2) },
+    means: { X: 'commit 1 failed', B: 'committed 2 by 6' },
+    store: { 'append 5': 'fails, but takes place' },
+    log: ['0 put c1/part', '2 append 5', '5 put c2/part', '7 append 5', '9 append 6'],
+    left: ['c1/part', 'c2/part', 5, 6],
+  },
+  "another run's entry fails the job": {
+    in: ' 1-----',
+    out: '----F-',
+    events: { 1: commit(1) },
+    means: { F: 'failed: FENCED' },
+    given: store => store.append(5, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+  },
+  'what is released is deleted, objects and entries': {
+    in: ' r---',
+    out: '----',
+    events: { r: release(['e000001/c000001/a', 'b'], [3]) },
+    log: ['0 delete c1/a', '0 delete b', '0 delete entry 3'],
+  },
+  'what cannot be deleted is left': {
+    in: ' r-----a---',
+    out: '--------A-',
+    events: { r: release(['a', 'b'], []), a: snap('a1') },
+    means: { A: 'ack a1' },
+    store: { 'delete a': broken },
+    log: ['0 delete a', '0 delete b', '6 put c1/a'],
+  },
+  'events of others pass, orders do not': {
+    in: ' pnt--',
+    out: 'P----',
+    events: {
+      p: { kind: 'published', task: 'a', checkpoint: 1 },
+      n: { kind: 'notify', checkpoint: 1 },
+      t: { kind: 'finished' },
+    },
+    means: { P: 'published' },
+  },
+  'it completes with its source, once all is written': {
+    in: ' a|',
+    out: '--(A|)',
+    events: { a: snap('a1') },
+    means: { A: 'ack a1' },
+  },
+}
+
+test.each(Object.entries(cases))(
+  '%s',
+  (_, { in: marbles, events, out, means, store: behaves = {}, writesMax = 4, log, left, given }) => {
+    releases.length = 0
+    const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
+    const slow = slowStore(() => scheduler.now(), scheduler, behaves)
+    given?.(slow.inner).subscribe()
+    const written = Object.values(events).flatMap(event => {
+      const of = typeof event === 'function' ? event(scheduler) : event
+      return of.kind === 'snapshot' ? [`${of.task}${of.checkpoint}`] : []
+    })
+    scheduler.run(({ hot, expectObservable }) => {
+      const values = Object.fromEntries(
+        Object.entries(events).map(([name, event]) => [name, typeof event === 'function' ? event(scheduler) : event]),
+      )
+      const said$ = hot(marbles.trim(), values).pipe(
+        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, nextEntry: 5 }),
+        map(said),
+      )
+      expectObservable(said$).toBe(out, means)
+    })
+    expect([...releases].sort()).toEqual(written.sort())
+    if (log !== undefined) expect(slow.log).toEqual(log)
+    if (left !== undefined) {
+      const found: (string | number)[] = []
+      slow.inner
+        .list('')
+        .subscribe(names =>
+          found.push(...names.map(name => name.replace('e000001/c00000', 'c').replace('e000001/', ''))),
+        )
+      slow.inner.entries().subscribe(numbers => found.push(...numbers))
+      expect(found).toEqual(left)
+    }
+  },
+)
+
+const all = async (events: readonly SerializeEvent[], store: Store): Promise<readonly CoordinateEvent[]> => {
+  const options = { store, encoding, scheduler: new TestScheduler(() => {}), writesMax: 4, epoch, nextEntry: 1 }
+  const result = lastValueFrom(of(...events).pipe(serialize<Passing>(options), toArray()))
+  options.scheduler.flush()
+  return result
+}
+
+test('what is in the store is what was in the snapshot, and the part names it with its size and checksum', async () => {
+  const store = memoryStore()
+  const [event] = await all([snapshot('a1', { kept: { position: 9 } })], store)
+  if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
+  expect(event).toMatchObject({
+    sizes: { inFlightRecords: 2, stateBytes: expect.any(Number), inFlightBytes: expect.any(Number) },
+    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 0 },
+  })
+  const { object, bytes, crc } = event.snapshot
+  const read = await lastValueFrom(store.get(object))
+  expect([read.length, checksum(read)]).toEqual([bytes, crc])
+  const restored = readSnapshot(object, read, encoding)
+  expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
+  expect([...(restored.operators.get('scan')?.tables.get('total') ?? [])]).toEqual([[[3, 'k', 7]]])
+  expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
+
+  await all([{ kind: 'commit', checkpoint: 1, tasks: [event.snapshot] }], store)
+  const entry = readEntry(1, await lastValueFrom(store.entry(1)), encoding)
+  if (entry.kind !== 'commit') throw new Error('no commit')
+  const part = readPart(entry.object, await lastValueFrom(store.get(entry.object)), encoding)
+  expect(part).toEqual({ epoch, checkpoint: 1, tasks: [event.snapshot] })
+})
+
+test('a source that emits at once is subscribed to once, and heard in its order', async () => {
+  let subscriptions = 0
+  const store = memoryStore()
+  const scheduler = new TestScheduler(() => {})
+  const source = defer(() => {
+    subscriptions++
+    return of(snapshot('a1'), abort(1), snapshot('b2'))
+  })
+  const options = { store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }
+  const result = lastValueFrom(source.pipe(serialize<Passing>(options), map(said), toArray()))
+  scheduler.flush()
+  expect([await result, subscriptions]).toEqual([['ack b2'], 1])
+})

@@ -1,0 +1,546 @@
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
+import { transcript } from '../channel/pictures.ts'
+
+const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean; nowMs?: number }): Acknowledged => {
+  const { checkpoint, ended = false, nowMs = 0 } = of
+  return {
+    kind: 'acknowledged',
+    checkpoint,
+    snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
+    nowMs,
+    sizes: { stateBytes: 10, inFlightBytes: 5, inFlightRecords: 2 },
+    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4 },
+  }
+}
+
+const order = (of: CheckpointOrder): string => {
+  switch (of.kind) {
+    case 'trigger':
+      return `trigger ${of.barrier.checkpoint},`
+    case 'commit':
+      return `commit ${of.checkpoint}: ${of.tasks.map(({ object }) => object).join(' ')},`
+    case 'notify':
+    case 'abort':
+      return `${of.kind} ${of.checkpoint},`
+    case 'report': {
+      const { id, outcome, final } = of.report
+      return `report ${id} ${outcome}${final ? ', final' : ''}${of.request === undefined ? '' : ` for ${of.request}`},`
+    }
+    case 'release':
+      return `release ${[...of.objects, ...of.entries.map(n => `entry ${n}`)].join(' ')},`
+    case 'failJob':
+    case 'finished':
+      return `${of.kind},`
+  }
+}
+
+const parsed = (line: string): CoordinateEvent => {
+  const [kind, first, second] = line.split(' ')
+  const checkpoint = Number(first)
+  switch (kind) {
+    case 'due':
+      return { kind: 'requested', nowMs: 0, alignment: 'aligned' }
+    case 'user':
+      return { kind: 'requested', nowMs: 0, alignment: 'unaligned', request: checkpoint }
+    case 'ack':
+      return acknowledged(second as string, { checkpoint })
+    case 'end':
+      return acknowledged(second as string, { checkpoint, ended: true })
+    case 'decline':
+      return { kind: 'declined', task: second as string, checkpoint, reason: 'no' }
+    case 'expire':
+      return { kind: 'expired', checkpoint }
+    // The entry's number is the checkpoint's plus 10.
+    case 'committed':
+      return { kind, checkpoint, entry: checkpoint + 10, object: `${checkpoint}/part` }
+    case 'commitFailed':
+      return { kind, checkpoint, reason: 'no' }
+    case 'published':
+      return { kind, task: second as string, checkpoint }
+    default:
+      return { kind: 'failed', task: first as string, error: new Error('no') }
+  }
+}
+
+const told = (lines: readonly string[], options: Partial<Parameters<typeof initialCheckpoints>[0]> = {}) => {
+  let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1, ...options })
+  const said: string[] = []
+  const kinds = ['due', 'user', 'ack', 'end', 'decline', 'expire', 'committed', 'commitFailed', 'published', 'failed']
+  const hear = (kind: string) => (rest: string) => {
+    const [next, orders] = checkpoints(state, parsed(`${kind} ${rest}`))
+    state = next
+    said.push(...orders.map(order))
+  }
+  return transcript(lines, { said, commands: Object.fromEntries(kinds.map(kind => [kind, hear(kind)])) })
+}
+
+type Case = readonly [claim: string, ...lines: string[]]
+
+/** `ack 1 a`: task a's snapshot of checkpoint 1 is stored; `end 2 a`: its last one, and it would have taken 2 next. */
+const cases: readonly Case[] = [
+  [
+    'a checkpoint is committed once all tasks have acknowledged, then notified',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'committed 1 -> notify 1, report 1 completed,',
+  ],
+  [
+    'the one before is released once the next is durable',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'committed 1 -> notify 1, report 1 completed,',
+    'due -> trigger 2,',
+    'ack 2 a',
+    'ack 2 b -> commit 2: 2/a 2/b,',
+    'committed 2 -> notify 2, report 2 completed, release 1/part 1/a 1/b entry 11,',
+  ],
+  [
+    "the schedule's request is dropped while one is under way",
+    'due -> trigger 1,',
+    'due',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'due',
+    'committed 1 -> notify 1, report 1 completed,',
+    'due -> trigger 2,',
+  ],
+  [
+    "a user's request waits for the one under way, each for its own",
+    'due -> trigger 1,',
+    'user 7',
+    'user 8',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'committed 1 -> notify 1, report 1 completed, trigger 2,',
+    'decline 2 a -> abort 2, report 2 failed for 7, trigger 3,',
+    'ack 3 b',
+    'ack 3 a -> commit 3: 3/b 3/a,',
+    'committed 3 -> notify 3, report 3 completed for 8, release 1/part 1/a 1/b entry 11,',
+  ],
+  [
+    'a declined checkpoint fails, and what it has written is released',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'decline 1 b -> abort 1, report 1 failed, release 1/a,',
+    'due -> trigger 2,',
+  ],
+  [
+    'a checkpoint that takes too long fails',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'expire 1 -> abort 1, report 1 failed, release 1/a,',
+    'due -> trigger 2,',
+  ],
+  [
+    'a checkpoint whose commit fails keeps what it has written: its entry may be in the log all the same',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'commitFailed 1 -> abort 1, report 1 failed,',
+  ],
+  [
+    'only the commit decides once it is under way: it may have taken place',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'expire 1',
+    'decline 1 a',
+    'committed 1 -> notify 1, report 1 completed,',
+  ],
+  [
+    'what comes for a checkpoint that is settled changes nothing',
+    'due -> trigger 1,',
+    'decline 1 a -> abort 1, report 1 failed,',
+    'decline 1 b',
+    'expire 1',
+    'committed 1',
+    'commitFailed 1',
+    'due -> trigger 2,',
+    'expire 1',
+    'decline 1 b',
+  ],
+  [
+    'a late acknowledgement is released',
+    'due -> trigger 1,',
+    'decline 1 a -> abort 1, report 1 failed,',
+    'ack 1 b -> release 1/b,',
+    'due -> trigger 2,',
+    'ack 1 a -> release 1/a,',
+    'ack 2 a',
+    'ack 2 b -> commit 2: 2/a 2/b,',
+  ],
+  [
+    'a task that has ended counts for every later checkpoint',
+    'end 1 a',
+    'due -> trigger 1,',
+    'ack 1 b -> commit 1: ended/a 1/b,',
+    'committed 1 -> notify 1, report 1 completed,',
+    'due -> trigger 2,',
+    'ack 2 b -> commit 2: ended/a 2/b,',
+    'committed 2 -> notify 2, report 2 completed, release 1/part 1/b entry 11,',
+  ],
+  [
+    'a task that ends without having taken it counts for the pending one',
+    'due -> trigger 1,',
+    'ack 1 b',
+    'end 1 a -> commit 1: 1/b ended/a,',
+  ],
+  [
+    'a task that ends after it has acknowledged is represented by that',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'end 2 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'committed 1 -> notify 1, report 1 completed,',
+    'due -> trigger 2,',
+    'ack 2 b -> commit 2: ended/a 2/b,',
+  ],
+  [
+    'a task that ends while its snapshot is being written is represented by that',
+    'due -> trigger 1,',
+    'ack 1 b',
+    'end 2 a',
+    'ack 1 a -> commit 1: 1/b 1/a,',
+    'committed 1 -> notify 1, report 1 completed,',
+    'due -> trigger 2,',
+    'ack 2 b -> commit 2: ended/a 2/b,',
+  ],
+  [
+    'a checkpoint that fails keeps the last snapshots of ended tasks',
+    'due -> trigger 1,',
+    'end 1 a',
+    'decline 1 b -> abort 1, report 1 failed,',
+    'due -> trigger 2,',
+    'ack 2 b -> commit 2: ended/a 2/b,',
+  ],
+  [
+    'when all have ended, one more checkpoint publishes, then the job is finished',
+    'end 1 a',
+    'end 1 b -> commit 1: ended/a ended/b,',
+    'committed 1 -> notify 1, report 1 completed, final,',
+    'published 1 a',
+    'published 1 b -> finished,',
+  ],
+  [
+    'the last checkpoint waits for the one under way',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'end 2 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'end 2 b',
+    'committed 1 -> notify 1, report 1 completed, commit 2: ended/a ended/b,',
+    'committed 2 -> notify 2, report 2 completed, final, release 1/part 1/a 1/b entry 11,',
+    'published 1 a',
+    'published 2 a',
+    'published 2 b -> finished,',
+  ],
+  [
+    'the last checkpoint comes after one that fails',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'end 2 a',
+    'end 2 b',
+    'decline 1 b -> abort 1, report 1 failed, release 1/a, commit 2: ended/a ended/b,',
+    'ack 1 b -> release 1/b,',
+  ],
+  [
+    'a checkpoint that all tasks ended before is the last one',
+    'due -> trigger 1,',
+    'end 1 a',
+    'end 1 b -> commit 1: ended/a ended/b,',
+    'committed 1 -> notify 1, report 1 completed, final,',
+    'published 1 b',
+    'published 1 a -> finished,',
+  ],
+  [
+    'once all have ended nothing more is triggered',
+    'end 1 a',
+    'end 1 b -> commit 1: ended/a ended/b,',
+    'due',
+    'user 7',
+    'committed 1 -> notify 1, report 1 completed, final,',
+    'due',
+    'user 8',
+  ],
+  [
+    'if the last checkpoint fails, so does the job',
+    'end 1 a',
+    'end 1 b -> commit 1: ended/a ended/b,',
+    'commitFailed 1 -> abort 1, report 1 failed, final, failJob,',
+  ],
+  ['a task that fails fails the job', 'due -> trigger 1,', 'failed a -> failJob,', 'ack 1 b -> release 1/b,'],
+]
+
+test.each(cases)('%s', (_, ...lines) => {
+  expect(told(lines)).toEqual(lines)
+})
+
+test('so many completed checkpoints are kept as retainedCount says', () => {
+  const lines = [1, 2, 3].flatMap(id => [
+    `due -> trigger ${id},`,
+    `ack ${id} a`,
+    `ack ${id} b -> commit ${id}: ${id}/a ${id}/b,`,
+    `committed ${id} -> notify ${id}, report ${id} completed,${id === 3 ? ' release 1/part 1/a 1/b entry 11,' : ''}`,
+  ])
+  expect(told(lines, { retainedCount: 2 })).toEqual(lines)
+})
+
+test('the checkpoint restored from is kept until the next one is durable', () => {
+  const restored = { checkpoint: 4, objects: ['4/part', '4/a', 'ended/b'], entry: 14 }
+  const ended = new Map([['b', acknowledged('b', { checkpoint: 2, ended: true })]])
+  const lines = [
+    'due -> trigger 5,',
+    'decline 5 a -> abort 5, report 5 failed,',
+    'due -> trigger 6,',
+    'ack 6 a -> commit 6: ended/b 6/a,',
+    'committed 6 -> notify 6, report 6 completed, release 4/part 4/a entry 14,',
+  ]
+  expect(told(lines, { nextId: 5, restored, ended })).toEqual(lines)
+})
+
+test('a barrier carries what its request says', () => {
+  const state = initialCheckpoints({ tasks: ['a'], nextId: 3, retainedCount: 1 })
+  const [, orders] = checkpoints(state, { kind: 'requested', nowMs: 17, alignment: 'unaligned', request: 1 })
+  const barrier = { kind: 'barrier', checkpoint: 3, timestampMs: 17, alignment: 'unaligned', savepoint: false }
+  expect(orders).toEqual([{ kind: 'trigger', barrier }])
+})
+
+test('a report adds up what the tasks say, and its summary names the longest phase', () => {
+  let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
+  const reports: unknown[] = []
+  for (const event of [
+    { kind: 'requested', nowMs: 100, alignment: 'aligned' },
+    acknowledged('a', { checkpoint: 1, nowMs: 130 }),
+    {
+      ...acknowledged('b', { checkpoint: 1, nowMs: 120 }),
+      times: { startDelayMs: 1, alignmentMs: 12, syncMs: 0, asyncMs: 4 },
+    },
+    { kind: 'committed', checkpoint: 1, entry: 2, object: '1/part' },
+  ] as CoordinateEvent[]) {
+    const [next, orders] = checkpoints(state, event)
+    state = next
+    for (const of of orders) if (of.kind === 'report') reports.push(of.report)
+  }
+  expect(reports).toEqual([
+    expect.objectContaining({
+      id: 1,
+      outcome: 'completed',
+      triggeredAtMs: 100,
+      durationMs: 30,
+      stateBytes: 20,
+      inFlightBytes: 10,
+      inFlightRecords: 4,
+      summary:
+        'checkpoint 1 (aligned) took 30 ms and wrote 20 B of state and 4 records (10 B) in flight, longest aligning barriers 12 ms in b',
+    }),
+  ])
+})
+
+test('a report of a failure says why', () => {
+  const lines: [CoordinateEvent[], string][] = [
+    [[parsed('decline 1 a')], 'checkpoint 1 (aligned) failed after 0.0 ms: a declined: no'],
+    [
+      [parsed('ack 1 b'), parsed('expire 1')],
+      'checkpoint 1 (aligned) failed after 0.0 ms: it was not complete in time; missing: a',
+    ],
+  ]
+  for (const [events, summary] of lines) {
+    let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
+    const said: string[] = []
+    for (const event of [parsed('due'), ...events]) {
+      const [next, orders] = checkpoints(state, event)
+      state = next
+      for (const of of orders) if (of.kind === 'report') said.push(of.report.summary)
+    }
+    expect(said).toEqual([summary])
+  }
+})
+
+/** A job around the function: tasks that take, write and end as they like, and a store that remembers what names what. */
+class Job {
+  readonly tasks = ['a', 'b', 'c']
+  readonly #retainedCount: number
+  #state: CheckpointsState
+  /** Snapshots being written, in no order. */
+  readonly #writing: Acknowledged[] = []
+  /** Triggered, and not yet taken by these tasks. */
+  #triggered: { readonly checkpoint: number; readonly tasks: Set<string> } | undefined
+  /** The newest checkpoint that each task has taken. */
+  readonly #taken = new Map<string, number>()
+  readonly #ended = new Set<string>()
+  readonly #stored = new Set<string>()
+  readonly #released = new Set<string>()
+  #committing: { readonly checkpoint: number; readonly objects: readonly string[] } | undefined
+  readonly #durable: { readonly entry: number; readonly objects: readonly string[] }[] = []
+  /** Of commits that failed. */
+  readonly #leftToNextStart = new Set<string>()
+  readonly #unpublished = new Set<string>()
+  #finalId = 0
+  finished = false
+
+  constructor(retainedCount: number) {
+    this.#retainedCount = retainedCount
+    this.#state = initialCheckpoints({ tasks: this.tasks, nextId: 1, retainedCount })
+  }
+
+  hear(event: CoordinateEvent): void {
+    const [next, orders] = checkpoints(this.#state, event)
+    this.#state = next
+    for (const of of orders) this.#obey(of)
+  }
+
+  /** A task takes the barrier. */
+  take(task: string): void {
+    if (this.#triggered === undefined || !this.#triggered.tasks.delete(task) || this.#ended.has(task)) return
+    const { checkpoint } = this.#triggered
+    this.#taken.set(task, checkpoint)
+    this.#writing.push(acknowledged(task, { checkpoint }))
+  }
+
+  end(task: string): void {
+    if (this.#ended.has(task)) return
+    this.#ended.add(task)
+    this.#writing.push(acknowledged(task, { checkpoint: (this.#taken.get(task) ?? 0) + 1, ended: true }))
+  }
+
+  /** One that is being written is stored, or fails to be. */
+  written(which: number, succeeds: boolean): void {
+    if (this.#writing.length === 0) return
+    const [event] = this.#writing.splice(which % this.#writing.length, 1) as [Acknowledged]
+    const { checkpoint, snapshot } = event
+    // Nothing stands in for a last snapshot that cannot be written.
+    if (!succeeds && !snapshot.ended)
+      return this.hear({ kind: 'declined', task: snapshot.task, checkpoint, reason: 'no' })
+    this.#stored.add(snapshot.object)
+    this.hear(event)
+  }
+
+  committed(becomes: 'durable' | 'failed' | 'durable, but failed'): void {
+    const committing = this.#committing
+    if (committing === undefined) return
+    this.#committing = undefined
+    const { checkpoint, objects } = committing
+    const part = `${checkpoint}/part`
+    if (becomes !== 'failed') this.#durable.push({ entry: checkpoint, objects: [part, ...objects] })
+    if (becomes !== 'durable') {
+      for (const object of objects) this.#leftToNextStart.add(object)
+      return this.hear({ kind: 'commitFailed', checkpoint, reason: 'no' })
+    }
+    this.#stored.add(part)
+    this.hear({ kind: 'committed', checkpoint, entry: checkpoint, object: part })
+  }
+
+  expire(): void {
+    const checkpoint = this.#state.pending?.barrier.checkpoint
+    if (checkpoint !== undefined) this.hear({ kind: 'expired', checkpoint })
+  }
+
+  /** All that is under way comes to its end; every task ends, takes, writes. */
+  comeToRest(): void {
+    for (let i = 0; i < 100 && !this.finished; i++) {
+      for (const task of this.tasks) {
+        this.take(task)
+        this.end(task)
+      }
+      this.written(0, true)
+      this.committed('durable')
+      for (const task of this.#unpublished) this.hear({ kind: 'published', task, checkpoint: this.#finalId })
+    }
+    while (this.#writing.length > 0) this.written(0, true)
+    expect(this.finished).toBe(true)
+    const kept = this.#durable.slice(-this.#retainedCount).flatMap(({ objects }) => objects)
+    const gone = new Set([...kept, ...this.#released, ...this.#leftToNextStart])
+    expect([...this.#stored].filter(object => !gone.has(object))).toEqual([])
+  }
+
+  #obey(of: CheckpointOrder): void {
+    switch (of.kind) {
+      case 'trigger':
+        this.#triggered = { checkpoint: of.barrier.checkpoint, tasks: new Set(this.tasks) }
+        return
+      case 'abort':
+        this.#triggered = undefined
+        return
+      case 'commit': {
+        for (const { task, ended, object } of of.tasks) {
+          // The cut is one: a task that has taken this checkpoint stands in it as it was then.
+          const tookIt = this.#taken.get(task) === of.checkpoint
+          expect({ object, ended }).toEqual({
+            object: tookIt ? `${of.checkpoint}/${task}` : `ended/${task}`,
+            ended: !tookIt,
+          })
+        }
+        expect(of.tasks.map(({ task }) => task).sort()).toEqual(this.tasks)
+        this.#committing = { checkpoint: of.checkpoint, objects: of.tasks.map(({ object }) => object) }
+        return
+      }
+      case 'release': {
+        const kept = this.#durable.slice(-this.#retainedCount)
+        const named = new Set(
+          [...kept, ...(this.#committing === undefined ? [] : [this.#committing])].flatMap(({ objects }) => objects),
+        )
+        for (const object of of.objects) {
+          expect(named).not.toContain(object)
+          expect(object).not.toMatch(/^ended/)
+          expect(this.#stored).toContain(object)
+          expect(this.#released).not.toContain(object)
+          this.#released.add(object)
+        }
+        for (const entry of of.entries) expect(kept.map(durable => durable.entry)).not.toContain(entry)
+        return
+      }
+      case 'report':
+        if (!of.report.final) return
+        this.#finalId = of.report.id
+        for (const task of this.tasks) this.#unpublished.add(task)
+        return
+      case 'finished':
+        this.finished = true
+        return
+      case 'failJob':
+        // Only the last checkpoint fails the job here; another attempt begins anew.
+        this.finished = true
+        return
+      case 'notify':
+        return
+    }
+  }
+}
+
+test('nothing that is still named is ever released, all else is, and each cut is one', () => {
+  const task = fc.constantFrom('a', 'b', 'c')
+  const step: fc.Arbitrary<(job: Job) => void> = fc.oneof(
+    { weight: 4, arbitrary: fc.constant((job: Job) => job.hear(parsed('due'))) },
+    { weight: 1, arbitrary: fc.nat().map(n => (job: Job) => job.hear(parsed(`user ${n}`))) },
+    { weight: 7, arbitrary: task.map(of => (job: Job) => job.take(of)) },
+    { weight: 2, arbitrary: task.map(of => (job: Job) => job.end(of)) },
+    {
+      weight: 6,
+      arbitrary: fc.tuple(fc.nat(20), fc.integer({ min: 0, max: 9 })).map(
+        ([which, luck]) =>
+          (job: Job) =>
+            job.written(which, luck > 0),
+      ),
+    },
+    {
+      weight: 4,
+      arbitrary: fc
+        .constantFrom('durable' as const, 'durable' as const, 'failed' as const, 'durable, but failed' as const)
+        .map(becomes => (job: Job) => job.committed(becomes)),
+    },
+    { weight: 1, arbitrary: fc.constant((job: Job) => job.expire()) },
+  )
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom(1, 2), (steps, retainedCount) => {
+      const job = new Job(retainedCount)
+      for (const of of steps) if (!job.finished) of(job)
+      if (!job.finished) job.comeToRest()
+    }),
+    { numRuns: 3_000 },
+  )
+})

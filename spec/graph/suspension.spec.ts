@@ -1,0 +1,131 @@
+import * as t from 'io-ts'
+import { from, Subject } from 'rxjs'
+import { barrier, buffer, end, keyedOperator, type Output, Stream, type StreamElement, watermark } from 'spillway'
+import { flatMap, keyBy } from 'spillway/operators'
+import { inPlace } from 'spillway/testing'
+import { expect, test } from 'vitest'
+
+type Captured = ReturnType<ReturnType<typeof inPlace>['snapshot']>
+const text = (records: readonly unknown[]) => records.join(' ')
+
+/** An output that says so many times less one that there is room, and then that it is full, until it is given more. */
+const narrow = (room: number) => {
+  const free$ = new Subject<void>()
+  let left = room
+  return {
+    output: { mayGoOn: () => --left > 0, free$ } satisfies Output,
+    giveRoom(more: number) {
+      left = more
+      free$.next()
+    },
+  }
+}
+
+const lane = <T>(...elements: StreamElement<T>[]): Stream<T> =>
+  new Stream<T>({ name: 'lane', inputs: [] }, () => from(elements))
+
+/** Runs the stream until its output is full, takes a snapshot there, and gives what came out. */
+const runUntilFull = <T>(stream: Stream<T>, room: number, restored?: Captured) => {
+  const { output, giveRoom } = narrow(room)
+  const task = inPlace({ output, ...(restored === undefined ? {} : { restored }) })
+  const out: StreamElement<T>[] = []
+  stream.in(task).subscribe({
+    next: element => out.push(element),
+    error: error => {
+      throw error
+    },
+  })
+  if (restored !== undefined) giveRoom(room)
+  return {
+    out,
+    records: () => out.flatMap(element => (element.kind === 'buffer' ? element.records : [])),
+    task,
+    giveRoom,
+  }
+}
+
+const results = 1_000
+const counted = keyedOperator<string, string, string>('counted', ({ state }) => {
+  const count = state.value('count', t.number, 0)
+  return {
+    *record(record, _out, { key }) {
+      const n = count.update(before => before + 1)
+      for (let i = 0; i < results; i++) yield `${key}/${record}/${n}/${i}`
+    },
+  }
+})
+
+test('a handler that counts and then yields 1,000 is restored after every result: state once, each result once', () => {
+  const input = lane(buffer(['a', 'b']))
+  const nothing = lane<string>()
+  const keyed = (source: Stream<string>) =>
+    source.pipe(
+      keyBy(() => 'key'),
+      keyed => counted(keyed),
+    )
+  const expected = ['a', 'b'].flatMap((record, n) =>
+    Array.from({ length: results }, (_, i) => `key/${record}/${n + 1}/${i}`),
+  )
+  for (let delivered = 1; delivered < 2 * results; delivered++) {
+    const before = runUntilFull(keyed(input), delivered)
+    expect(text(before.records()) === text(expected.slice(0, delivered))).toBe(true)
+    const after = runUntilFull(keyed(nothing), Number.POSITIVE_INFINITY, before.task.snapshot())
+    expect(text(after.records()) === text(expected.slice(delivered))).toBe(true)
+    const [[, , count] = []] = [...(after.task.snapshot().get('counted')?.tables.get('count') ?? [])].flat()
+    expect(count).toBe(2)
+  }
+})
+
+test('a suspended operator is resumed where it was left', () => {
+  const { records, giveRoom } = runUntilFull(lane(buffer([1, 2, 3])).pipe(flatMap(n => [n, 10 * n])), 2)
+  expect(records()).toEqual([1, 10])
+  giveRoom(1)
+  expect(records()).toEqual([1, 10, 2])
+  giveRoom(10)
+  expect(records()).toEqual([1, 10, 2, 20, 3, 30])
+})
+
+test('frames of several operators form a stack, resumed nearest to the output first, in order', () => {
+  const thousandfold = lane(buffer([1, 2])).pipe(
+    flatMap(n => Array.from({ length: 100 }, (_, i) => 100 * n + i)),
+    flatMap(n => Array.from({ length: 100 }, (_, i) => 100 * n + i)),
+  )
+  const { records, giveRoom } = runUntilFull(thousandfold, 1)
+  for (let i = 0; i < 3_000; i++) giveRoom(7)
+  expect(records()).toEqual(Array.from({ length: 20_000 }, (_, i) => 10_000 + i))
+})
+
+test('a barrier passes what is suspended', () => {
+  const passing = barrier(1, { alignment: 'unaligned' })
+  const { out, giveRoom } = runUntilFull(
+    lane<number>(buffer([1, 2]), passing, watermark(5), end).pipe(flatMap(n => [n, -n])),
+    1,
+  )
+  expect(out.map(({ kind }) => kind)).toEqual(['buffer', 'barrier'])
+  giveRoom(100)
+  expect(out.map(({ kind }) => kind)).toEqual(['buffer', 'barrier', 'buffer', 'watermark', 'end'])
+})
+
+test('a burst of timers is left between two of them, and goes on after a restore with those that are due', () => {
+  const bursts = keyedOperator<number, number, string>('bursts', ({ timers }) => ({
+    record: timeMs => timers.at(timeMs),
+    *timer(timeMs, _out, { key }) {
+      yield `${key} at ${timeMs}`
+      yield `${key} at ${timeMs} again`
+    },
+  }))
+  const keyed = (...elements: StreamElement<number>[]) =>
+    lane(...elements).pipe(
+      keyBy(n => n % 3),
+      keyed => bursts(keyed),
+    )
+  const times = Array.from({ length: 12 }, (_, i) => i + 1)
+  const whole = runUntilFull(keyed(buffer(times), watermark(10)), Number.POSITIVE_INFINITY)
+  expect(whole.records()).toHaveLength(20)
+  for (let delivered = 1; delivered < 20; delivered++) {
+    const before = runUntilFull(keyed(buffer(times), watermark(10)), delivered)
+    const after = runUntilFull(keyed(), Number.POSITIVE_INFINITY, before.task.snapshot())
+    expect([...before.records(), ...after.records()]).toEqual(whole.records())
+    expect(after.out.at(-1)).toEqual(watermark(10))
+  }
+})

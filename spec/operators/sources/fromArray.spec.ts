@@ -1,0 +1,52 @@
+import { expect, test } from 'vitest'
+import { fromArray } from '../../../operators/sources/fromArray.ts'
+import { readSplit, splitsOf } from './readSplit.ts'
+
+const letters = ['a', 'b', 'c', 'd', 'e', 'f', 'g']
+
+test.each([1, 2, 3, 7, 9])('each record is in one of %i splits, dealt in turn', async splits => {
+  const source = fromArray(letters, { splits })
+  const ids = await splitsOf(source)
+  expect(ids).toHaveLength(splits)
+  for (const [i, id] of ids.entries()) {
+    expect((await readSplit(source, id)).records).toEqual(letters.filter((_, n) => n % splits === i))
+  }
+})
+
+test.each([1, 3])('a restore at any position of %i splits gives the rest', async splits => {
+  const source = fromArray(letters, { splits })
+  for (const id of await splitsOf(source)) {
+    const whole = await readSplit(source, id, { recordsMax: 1 })
+    for (const { count, position } of [{ count: 0, position: 0 }, ...whole.positions]) {
+      expect((await readSplit(source, id, { from: position })).records).toEqual(whole.records.slice(count))
+    }
+  }
+})
+
+test('no batch is larger than was asked for, or empty', () => {
+  const reader = fromArray(letters).open('0/1', undefined)
+  expect([reader.next(3), reader.next(3), reader.next(3), reader.next(3), reader.position()]).toEqual([
+    ['a', 'b', 'c'],
+    ['d', 'e', 'f'],
+    ['g'],
+    'end',
+    7,
+  ])
+})
+
+test('an empty array ends at once', async () => {
+  expect((await readSplit(fromArray([]), '0/1')).records).toEqual([])
+})
+
+test('an array that has become shorter is an error at a restore', () => {
+  expect(() => fromArray(letters).open('0/1', 8)).toThrow('READ_FAILED')
+  expect(() => fromArray(letters).open('0/1', 7)).not.toThrow()
+})
+
+test.each([0, -1, 1.5, Number.NaN])('%d splits are refused', splits => {
+  expect(() => fromArray(letters, { splits })).toThrow('INVALID_OPTION')
+})
+
+test('the name is the verb, or what is given', () => {
+  expect([fromArray(letters).name, fromArray(letters, { name: 'letters' }).name]).toEqual(['fromArray', 'letters'])
+})

@@ -1,0 +1,256 @@
+import { mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import * as t from 'io-ts'
+import * as rx from 'rxjs'
+import { from } from 'rxjs'
+import {
+  buffer,
+  type ErrorCode,
+  end,
+  memoryStore,
+  named,
+  type Pipeline,
+  type RunOptions,
+  run,
+  SpillwayError,
+  type Store,
+  Stream,
+  stream,
+} from 'spillway'
+import { fileStore, ndjsonFile, ndjsonFiles } from 'spillway/node'
+import {
+  collect,
+  count,
+  eventTime,
+  flatMap,
+  fromArray,
+  into,
+  keyBy,
+  map,
+  rebalance,
+  scan,
+  tumblingWindow,
+} from 'spillway/operators'
+import { expect, test } from 'vitest'
+
+interface Case {
+  readonly code: ErrorCode
+  /** What the message must name: the place, and the remedy. */
+  readonly names: readonly string[]
+  readonly start: () => Promise<unknown>
+}
+
+const numbers = () => stream(fromArray([1, 2, 3]))
+const perKey = (pipe: Stream<number>) => pipe.pipe(keyBy(n => n))
+const start = async (pipelines: () => Pipeline | readonly Pipeline[], options: RunOptions = {}) =>
+  run([pipelines()].flat(), options).done
+const counting = (name: string, sinkName = 'collect') =>
+  perKey(numbers()).pipe(
+    named(
+      name,
+      scan(n => n + 1, 0),
+    ),
+    named(sinkName, into(collect<number>())),
+  )
+
+/** A store in which a job of this pipeline has completed. */
+const filled = async (pipeline: Pipeline, options: RunOptions = {}, store: Store = memoryStore()): Promise<Store> => {
+  const job = run(pipeline, { ...options, store })
+  await job.done
+  return store
+}
+
+const cases: Record<string, Case> = {
+  'no pipeline': { code: 'NO_PIPELINE', names: ['into(sink)'], start: () => start(() => []) },
+  'no source': {
+    code: 'NO_SOURCE',
+    names: ['lane', 'stream(source)'],
+    start: () =>
+      start(() =>
+        new Stream<number>({ name: 'lane', inputs: [] }, () => from([buffer([1]), end])).pipe(into(collect())),
+      ),
+  },
+  'an RxJS operator between ours': {
+    code: 'NOT_A_STREAM',
+    names: ['map', 'eachRecord'],
+    start: () =>
+      start(() =>
+        map((n: number) => n)((numbers() as rx.Observable<any>).pipe(rx.take(1)) as any).pipe(into(collect())),
+      ),
+  },
+  'an unknown option': {
+    code: 'UNKNOWN_OPTION',
+    names: ['checkpoints.evryMs', 'everyMs'],
+    start: () => start(() => counting('a'), { checkpoints: { evryMs: 1 } } as RunOptions),
+  },
+  'an impossible option': {
+    code: 'INVALID_OPTION',
+    names: ['parallelism', 'a whole number of at least 1', '0'],
+    start: () => start(() => counting('a'), { parallelism: 0 }),
+  },
+  'two stateful operators of one name': {
+    code: 'DUPLICATE_NAME',
+    names: ['scan', "named('"],
+    start: () =>
+      start(() => {
+        const keyed = perKey(numbers())
+        const scanned = () => keyed.pipe(scan(n => n + 1, 0))
+        return [scanned().pipe(named('x', into(collect()))), scanned().pipe(named('y', into(collect())))]
+      }),
+  },
+  'a side output that nobody reads': {
+    code: 'SIDE_NOT_READ',
+    names: ['tumblingWindow', ".side('late')"],
+    start: () =>
+      start(() =>
+        numbers().pipe(
+          eventTime({ timeMs: n => n, outOfOrderMs: 0 }),
+          keyBy(n => n),
+          tumblingWindow({ sizeMs: 1, late: 'side' }, count()),
+          into(collect()),
+        ),
+      ),
+  },
+  'event time behind an exchange': {
+    code: 'EVENT_TIME_NOT_PER_SPLIT',
+    names: ['eventTime', 'directly behind the source'],
+    start: () =>
+      start(() => numbers().pipe(rebalance(), eventTime({ timeMs: n => n, outOfOrderMs: 0 }), into(collect()))),
+  },
+  'a window without event time': {
+    code: 'NO_EVENT_TIME',
+    names: ['tumblingWindow', 'eventTime(...)'],
+    start: () =>
+      start(() => perKey(numbers()).pipe(tumblingWindow({ sizeMs: 1, late: 'drop' }, count()), into(collect()))),
+  },
+  'a key that is none': {
+    code: 'INVALID_KEY',
+    names: ['keyBy', 'undefined'],
+    start: () =>
+      start(() =>
+        numbers().pipe(
+          keyBy(() => undefined as unknown as string),
+          scan(n => n, 0),
+          into(collect()),
+        ),
+      ),
+  },
+  'a user function that throws': {
+    code: 'USER_FUNCTION_FAILED',
+    names: ['double', 'record 2', 'two is too many'],
+    start: () =>
+      start(() =>
+        numbers().pipe(
+          named(
+            'double',
+            map((n: number) => {
+              if (n === 2) throw new Error('two is too many')
+              return 2 * n
+            }),
+          ),
+          into(collect<number>()),
+        ),
+      ),
+  },
+  'a handler that throws': {
+    code: 'USER_FUNCTION_FAILED',
+    names: ['flatMap', 'record 3', 'not three'],
+    start: () =>
+      start(() =>
+        numbers().pipe(
+          flatMap(n => {
+            if (n === 3) throw new Error('not three')
+            return [n]
+          }),
+          into(collect()),
+        ),
+      ),
+  },
+  'a record that cannot be encoded': {
+    code: 'NOT_ENCODABLE',
+    names: ['map', '.callback'],
+    start: () =>
+      start(() =>
+        numbers().pipe(
+          map(n => ({ n, callback: () => n })),
+          rebalance(),
+          into(collect()),
+        ),
+      ),
+  },
+  'a missing file': {
+    code: 'FILE_NOT_FOUND',
+    names: ['/nowhere/flights.ndjson'],
+    start: () => start(() => stream(ndjsonFile('/nowhere/flights.ndjson', t.number)).pipe(into(collect()))),
+  },
+  'a line that does not decode': {
+    code: 'UNDECODABLE',
+    names: ['numbers.ndjson', 'line 2', 'expected number', '"two"'],
+    start: () => {
+      const file = join(mkdtempSync(join(tmpdir(), 'spillway-')), 'numbers.ndjson')
+      writeFileSync(file, '1\n"two"\n')
+      return start(() => stream(ndjsonFile(file, t.number)).pipe(into(collect())))
+    },
+  },
+  'a directory that cannot be made': {
+    code: 'WRITE_FAILED',
+    names: ['/dev/null/out'],
+    start: () => start(() => numbers().pipe(into(ndjsonFiles('/dev/null/out', t.number)))),
+  },
+  'a store that cannot be made': {
+    code: 'STORE_FAILED',
+    names: ['/dev/null/checkpoints'],
+    start: () => start(() => counting('a'), { store: fileStore('/dev/null/checkpoints') }),
+  },
+  'a store of another pipeline': {
+    code: 'STATE_WOULD_BE_DROPPED',
+    names: ['counts', 'restore: "none"'],
+    start: async () => {
+      const store = await filled(counting('counts'))
+      return start(() => numbers().pipe(into(collect())), { store })
+    },
+  },
+  'another parallelism': {
+    code: 'PARALLELISM_CHANGED',
+    names: ['parallelism: 2'],
+    start: async () => {
+      const store = await filled(counting('counts'), { parallelism: 2 })
+      return start(() => counting('counts'), { store, parallelism: 3 })
+    },
+  },
+}
+
+for (const [name, { code, names, start: begin }] of Object.entries(cases)) {
+  test(`${name}: ${code}`, async () => {
+    const error = await begin().then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    )
+    expect(error).toBeInstanceOf(SpillwayError)
+    const { message, code: found, remedy } = error as SpillwayError
+    expect(found, message).toBe(code)
+    for (const part of names) expect(message).toContain(part)
+    expect(remedy.length).toBeGreaterThan(10)
+  })
+}
+
+test('any damaged file of a store is found before anything is written', async () => {
+  const directory = mkdtempSync(join(tmpdir(), 'spillway-'))
+  await filled(counting('counts'), { parallelism: 2 }, fileStore(directory))
+  const files = readdirSync(directory, { recursive: true, withFileTypes: true })
+    .filter(entry => entry.isFile())
+    .map(entry => join(entry.parentPath, entry.name))
+  expect(files.length).toBeGreaterThan(3)
+  for (const file of files) {
+    const whole = readFileSync(file)
+    const damaged = Uint8Array.from(whole)
+    const at = Math.floor(whole.length / 2)
+    damaged[at] = (damaged[at] as number) ^ 1
+    writeFileSync(file, damaged)
+    const error = await start(() => counting('counts'), { parallelism: 2, store: fileStore(directory) }).catch(e => e)
+    expect((error as SpillwayError).code, file).toBe('DAMAGED')
+    writeFileSync(file, whole)
+  }
+  await start(() => counting('counts'), { parallelism: 2, store: fileStore(directory) })
+})

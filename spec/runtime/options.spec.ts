@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest'
+import { type RunOptions, settings } from '../../lib/runtime/options.ts'
+import { memoryStore } from '../../lib/store/memoryStore.ts'
+
+test('every option has a default', () => {
+  expect(settings({})).toEqual({
+    parallelism: 1,
+    store: undefined,
+    restore: 'latest',
+    checks: false,
+    checkpoints: { everyMs: undefined, timeoutMs: 600_000, alignment: 'aligned', retainedCount: 1 },
+    channels: { buffersMax: 8, bufferRecordsMax: 256, flushMs: 100, overdraftBuffersMax: 5 },
+  })
+})
+
+test('what is given is taken, the rest keeps its default', () => {
+  const store = memoryStore()
+  const given = settings({
+    parallelism: 4,
+    store,
+    restore: 'none',
+    checks: true,
+    checkpoints: { everyMs: 10 },
+    channels: { flushMs: 0.5 },
+  })
+  expect(given).toMatchObject({
+    parallelism: 4,
+    restore: 'none',
+    checks: true,
+    checkpoints: { everyMs: 10, retainedCount: 1 },
+  })
+  expect([given.store, given.channels.flushMs, given.channels.buffersMax]).toEqual([store, 0.5, 8])
+})
+
+test('an option that is undefined is as if left out', () => {
+  const given = { parallelism: undefined, store: undefined, checkpoints: undefined, channels: { flushMs: undefined } }
+  expect(settings(given as unknown as RunOptions)).toEqual(settings({}))
+})
+
+const refusals: readonly (readonly [options: Record<string, unknown>, says: string])[] = [
+  [{ parallelism: 0 }, 'run options: parallelism: expected a whole number of at least 1, found 0'],
+  [{ parallelism: 1.5 }, 'parallelism: expected a whole number of at least 1, found 1.5'],
+  [{ parallelism: Number.NaN }, 'parallelism: expected a whole number of at least 1, found NaN'],
+  [{ parallelism: '4' }, 'parallelism: expected a whole number of at least 1, found "4"'],
+  [{ store: 'checkpoints/' }, 'store: expected a Store, found "checkpoints/"'],
+  [{ store: {} }, 'store: expected a Store'],
+  [{ restore: 'newest' }, 'restore: expected'],
+  [{ checks: 1 }, 'checks: expected boolean, found 1'],
+  [{ checkpoints: 5 }, 'checkpoints: expected'],
+  [{ checkpoints: null }, 'checkpoints: expected'],
+  [{ checkpoints: { everyMs: 0 } }, 'checkpoints.everyMs: expected a duration in ms above 0, found 0'],
+  [{ checkpoints: { timeoutMs: 2 ** 31 } }, 'checkpoints.timeoutMs: expected a duration in ms above 0'],
+  [
+    { checkpoints: { timeoutMs: Number.POSITIVE_INFINITY } },
+    'checkpoints.timeoutMs: expected a duration in ms above 0',
+  ],
+  [{ checkpoints: { alignment: 'both' } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { retainedCount: 0 } }, 'checkpoints.retainedCount: expected a whole number of at least 1, found 0'],
+  [
+    { channels: { overdraftBuffersMax: -1 } },
+    'channels.overdraftBuffersMax: expected a whole number of at least 0, found -1',
+  ],
+  [{ channels: { bufferRecordsMax: 0 } }, 'channels.bufferRecordsMax: expected a whole number of at least 1, found 0'],
+]
+
+test.each(refusals)('%j is refused', (options, says) => {
+  expect(() => settings(options as RunOptions)).toThrow(
+    expect.objectContaining({ code: 'INVALID_OPTION', message: expect.stringContaining(says) }),
+  )
+})
+
+const unknown: readonly (readonly [options: Record<string, unknown>, place: string, remedy: string])[] = [
+  [
+    { paralelism: 4 },
+    'run options.paralelism',
+    'There are: parallelism, store, restore, checks, checkpoints, channels.',
+  ],
+  [
+    { checkpoints: { every: 4 } },
+    'run options.checkpoints.every',
+    'There are: everyMs, timeoutMs, alignment, retainedCount.',
+  ],
+  [{ toString: 1 }, 'run options.toString', 'There are'],
+]
+
+test.each(unknown)('%j is unknown', (options, place, remedy) => {
+  expect(() => settings(options as RunOptions)).toThrow(
+    expect.objectContaining({ code: 'UNKNOWN_OPTION', place, remedy: expect.stringContaining(remedy) }),
+  )
+})

@@ -1,0 +1,96 @@
+import { expect, test } from 'vitest'
+import { SpillwayError } from '../../lib/error.ts'
+import { readContainer, type Section, writeContainer } from '../../lib/snapshot/container.ts'
+
+const text = (of: string) => new TextEncoder().encode(of)
+
+const sections: readonly Section[] = [
+  { name: '["task"]', chunks: [text('ended')] },
+  { name: 'leer', chunks: [] },
+  { name: '', chunks: [text('a section without a name')] },
+  { name: 'Größe 🌊', chunks: [text('one'), new Uint8Array(0), text('three'), new Uint8Array(300).fill(0)] },
+]
+
+const cases: Record<string, readonly Section[]> = {
+  'no section': [],
+  'one section': sections.slice(0, 1),
+  'sections with several chunks, one and none': sections,
+  'a chunk that looks like a container': [{ name: 'inner', chunks: [writeContainer(sections)] }],
+}
+
+test.each(Object.entries(cases))('%s: sections come back in order, chunk by chunk', (_, of) => {
+  const read = readContainer(writeContainer(of), { object: 'e1/c1/part' })
+  expect([...read].map(([name, chunks]) => ({ name, chunks: chunks.map(chunk => new Uint8Array(chunk)) }))).toEqual(of)
+})
+
+test.each(Object.entries(cases))('%s: any flipped byte is found', (_, of) => {
+  const bytes = writeContainer(of)
+  for (let i = 0; i < bytes.length; i++)
+    for (const mask of [0x01, 0x80, 0xff]) {
+      const flipped = bytes.slice()
+      flipped[i]! ^= mask
+      expect(damageIn(flipped), `byte ${i} of ${bytes.length} ^ ${mask}`).toContain('e1/c1/part')
+    }
+})
+
+test.each(Object.entries(cases))('%s: any missing end, beginning or appended bytes are found', (_, of) => {
+  const bytes = writeContainer(of)
+  for (let length = 0; length < bytes.length; length++) {
+    damageIn(bytes.subarray(0, length))
+    damageIn(bytes.subarray(bytes.length - length))
+  }
+  damageIn(Uint8Array.of(...bytes, 0))
+  damageIn(Uint8Array.of(...bytes, ...bytes))
+  damageIn(Uint8Array.of(...bytes, ...bytes.subarray(bytes.length - 12)))
+  damageIn(new Uint8Array(bytes.length))
+})
+
+test('damage in a section names the section', () => {
+  const bytes = writeContainer(sections)
+  const position = Buffer.from(bytes).indexOf('three')
+  bytes[position]! ^= 4
+  expect(damageIn(bytes)).toContain('section Größe 🌊')
+})
+
+test('bytes that moved from one chunk of a section to the next are found, and chunks that changed places', () => {
+  const bytes = writeContainer([{ name: 's', chunks: [text('ab'), text('cd')] }])
+  const swapped = writeContainer([{ name: 's', chunks: [text('cd'), text('ab')] }])
+  const body = (of: Uint8Array) => of.subarray(8, 12)
+  body(bytes).set(body(swapped))
+  damageIn(bytes)
+})
+
+test('two containers of the same sections are the same bytes', () => {
+  expect(writeContainer(sections)).toEqual(writeContainer(sections))
+})
+
+test('sections may come from a generator, and bytes lie anywhere in their buffer', () => {
+  const bytes = writeContainer(
+    (function* () {
+      yield* sections
+    })(),
+  )
+  const shifted = new Uint8Array(bytes.length + 3)
+  shifted.set(bytes, 3)
+  expect([...readContainer(shifted.subarray(3), { object: 'a' }).keys()]).toEqual(sections.map(({ name }) => name))
+})
+
+test('chunks are read as views, without a copy', () => {
+  const bytes = writeContainer(sections)
+  expect(readContainer(bytes, { object: 'a' }).get('["task"]')![0]!.buffer).toBe(bytes.buffer)
+})
+
+test('two sections of one name are a bug of the caller', () => {
+  expect(() => writeContainer([...sections, sections[0]!])).toThrow('Spillway has a bug')
+})
+
+function damageIn(bytes: Uint8Array): string {
+  try {
+    readContainer(bytes, { object: 'e1/c1/part' })
+  } catch (error) {
+    expect(error).toBeInstanceOf(SpillwayError)
+    expect(error).toMatchObject({ code: 'DAMAGED' })
+    return (error as Error).message
+  }
+  throw new Error(`${bytes.length} bytes were read as if they were whole`)
+}

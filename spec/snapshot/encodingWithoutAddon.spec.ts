@@ -1,0 +1,3 @@
+// The same as in a browser, where msgpackr has no native addon to read strings with.
+process.env.MSGPACKR_NATIVE_ACCELERATION_DISABLED = 'true'
+await import('./encoding.spec.ts')
