@@ -121,16 +121,20 @@ const serialized = <E extends { readonly kind: string }>(
   const committed = ({ checkpoint, tasks }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
     const object = names.part(checkpoint)
     const bytes = encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)
+    let inDoubt = false
     return concat(
       defer(() => store.put(object, encodedPart({ epoch, checkpoint, tasks }, encoding))).pipe(ignoreElements()),
-      defer(() => appended(bytes)),
+      defer(() => {
+        inDoubt = true
+        return appended(bytes)
+      }),
     ).pipe(
       map((n): StoreEvent => ({ kind: 'committed', checkpoint, entry: n, object })),
       catchError(error =>
         of<StoreEvent>(
           error instanceof SpillwayError && error.code === 'FENCED'
             ? { kind: 'failed', task: 'the store', error }
-            : { kind: 'commitFailed', checkpoint, reason: messageOf(error) },
+            : { kind: 'commitFailed', checkpoint, reason: messageOf(error), inDoubt },
         ),
       ),
     )

@@ -84,7 +84,9 @@ export const checkpoints = (state: CheckpointsState, event: CoordinateEvent): St
     case 'committed':
       return isPending(state, event.checkpoint) ? completed(state, state.pending, event) : [state, []]
     case 'commitFailed':
-      return isPending(state, event.checkpoint) ? failed(state, state.pending, event.reason) : [state, []]
+      return isPending(state, event.checkpoint)
+        ? failed(state, state.pending, event.reason, event.inDoubt)
+        : [state, []]
     case 'published':
       return published(state, event.task, event.checkpoint)
     case 'failed':
@@ -162,10 +164,10 @@ const completed = (
   return final ? [settled, orders] : after(orders, next(settled, lastHeardMs(pending)))
 }
 
-const failed = (state: CheckpointsState, pending: Pending, reason: string): Step => {
+const failed = (state: CheckpointsState, pending: Pending, reason: string, mayBeDurable = false): Step => {
   const { checkpoint } = pending.barrier
   const settled: CheckpointsState = { ...state, pending: undefined }
-  const written = pending.committing ? [] : [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
+  const written = mayBeDurable ? [] : [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
   const orders: CheckpointOrder[] = [
     { kind: 'abort', checkpoint, reason },
     { kind: 'report', report: reported(state, pending, reason), ...only(pending.request) },

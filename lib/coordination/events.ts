@@ -10,7 +10,13 @@ export type CoordinateEvent =
   | { readonly kind: 'declined'; readonly task: TaskId; readonly checkpoint: CheckpointId; readonly reason: string }
   /** The order to commit has been carried out: the part is durable. `entry` is the number of its log entry. */
   | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number; readonly object: string }
-  | { readonly kind: 'commitFailed'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** `inDoubt`: the entry may stand all the same, so what it names must stay until a start has read the log. */
+  | {
+      readonly kind: 'commitFailed'
+      readonly checkpoint: CheckpointId
+      readonly reason: string
+      readonly inDoubt: boolean
+    }
   /** The task's sinks have published what the checkpoint contains. */
   | { readonly kind: 'published'; readonly task: TaskId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'expired'; readonly checkpoint: CheckpointId }

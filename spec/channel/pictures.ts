@@ -3,13 +3,13 @@ import { absurd } from '../../lib/invariant.ts'
 
 /**
  * One element as text: `a` a record, `ab` two in one buffer, `<1>` an aligned barrier, `<1!>` an unaligned one, `<1s>` a
- * savepoint's, `w5` a watermark, `x1` a cancel marker, `idle`, `active`, `|` the end.
+ * savepoint's (which says that it is unaligned, but is not), `w5` a watermark, `x1` a cancel marker, `idle`, `active`, `|` the end.
  */
 export const element = (picture: string): StreamElement<string> => {
   const number = Number(/\d+/.exec(picture)?.[0])
   if (picture.startsWith('<')) {
     return barrier(number, {
-      alignment: picture.endsWith('!>') ? 'unaligned' : 'aligned',
+      alignment: /[!s]>$/.test(picture) ? 'unaligned' : 'aligned',
       savepoint: picture.endsWith('s>'),
     })
   }

@@ -286,7 +286,7 @@ test('every record arrives once, in its key’s order, with its own columns, and
   )
   fc.assert(
     fc.property(
-      fc.array(step, { maxLength: 30 }),
+      fc.array(step, { maxLength: 30, size: 'max' }),
       fc.constantFrom('keyed' as const, 'rebalance' as const),
       (steps, dealing) => {
         const { writer, channels } = made<Numbered>(2, dealing)
@@ -330,4 +330,10 @@ const numbered = (records: readonly Numbered[]): Buffer<Numbered> =>
     keys: records.map(({ key }) => key),
     groups: Uint16Array.from(records, ({ key }) => key),
     times: Float64Array.from(records, ({ n }) => n),
+    // Few have one.
+    notes: records.some(isNoted)
+      ? Float64Array.from(records, of => (isNoted(of) ? of.n : Number.NEGATIVE_INFINITY))
+      : undefined,
   })
+
+const isNoted = ({ n }: Numbered): boolean => n % 7 === 0

@@ -57,7 +57,7 @@ const parsed = (line: string): CoordinateEvent => {
     case 'committed':
       return { kind, checkpoint, entry: checkpoint + 10, object: `${checkpoint}/part` }
     case 'commitFailed':
-      return { kind, checkpoint, reason: 'no' }
+      return { kind, checkpoint, reason: 'no', inDoubt: second === 'doubt' }
     case 'published':
       return { kind, task: second as string, checkpoint }
     default:
@@ -137,11 +137,18 @@ const cases: readonly Case[] = [
     'due -> trigger 2,',
   ],
   [
-    'a checkpoint whose commit fails keeps what it has written: its entry may be in the log all the same',
+    'a checkpoint whose commit fails has its objects released',
     'due -> trigger 1,',
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'commitFailed 1 -> abort 1, report 1 failed,',
+    'commitFailed 1 -> abort 1, report 1 failed, release 1/a 1/b,',
+  ],
+  [
+    'one whose entry may be in the log all the same keeps them',
+    'due -> trigger 1,',
+    'ack 1 a',
+    'ack 1 b -> commit 1: 1/a 1/b,',
+    'commitFailed 1 doubt -> abort 1, report 1 failed,',
   ],
   [
     'only the commit decides once it is under way: it may have taken place',
@@ -376,7 +383,7 @@ class Job {
   readonly #stored = new Set<string>()
   readonly #released = new Set<string>()
   #committing: { readonly checkpoint: number; readonly objects: readonly string[] } | undefined
-  readonly #durable: { readonly entry: number; readonly objects: readonly string[] }[] = []
+  readonly #durable: { readonly entry: number; readonly objects: readonly string[]; readonly isKnown: boolean }[] = []
   /** Of commits that failed. */
   readonly #leftToNextStart = new Set<string>()
   readonly #unpublished = new Set<string>()
@@ -426,10 +433,12 @@ class Job {
     this.#committing = undefined
     const { checkpoint, objects } = committing
     const part = `${checkpoint}/part`
-    if (becomes !== 'failed') this.#durable.push({ entry: checkpoint, objects: [part, ...objects] })
+    if (becomes !== 'failed')
+      this.#durable.push({ entry: checkpoint, objects: [part, ...objects], isKnown: becomes === 'durable' })
     if (becomes !== 'durable') {
-      for (const object of objects) this.#leftToNextStart.add(object)
-      return this.hear({ kind: 'commitFailed', checkpoint, reason: 'no' })
+      const inDoubt = becomes === 'durable, but failed'
+      if (inDoubt) for (const object of objects) this.#leftToNextStart.add(object)
+      return this.hear({ kind: 'commitFailed', checkpoint, reason: 'no', inDoubt })
     }
     this.#stored.add(part)
     this.hear({ kind: 'committed', checkpoint, entry: checkpoint, object: part })
@@ -453,9 +462,15 @@ class Job {
     }
     while (this.#writing.length > 0) this.written(0, true)
     expect(this.finished).toBe(true)
-    const kept = this.#durable.slice(-this.#retainedCount).flatMap(({ objects }) => objects)
+    const kept = this.#kept.flatMap(({ objects }) => objects)
     const gone = new Set([...kept, ...this.#released, ...this.#leftToNextStart])
     expect([...this.#stored].filter(object => !gone.has(object))).toEqual([])
+  }
+
+  /** A restart begins at the newest entry, also if its commit is said to have failed. */
+  get #kept() {
+    const known = this.#durable.filter(({ isKnown }) => isKnown).slice(-this.#retainedCount)
+    return [...known, ...this.#durable.slice(-1)]
   }
 
   #obey(of: CheckpointOrder): void {
@@ -480,7 +495,7 @@ class Job {
         return
       }
       case 'release': {
-        const kept = this.#durable.slice(-this.#retainedCount)
+        const kept = this.#kept
         const named = new Set(
           [...kept, ...(this.#committing === undefined ? [] : [this.#committing])].flatMap(({ objects }) => objects),
         )
@@ -536,7 +551,7 @@ test('nothing that is still named is ever released, all else is, and each cut is
     { weight: 1, arbitrary: fc.constant((job: Job) => job.expire()) },
   )
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 80 }), fc.constantFrom(1, 2), (steps, retainedCount) => {
+    fc.property(fc.array(step, { maxLength: 80, size: 'max' }), fc.constantFrom(1, 2), (steps, retainedCount) => {
       const job = new Job(retainedCount)
       for (const of of steps) if (!job.finished) of(job)
       if (!job.finished) job.comeToRest()

@@ -143,19 +143,23 @@ const step: fc.Arbitrary<Step> = fc.oneof(
 
 test('captured anywhere and restored, the rest is told as without a restore', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 20 }), fc.array(step, { maxLength: 20 }), (before, after) => {
-      const undisturbed = new ChannelWatermarks(3)
-      told(before, undisturbed)
-      const captured = undisturbed.capture()
-      const expected = told(after, undisturbed)
-      expect(told(after, new ChannelWatermarks(3, structuredClone(captured)))).toEqual(expected)
-    }),
+    fc.property(
+      fc.array(step, { maxLength: 20, size: 'max' }),
+      fc.array(step, { maxLength: 20, size: 'max' }),
+      (before, after) => {
+        const undisturbed = new ChannelWatermarks(3)
+        told(before, undisturbed)
+        const captured = undisturbed.capture()
+        const expected = told(after, undisturbed)
+        expect(told(after, new ChannelWatermarks(3, structuredClone(captured)))).toEqual(expected)
+      },
+    ),
   )
 })
 
 test('what is told of the task’s own watermark only grows', () => {
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 40 }), steps => {
+    fc.property(fc.array(step, { maxLength: 40, size: 'max' }), steps => {
       const times = told(steps, new ChannelWatermarks(3))
         .flatMap(said => said.match(/\d+/g) ?? [])
         .map(Number)
