@@ -127,6 +127,10 @@ export const sliceBuffer = <T>(of: Buffer<T>, begin: number, end = of.records.le
   split: of.split,
 })
 
+/** How many records are among the elements. */
+export const countRecords = (elements: readonly StreamElement<unknown>[]): number =>
+  elements.reduce((count, element) => count + (element.kind === 'buffer' ? element.records.length : 0), 0)
+
 export const side = (name: string, records: Buffer<unknown>): Side => ({ kind: 'side', name, buffer: records })
 export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', timeMs })
 export const idle: Idle = { kind: 'idle' }

@@ -29,6 +29,7 @@ export type ErrorCode =
   | 'INVALID_OPTION'
   | 'DUPLICATE_NAME'
   | 'SIDE_NOT_READ'
+  | 'UNKNOWN_SIDE'
   | 'EVENT_TIME_NOT_PER_SPLIT'
   | 'NO_EVENT_TIME'
   | 'INVALID_KEY'

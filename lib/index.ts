@@ -27,7 +27,8 @@ export {
   withRecords,
 } from './element.ts'
 export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
-export { callEach } from './graph/callEach.ts'
+export { callEach, shown } from './graph/callEach.ts'
+export { checkOption } from './graph/checkOption.ts'
 export { eachBuffer, perElement } from './graph/eachBuffer.ts'
 export type {
   At,

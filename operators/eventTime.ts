@@ -3,11 +3,13 @@ import {
   type Buffer,
   buffer,
   callEach,
+  checkOption,
   end,
   perElement,
   SpillwayError,
   type SplitId,
   Stream,
+  shown,
   watermark,
 } from '../lib/index.ts'
 
@@ -26,42 +28,49 @@ export interface EventTimeOptions<T> {
  */
 export const eventTime =
   <T>({ timeMs, outOfOrderMs }: EventTimeOptions<T>) =>
-  (source: Stream<T, any>): Stream<T> =>
-    new Stream<T>({ name: 'eventTime', inputs: [source], stateful: true, givesEventTime: true }, (task, node) => {
-      const times = new Map<SplitId, number>()
-      const stored = task.open(node).keep('largestTimes', t.record(t.string, t.number), () => Object.fromEntries(times))
-      for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)
-      let open: readonly SplitId[] = [onlySplit]
-      let emittedMs = Number.NEGATIVE_INFINITY
-      const advanced = (): number | undefined => {
-        const nextMs = Math.min(...open.map(split => times.get(split) ?? Number.NEGATIVE_INFINITY)) - outOfOrderMs
-        if (open.length === 0 || nextMs <= emittedMs) return undefined
-        emittedMs = nextMs
-        return nextMs
-      }
-      return perElement<T, T>(source.in(task), (element, next) => {
-        if (element.kind === 'buffer') {
-          const split = element.split ?? onlySplit
-          const largestMs = times.get(split) ?? Number.NEGATIVE_INFINITY
-          const timed = withTimes(element, callEach(node.name, timeMs, element.records), {
-            largestMs,
-            outOfOrderMs,
-            node,
-          })
-          times.set(split, timed.largestMs)
-          next(timed.buffer)
-        } else if (element.kind === 'splits') {
-          open = element.open
-        } else if (element.kind === 'end') {
-          next(watermark(Number.POSITIVE_INFINITY))
-          return next(end)
-        } else {
-          return next(element)
+  (source: Stream<T, any>): Stream<T> => {
+    checkOption('eventTime', 'outOfOrderMs', outOfOrderMs, { atLeast: 0 })
+    return new Stream<T>(
+      { name: 'eventTime', inputs: [source], stateful: true, givesEventTime: true },
+      (task, node) => {
+        const times = new Map<SplitId, number>()
+        const stored = task
+          .open(node)
+          .keep('largestTimes', t.record(t.string, t.number), () => Object.fromEntries(times))
+        for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)
+        let open: readonly SplitId[] = [onlySplit]
+        let emittedMs = Number.NEGATIVE_INFINITY
+        const advanced = (): number | undefined => {
+          const nextMs = Math.min(...open.map(split => times.get(split) ?? Number.NEGATIVE_INFINITY)) - outOfOrderMs
+          if (open.length === 0 || nextMs <= emittedMs) return undefined
+          emittedMs = nextMs
+          return nextMs
         }
-        const nextMs = advanced()
-        if (nextMs !== undefined) next(watermark(nextMs))
-      })
-    })
+        return perElement<T, T>(source.in(task), (element, next) => {
+          if (element.kind === 'buffer') {
+            const split = element.split ?? onlySplit
+            const largestMs = times.get(split) ?? Number.NEGATIVE_INFINITY
+            const timed = withTimes(element, callEach(node.name, timeMs, element.records), {
+              largestMs,
+              outOfOrderMs,
+              node,
+            })
+            times.set(split, timed.largestMs)
+            next(timed.buffer)
+          } else if (element.kind === 'splits') {
+            open = element.open
+          } else if (element.kind === 'end') {
+            next(watermark(Number.POSITIVE_INFINITY))
+            return next(end)
+          } else {
+            return next(element)
+          }
+          const nextMs = advanced()
+          if (nextMs !== undefined) next(watermark(nextMs))
+        })
+      },
+    )
+  }
 
 const withTimes = <T>(
   from: Buffer<T>,
@@ -87,7 +96,7 @@ const withTimes = <T>(
 const noTime = (name: string, record: unknown, found: unknown) =>
   new SpillwayError('NO_EVENT_TIME', {
     place: name,
-    problem: `timeMs gave ${String(found)} for record ${JSON.stringify(record)}.`,
+    problem: `timeMs gave ${String(found)} for record ${shown(record)}.`,
     remedy: 'Give a finite number of ms since the epoch, and filter out records without a time before it.',
   })
 

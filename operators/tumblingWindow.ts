@@ -1,5 +1,13 @@
 import * as t from 'io-ts'
-import { type Key, type KeyedStream, keyedOperator, type NoSides, SpillwayError, type Stream } from '../lib/index.ts'
+import {
+  checkOption,
+  type Key,
+  type KeyedStream,
+  keyedOperator,
+  type NoSides,
+  SpillwayError,
+  type Stream,
+} from '../lib/index.ts'
 import type { Aggregate } from './aggregates.ts'
 
 export interface TumblingWindowOptions<L extends 'drop' | 'side'> {
@@ -29,6 +37,8 @@ export const tumblingWindow = <T, K extends Key, A, R, L extends 'drop' | 'side'
   aggregate: Aggregate<T, A, R>,
 ): ((source: KeyedStream<T, K>) => Stream<WindowResult<K, R>, L extends 'side' ? { late: T } : NoSides>) => {
   const { sizeMs, offsetMs = 0 } = options
+  checkOption('tumblingWindow', 'sizeMs', sizeMs, { above: 0 })
+  checkOption('tumblingWindow', 'offsetMs', offsetMs)
   const toSide = options.late === 'side'
   const type = t.readonlyArray(t.tuple([t.number, aggregate.type])) as unknown as t.Type<Windows<A>>
   return keyedOperator<T, K, WindowResult<K, R>, any>(

@@ -37,6 +37,7 @@ export class Writer<T> {
   #full = 0
   #current = 0
   #partial = false
+  #ended = false
 
   constructor(channels: readonly Channel<T>[], options: WriterOptions, onFreed: () => void) {
     this.#channels = channels
@@ -68,13 +69,15 @@ export class Writer<T> {
       case 'watermark':
         return this.#sendWatermark(element)
       case 'barrier':
-      case 'cancel':
+        if (this.#ended) return this.#sendBeforeEnd(element)
+        return this.#sendToAll(element)
       case 'end':
+        this.#ended = true
+        return this.#sendToAll(element)
+      case 'cancel':
       case 'idle':
       case 'active':
-        this.flush()
-        for (const channel of this.#channels) channel.push(element)
-        return
+        return this.#sendToAll(element)
       case 'side':
       case 'splits':
         return
@@ -89,8 +92,13 @@ export class Writer<T> {
     for (let id = 0; id < this.#partials.length; id++) this.#flush(id)
   }
 
-  /** On behalf of a task that has ended: a barrier behind all that it has sent. */
-  sendBeforeEnd(barrier: Barrier): void {
+  #sendToAll(element: StreamElement<T>): void {
+    this.flush()
+    for (const channel of this.#channels) channel.push(element)
+  }
+
+  /** The barrier of a task that has ended stands behind all that it has sent, but the end. */
+  #sendBeforeEnd(barrier: Barrier): void {
     for (const channel of this.#channels) channel.pushBeforeEnd(barrier)
   }
 

@@ -29,7 +29,7 @@ export const coordinate =
       let expiry = Subscription.EMPTY
 
       const heard = (event: CoordinateEvent): void => {
-        const [next, orders] = checkpoints(state, event)
+        const [next, orders] = checkpoints(state, event, scheduler.now())
         state = next
         for (const order of orders) {
           if (order.kind === 'trigger') {
@@ -49,7 +49,7 @@ export const coordinate =
       if (everyMs !== undefined) {
         timers.add(
           scheduler.schedule(function () {
-            heard({ kind: 'requested', nowMs: scheduler.now(), alignment })
+            heard({ kind: 'requested', alignment })
             this.schedule(undefined, everyMs)
           }, everyMs),
         )

@@ -8,16 +8,21 @@ import {
   filter,
   finalize,
   from,
+  identity,
   ignoreElements,
   last,
+  type MonoTypeOperatorFunction,
   map,
   merge,
   mergeMap,
   type Observable,
   type OperatorFunction,
   of,
+  retry,
   type SchedulerLike,
   takeUntil,
+  throwError,
+  timer,
 } from 'rxjs'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointId } from '../element.ts'
@@ -51,7 +56,8 @@ type StoreEvent = Extract<
 /**
  * Writes snapshots into a store and makes parts durable.
  *
- * In: `snapshot` is encoded and put, after what it names elsewhere is durable: `acknowledged`, or `declined`. `commit` puts the
+ * In: `snapshot` is encoded and put, after what it names elsewhere is durable: `acknowledged`, or `declined`; a task's last one
+ * is tried again three times. `commit` puts the
  * part's record and appends the log entry that makes it durable: `committed`, or `commitFailed`; `failed` if the log is
  * another run's (`FENCED`). `abort` stops the writing of its checkpoint and deletes what has been written of it; `release`
  * deletes objects and entries. Everything else passes through. Never errs by itself; completes with its source.
@@ -78,42 +84,37 @@ const serialized = <E extends { readonly kind: string }>(
 
   const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
     const { task, checkpoint, ended } = snapshot
-    const object = ended ? names.ended(task) : names.snapshot(checkpoint, task)
+    const object = (attempt: number) => (ended ? names.ended(task, attempt) : names.snapshot(checkpoint, task))
     const isAborted = () => !ended && checkpoint <= abortedUpTo
-    const declined = (error: unknown): StoreEvent => ({
-      kind: 'declined',
-      task,
-      checkpoint,
-      reason: messageOf(error),
-    })
     const begunMs = scheduler.now()
+    let attempts = 0
     let stored = false
-    const writing = defer(() =>
-      concat(
+    const writing = defer(() => {
+      const name = object(++attempts)
+      return concat(
         merge(...snapshot.durable).pipe(ignoreElements()),
         encodedSnapshot(snapshot, encoding, scheduler).pipe(
           concatMap(({ bytes, sizes }) =>
-            concat(store.put(object, bytes).pipe(ignoreElements()), of(undefined)).pipe(
+            concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined)).pipe(
               map((): Acknowledged => {
                 stored = true
-                const nowMs = scheduler.now()
-                const times = { ...snapshot.times, asyncMs: nowMs - begunMs }
-                const inStore = { task, ended, object, bytes: bytes.length, crc: checksum(bytes) }
-                return { kind: 'acknowledged', checkpoint, snapshot: inStore, nowMs, sizes, times }
+                const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
+                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksum(bytes) }
+                return { kind: 'acknowledged', checkpoint, snapshot: inStore, sizes, times }
               }),
             ),
           ),
         ),
-      ),
-    )
+      )
+    })
     const gone = kind('abort').pipe(filter(({ checkpoint: aborted }) => !ended && aborted === checkpoint))
-    return (isAborted() ? EMPTY : writing).pipe(
-      catchError(error => of(declined(error))),
+    return (isAborted() ? EMPTY : writing.pipe(ended ? retriedLast(scheduler) : identity)).pipe(
+      catchError(error => of<StoreEvent>({ kind: 'declined', task, ended, checkpoint, reason: messageOf(error) })),
       takeUntil(gone),
       finalize(() => {
         releaseSnapshot(snapshot)
         // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-        if (isAborted() && !stored) deleted([object], []).subscribe()
+        if (isAborted() && !stored) deleted([object(1)], []).subscribe()
       }),
     )
   }
@@ -177,6 +178,19 @@ const serialized = <E extends { readonly kind: string }>(
     shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
   )
 }
+
+/** No later snapshot takes the place of a task's last one, so a store that fails for a moment must not lose it. */
+const retriedLast = <A>(scheduler: SchedulerLike): MonoTypeOperatorFunction<A> =>
+  retry({
+    count: lastAttempts - 1,
+    delay: (error, attempt) =>
+      error instanceof SpillwayError && error.code === 'NOT_ENCODABLE'
+        ? throwError(() => error)
+        : timer(attempt * lastRetryMs, scheduler),
+  })
+
+const lastAttempts = 4
+const lastRetryMs = 1_000
 
 const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'snapshot',

@@ -3,10 +3,11 @@ import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent, Requested } from './events.ts'
-import { report } from './report.ts'
+import { type CheckpointReport, report } from './report.ts'
 
 /**
- * Which checkpoints a job takes and what becomes of them: a transition function, `(state, event) -> [state, orders]`.
+ * Which checkpoints a job takes and what becomes of them: a transition function,
+ * `(state, event, now) -> [state, orders]`.
  *
  * - One checkpoint at a time. A user's request waits for the one under way; the schedule's is dropped, another follows.
  * - A checkpoint is committed once every task's snapshot is stored; a task that has ended is represented by its last one.
@@ -63,30 +64,27 @@ export const initialCheckpoints = (options: {
 
 type Step = readonly [CheckpointsState, readonly CheckpointOrder[]]
 
-export const checkpoints = (state: CheckpointsState, event: CoordinateEvent): Step => {
+export const checkpoints = (state: CheckpointsState, event: CoordinateEvent, nowMs: number): Step => {
   switch (event.kind) {
     case 'requested':
-      return requested(state, event)
+      return requested(state, event, nowMs)
     case 'acknowledged':
-      return acknowledged(state, event)
-    case 'declined':
-      return isPending(state, event.checkpoint) && !state.pending.committing
-        ? failed(state, state.pending, `${event.task} declined: ${event.reason}`)
-        : [state, []]
-    case 'expired':
-      return isPending(state, event.checkpoint) && !state.pending.committing
-        ? failed(
-            state,
-            state.pending,
-            `it was not complete in time; missing: ${missing(state, state.pending).join(', ')}`,
-          )
-        : [state, []]
+      return acknowledged(state, event, nowMs)
+    case 'declined': {
+      const reason = `${event.task} declined: ${event.reason}`
+      // Nothing else could ever stand for a task that has ended.
+      if (event.ended) return [{ ...state, pending: undefined }, [{ kind: 'failJob', error: lastFailed(reason) }]]
+      return undecided(state, event.checkpoint) ? failed(state, state.pending, { reason, nowMs }) : [state, []]
+    }
+    case 'expired': {
+      if (!undecided(state, event.checkpoint)) return [state, []]
+      const reason = `it was not complete in time; missing: ${missing(state, state.pending).join(', ')}`
+      return failed(state, state.pending, { reason, nowMs })
+    }
     case 'committed':
-      return isPending(state, event.checkpoint) ? completed(state, state.pending, event) : [state, []]
+      return isPending(state, event.checkpoint) ? completed(state, state.pending, { ...event, nowMs }) : [state, []]
     case 'commitFailed':
-      return isPending(state, event.checkpoint)
-        ? failed(state, state.pending, event.reason, event.inDoubt)
-        : [state, []]
+      return isPending(state, event.checkpoint) ? failed(state, state.pending, { ...event, nowMs }) : [state, []]
     case 'published':
       return published(state, event.task, event.checkpoint)
     case 'failed':
@@ -96,7 +94,7 @@ export const checkpoints = (state: CheckpointsState, event: CoordinateEvent): St
   }
 }
 
-const requested = (state: CheckpointsState, request: Requested): Step => {
+const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
   if (allEnded(state)) return [state, []]
   if (state.pending !== undefined) {
     return [request.request === undefined ? state : { ...state, waiting: [...state.waiting, request] }, []]
@@ -104,7 +102,7 @@ const requested = (state: CheckpointsState, request: Requested): Step => {
   const barrier: Barrier = {
     kind: 'barrier',
     checkpoint: state.nextId,
-    timestampMs: request.nowMs,
+    timestampMs: nowMs,
     alignment: request.alignment,
     savepoint: false,
   }
@@ -112,13 +110,13 @@ const requested = (state: CheckpointsState, request: Requested): Step => {
   return [{ ...state, nextId: state.nextId + 1, pending }, [{ kind: 'trigger', barrier }]]
 }
 
-const acknowledged = (state: CheckpointsState, event: Acknowledged): Step => {
+const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: number): Step => {
   const { task, ended, object } = event.snapshot
   const known = ended ? { ...state, ended: new Map(state.ended).set(task, event) } : state
   const { pending } = known
   if (pending === undefined || pending.committing || !belongsTo(pending, event)) {
     const orders: CheckpointOrder[] = ended ? [] : [{ kind: 'release', objects: [object], entries: [] }]
-    return after(orders, finalIfAllEnded(known, event.nowMs))
+    return after(orders, finalIfAllEnded(known, nowMs))
   }
   const all = new Map(pending.acknowledged).set(task, event)
   return committedIfWhole({ ...known, pending: { ...pending, acknowledged: all } })
@@ -142,7 +140,7 @@ const committedIfWhole = (state: CheckpointsState): Step => {
 const completed = (
   state: CheckpointsState,
   pending: Pending,
-  { entry, object }: { entry: number; object: string },
+  { entry, object, nowMs }: { entry: number; object: string; nowMs: number },
 ): Step => {
   const { checkpoint } = pending.barrier
   const objects = [object, ...[...pending.acknowledged.values()].map(({ snapshot }) => snapshot.object)]
@@ -158,29 +156,36 @@ const completed = (
   }
   const orders: CheckpointOrder[] = [
     { kind: 'notify', checkpoint },
-    { kind: 'report', report: reported(state, pending), ...only(pending.request) },
+    { kind: 'report', report: reported(state, pending, { nowMs }), ...only(pending.request) },
     ...released(settled, retired),
   ]
-  return final ? [settled, orders] : after(orders, next(settled, lastHeardMs(pending)))
+  return final ? [settled, orders] : after(orders, next(settled, nowMs))
 }
 
-const failed = (state: CheckpointsState, pending: Pending, reason: string, mayBeDurable = false): Step => {
+interface Failure {
+  readonly reason: string
+  readonly nowMs: number
+  /** The commit may have taken place all the same. */
+  readonly inDoubt?: boolean
+}
+
+const failed = (state: CheckpointsState, pending: Pending, { reason, nowMs, inDoubt = false }: Failure): Step => {
   const { checkpoint } = pending.barrier
   const settled: CheckpointsState = { ...state, pending: undefined }
-  const written = mayBeDurable ? [] : [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
+  const written = inDoubt ? [] : [...pending.acknowledged.values()].map(({ snapshot }) => snapshot)
   const orders: CheckpointOrder[] = [
     { kind: 'abort', checkpoint, reason },
-    { kind: 'report', report: reported(state, pending, reason), ...only(pending.request) },
+    { kind: 'report', report: reported(state, pending, { nowMs, reason }), ...only(pending.request) },
     ...released(settled, [{ checkpoint, objects: written.filter(unlessEnded).map(({ object }) => object), entry: 0 }]),
   ]
   // Nothing is left that could trigger another one: the job cannot publish what it has written.
-  if (isFinal(state, pending)) return [settled, [...orders, { kind: 'failJob', error: finalFailed(reason) }]]
-  return after(orders, next(settled, lastHeardMs(pending)))
+  if (isFinal(state, pending)) return [settled, [...orders, { kind: 'failJob', error: lastFailed(reason) }]]
+  return after(orders, next(settled, nowMs))
 }
 
-const finalFailed = (reason: string) =>
+const lastFailed = (reason: string) =>
   new SpillwayError('CHECKPOINT_FAILED', {
-    place: 'the last checkpoint of the job',
+    place: 'the end of the job',
     problem: `${reason}.`,
     remedy: 'Start the job again on the same store once the cause is mended: it goes on from the checkpoint before.',
   })
@@ -189,7 +194,7 @@ const finalFailed = (reason: string) =>
 const next = (state: CheckpointsState, nowMs: number): Step => {
   if (allEnded(state)) return finalIfAllEnded(state, nowMs)
   const [first, ...waiting] = state.waiting
-  return first === undefined ? [state, []] : requested({ ...state, waiting }, { ...first, nowMs })
+  return first === undefined ? [state, []] : requested({ ...state, waiting }, first, nowMs)
 }
 
 const finalIfAllEnded = (state: CheckpointsState, nowMs: number): Step => {
@@ -224,14 +229,18 @@ const released = (state: CheckpointsState, retired: readonly Completed[]): Check
   return objects.length === 0 && entries.length === 0 ? [] : [{ kind: 'release', objects, entries }]
 }
 
-const reported = (state: CheckpointsState, pending: Pending, reason?: string) => {
+const reported = (
+  state: CheckpointsState,
+  pending: Pending,
+  { nowMs, reason }: { nowMs: number; reason?: string },
+): CheckpointReport => {
   const { checkpoint, timestampMs, alignment } = pending.barrier
   return report({
     id: checkpoint,
     alignment: alignment === 'unaligned' ? 'unaligned' : 'aligned',
     final: isFinal(state, pending),
     triggeredAtMs: timestampMs,
-    durationMs: Math.max(0, lastHeardMs(pending) - timestampMs),
+    durationMs: Math.max(0, nowMs - timestampMs),
     ...(reason === undefined ? {} : { reason }),
     acknowledged: [...pending.acknowledged.values()],
   })
@@ -244,6 +253,13 @@ const isPending = (
   checkpoint: CheckpointId,
 ): state is CheckpointsState & { readonly pending: Pending } => state.pending?.barrier.checkpoint === checkpoint
 
+/** The pending checkpoint can still fail: once its commit is under way only that decides, because it may have taken place. */
+const undecided = (
+  state: CheckpointsState,
+  checkpoint: CheckpointId,
+): state is CheckpointsState & { readonly pending: Pending } =>
+  isPending(state, checkpoint) && !state.pending.committing
+
 const isFinal = (state: CheckpointsState, { acknowledged: all }: Pending): boolean =>
   state.tasks.every(task => all.get(task)?.snapshot.ended === true)
 
@@ -251,9 +267,6 @@ const allEnded = (state: CheckpointsState): boolean => state.ended.size === stat
 
 const missing = (state: CheckpointsState, pending: Pending): readonly TaskId[] =>
   state.tasks.filter(task => !pending.acknowledged.has(task))
-
-const lastHeardMs = ({ barrier, acknowledged: all }: Pending): number =>
-  Math.max(barrier.timestampMs, ...[...all.values()].map(({ nowMs }) => nowMs))
 
 const unlessEnded = ({ ended }: StoredSnapshot): boolean => !ended
 

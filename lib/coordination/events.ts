@@ -7,7 +7,13 @@ export type CoordinateEvent =
   | Requested
   | Acknowledged
   /** The task has not made, or not written, its snapshot. */
-  | { readonly kind: 'declined'; readonly task: TaskId; readonly checkpoint: CheckpointId; readonly reason: string }
+  | {
+      readonly kind: 'declined'
+      readonly task: TaskId
+      readonly ended: boolean
+      readonly checkpoint: CheckpointId
+      readonly reason: string
+    }
   /** The order to commit has been carried out: the part is durable. `entry` is the number of its log entry. */
   | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number; readonly object: string }
   /** `inDoubt`: the entry may stand all the same, so what it names must stay until a start has read the log. */
@@ -25,7 +31,6 @@ export type CoordinateEvent =
 /** Somebody wants a checkpoint: the schedule, or the user. */
 export interface Requested {
   readonly kind: 'requested'
-  readonly nowMs: number
   /** The user's, by its number; the schedule's have none. */
   readonly request?: number
   readonly alignment: Alignment
@@ -36,7 +41,6 @@ export interface Acknowledged {
   readonly kind: 'acknowledged'
   readonly checkpoint: CheckpointId
   readonly snapshot: StoredSnapshot
-  readonly nowMs: number
   readonly sizes: SnapshotSizes
   readonly times: SnapshotTimes & { readonly asyncMs: number }
 }
@@ -45,7 +49,7 @@ export interface Acknowledged {
 export type CheckpointOrder =
   /** To all tasks: those without open inputs begin, those that have ended send the barrier before their end. */
   | { readonly kind: 'trigger'; readonly barrier: Barrier }
-  /** To the store: make the part durable. `retired`: what no longer belongs to anything once it is. */
+  /** To the store: make the part durable. */
   | { readonly kind: 'commit'; readonly checkpoint: CheckpointId; readonly tasks: readonly StoredSnapshot[] }
   /** To the tasks: the checkpoint is durable; sinks publish. */
   | { readonly kind: 'notify'; readonly checkpoint: CheckpointId }

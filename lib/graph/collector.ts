@@ -1,5 +1,6 @@
 import type { Subscriber } from 'rxjs'
 import { type Buffer, buffer, type SplitId, type StreamElement, side } from '../element.ts'
+import { SpillwayError } from '../error.ts'
 import type { Out } from './handlers.ts'
 import type { Sides } from './stream.ts'
 
@@ -17,6 +18,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   flushed = false
   readonly #downstream: Subscriber<StreamElement<R>>
   readonly #recordsMax: number
+  readonly #name: string
   readonly #sides = new Map<string, Filling>()
   #main: Filling
   #timeMs = Number.NEGATIVE_INFINITY
@@ -27,9 +29,14 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   #withGroups = false
   #input: Buffer<unknown> | undefined
 
-  constructor(downstream: Subscriber<StreamElement<R>>, options: { recordsMax: number }) {
+  constructor(
+    downstream: Subscriber<StreamElement<R>>,
+    options: { name: string; sides: readonly string[]; recordsMax: number },
+  ) {
     this.#downstream = downstream
     this.#recordsMax = options.recordsMax
+    for (const side of options.sides) this.#sides.set(side, new Filling(options.recordsMax))
+    this.#name = options.name
     this.#main = new Filling(0)
   }
 
@@ -117,11 +124,8 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   side<N extends keyof S & string>(name: N, record: S[N]): void {
     if (this.skip > 0) return this.#skipOne()
     this.delivered++
-    let filling = this.#sides.get(name)
-    if (filling === undefined) {
-      filling = new Filling(this.#recordsMax)
-      this.#sides.set(name, filling)
-    }
+    const filling = this.#sides.get(name)
+    if (filling === undefined) throw unknownSide(this.#name, name)
     this.#put(filling, record, this.#timeMs, this.#noteMs)
     if (filling.count >= filling.sizeMax) {
       this.#flushSide(name, filling)
@@ -196,3 +200,10 @@ class Filling {
 }
 
 const nothing: unknown[] = []
+
+const unknownSide = (operator: string, side: string) =>
+  new SpillwayError('UNKNOWN_SIDE', {
+    place: operator,
+    problem: `it has no side output "${side}": the record would be lost.`,
+    remedy: `Declare it where the operator is made: { sides: ['${side}'] }.`,
+  })

@@ -1,14 +1,13 @@
-import * as t from 'io-ts'
-import { Observable, type Subscriber } from 'rxjs'
-import { type Buffer, type Key, type StreamElement, sliceBuffer } from '../element.ts'
+import { Observable } from 'rxjs'
+import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
-import { KeyedCall, MutableAt, taskValue } from './call.ts'
-import { shown, userFunctionFailed } from './callEach.ts'
-import { Collector } from './collector.ts'
-import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Results, Timers } from './handlers.ts'
+import { KeyedCall, taskValue } from './call.ts'
+import { userFunctionFailed } from './callEach.ts'
+import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers } from './handlers.ts'
+import { Handling, type Opened } from './handling.ts'
 import { type KeyedStream, type NoSides, type OperatorNode, type Sides, Stream } from './stream.ts'
-import type { Rest, Task } from './task.ts'
+import type { Task } from './task.ts'
 
 interface Declared<S extends Sides> {
   /** The side outputs that the handlers use. */
@@ -32,7 +31,7 @@ export const operator =
           subtask: task.subtask,
           state: { value: (cell, codec, initial) => taskValue(state, cell, codec, initial) },
         }
-        return { handlers: open(context) }
+        return { handlers: opened(state.operator, () => open(context)) }
       }),
     )
 
@@ -49,23 +48,27 @@ export const keyedOperator =
       handled<T, R, S>(source, (task, state) => {
         const call = new KeyedCall(state)
         let timers: Timers | undefined
-        const handlers = open({
-          subtask: task.subtask,
-          state: { value: (cell, codec, initial) => call.value(cell, codec, initial) },
-          // A getter, because most operators have no timers and pay nothing for them.
-          get timers() {
-            timers ??= call.openTimers()
-            return timers
-          },
-        })
+        const handlers = opened(state.operator, () =>
+          open({
+            subtask: task.subtask,
+            state: { value: (cell, codec, initial) => call.value(cell, codec, initial) },
+            // A getter, because most operators have no timers and pay nothing for them.
+            get timers() {
+              timers ??= call.openTimers()
+              return timers
+            },
+          }),
+        )
         return { handlers: handlers as unknown as KeyedHandlers<T, Key, R, S>, call }
       }),
     )
 
-interface Opened<T, R, S extends Sides> {
-  readonly handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
-  /** What the call under way is about; a keyed operator has one. */
-  readonly call?: KeyedCall
+const opened = <H>(name: string, open: () => H): H => {
+  try {
+    return open()
+  } catch (error) {
+    throw error instanceof SpillwayError ? error : userFunctionFailed(name, 'being opened', error)
+  }
 }
 
 const handled =
@@ -80,307 +83,3 @@ const handled =
         complete: () => handling.complete(),
       })
     })
-
-/** Part of an element, not yet done. */
-type Work<T> =
-  | { readonly kind: 'records'; readonly buffer: Buffer<T>; next: number }
-  | { readonly kind: 'watermark'; readonly timeMs: number; firing: Firing | undefined }
-  | { readonly kind: 'end' }
-
-/** The timer whose call is under way: taken from the timers when the call began. */
-interface Firing {
-  readonly key: Key
-  readonly group: number
-  readonly timeMs: number
-}
-
-/** A suspended operator in a snapshot: what is left to do, and how much of its first call has been delivered. */
-interface Frame {
-  readonly work: Work<unknown>
-  readonly delivered: number
-  readonly pending: readonly StreamElement<unknown>[]
-}
-
-/**
- * Calls the handlers of one operator in one task: the one place where user code of handlers is called.
- *
- * A call that returns an iterable is left between two results while the task must not go on; what is left is then a
- * `Rest` of the task and a `Frame` of its snapshots. Elements that come meanwhile (of operators that cannot be suspended)
- * wait in a bounded list; barriers pass.
- */
-class Handling<T, R, S extends Sides> implements Rest {
-  readonly position: number
-  readonly #task: Task
-  readonly #name: string
-  readonly #state: OperatorState
-  readonly #handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
-  readonly #call: KeyedCall | undefined
-  readonly #at: MutableAt
-  readonly #out: Collector<R, S>
-  readonly #downstream: Subscriber<StreamElement<R>>
-  #watermarkMs: number
-  #work: Work<T> | undefined
-  #results: Iterator<R> | undefined
-  #pending: StreamElement<T>[] = []
-  #suspended = false
-  #completed = false
-
-  constructor(
-    task: Task,
-    node: OperatorNode,
-    state: OperatorState,
-    opened: Opened<T, R, S>,
-    downstream: Subscriber<StreamElement<R>>,
-  ) {
-    this.position = node.position
-    this.#task = task
-    this.#name = node.name
-    this.#state = state
-    this.#handlers = opened.handlers
-    this.#call = opened.call
-    this.#at = opened.call ?? new MutableAt()
-    this.#downstream = downstream
-    this.#out = new Collector(downstream, { recordsMax: task.bufferRecordsMax })
-    this.#watermarkMs = state.keep('watermark', t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
-    this.#at.operatorWatermarkMs = this.#watermarkMs
-    const frame = state.keep('frame', frameType, () => this.#frame())
-    if (frame !== undefined) this.#restore(frame)
-  }
-
-  next(element: StreamElement<T>): void {
-    if (this.#suspended && element.kind !== 'barrier') this.#wait(element)
-    else this.#guarded(() => this.#begin(element))
-  }
-
-  resume(): void {
-    this.#suspended = false
-    this.#guarded(() => {
-      this.#goOn()
-      while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
-      if (this.#completed && !this.#suspended) this.#downstream.complete()
-    })
-  }
-
-  /** The source has completed; the stream does when nothing is suspended any more. */
-  complete(): void {
-    this.#completed = true
-    if (!this.#suspended) this.#downstream.complete()
-  }
-
-  #begin(element: StreamElement<T>): void {
-    switch (element.kind) {
-      case 'buffer':
-        this.#work = { kind: 'records', buffer: element, next: 0 }
-        return this.#goOn()
-      case 'watermark':
-        // Stored at once: what a snapshot restores fires the timers that are due first of all.
-        this.#watermarkMs = Math.max(this.#watermarkMs, element.timeMs)
-        this.#at.operatorWatermarkMs = this.#watermarkMs
-        this.#work = { kind: 'watermark', timeMs: element.timeMs, firing: undefined }
-        return this.#goOn()
-      case 'end':
-        this.#work = { kind: 'end' }
-        return this.#goOn()
-      default:
-        this.#downstream.next(element)
-    }
-  }
-
-  #goOn(): void {
-    const work = this.#work
-    if (work === undefined) return
-    if (!this.#workedOff(work)) return this.#suspend()
-    this.#work = undefined
-    this.#out.flush()
-    if (work.kind === 'watermark') this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
-    if (work.kind === 'end') this.#downstream.next({ kind: 'end' })
-  }
-
-  #workedOff(work: Work<T>): boolean {
-    switch (work.kind) {
-      case 'records':
-        return this.#records(work)
-      case 'watermark':
-        return this.#advance(work)
-      case 'end':
-        return this.#end()
-    }
-  }
-
-  #records(work: Work<T> & { kind: 'records' }): boolean {
-    const { records, times, notes, keys, groups } = work.buffer
-    const { length } = records
-    const handlers = this.#handlers as KeyedHandlers<T, Key, R, S>
-    const [out, at, call, calls] = [this.#out, this.#at, this.#call, this.#state.calls]
-    out.follow(work.buffer)
-    out.flushed = false
-    if (this.#results !== undefined) {
-      out.followRecord(work.next)
-      if (!this.#drained(this.#results)) return false
-      work.next++
-    }
-    const watermarkMs = this.#watermarkMs
-    at.watermarkMs = watermarkMs
-    for (let i = work.next; i < length; i++) {
-      if (out.flushed) {
-        out.flushed = false
-        if (!this.#task.mayGoOn(this.position)) {
-          work.next = i
-          return false
-        }
-      }
-      calls.begin()
-      out.beginRecord(i)
-      if (times !== undefined) at.timeMs = times[i] as number
-      if (notes !== undefined) at.watermarkMs = Math.max(watermarkMs, notes[i] as number)
-      if (call !== undefined) call.begin((keys as readonly Key[])[i] as Key, (groups as Uint16Array)[i] as number)
-      work.next = i
-      const results = handlers.record(records[i] as T, out, at as MutableAt & { key: Key })
-      if (results !== undefined && !this.#opened(results)) return false
-    }
-    work.next = length
-    return true
-  }
-
-  #advance(work: Work<T> & { kind: 'watermark' }): boolean {
-    const { timers } = this.#call ?? {}
-    const { timer } = this.#handlers as KeyedHandlers<T, Key, R, S>
-    const out = this.#out
-    out.followTimers()
-    if (this.#results !== undefined && !this.#drained(this.#results)) return false
-    if (timers !== undefined && timer !== undefined) {
-      for (let fired = 0; ; fired++) {
-        const due = work.firing ?? timers.nextDue(work.timeMs)
-        if (due === undefined) break
-        if (fired > 0 && !this.#task.mayGoOn(this.position)) return false
-        this.#state.calls.begin()
-        out.beginTimer(due.timeMs, due.group)
-        const call = this.#call as KeyedCall
-        call.begin(due.key, due.group)
-        call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
-        timers.delete(due.key, due.timeMs)
-        work.firing = due
-        const results = timer.call(this.#handlers, due.timeMs, out, call)
-        if (results !== undefined && !this.#opened(results)) return false
-        work.firing = undefined
-      }
-    }
-    if (this.#handlers.watermark !== undefined) {
-      out.followTime(work.timeMs)
-      this.#handlers.watermark(work.timeMs, out)
-    }
-    return true
-  }
-
-  #end(): boolean {
-    const out = this.#out
-    out.followNothing()
-    if (this.#results !== undefined) return this.#drained(this.#results)
-    this.#state.calls.begin()
-    const results = this.#handlers.end?.(out)
-    return results === undefined || this.#opened(results)
-  }
-
-  #opened(results: Exclude<Results<R>, void>): boolean {
-    this.#results = results[Symbol.iterator]()
-    return this.#drained(this.#results)
-  }
-
-  /** Takes results until there are no more (true) or the task must not go on (false). */
-  #drained(results: Iterator<R>): boolean {
-    const out = this.#out
-    this.#state.callOpen = true
-    for (;;) {
-      const result = results.next()
-      if (result.done === true) break
-      out.emit(result.value)
-      if (out.skip === 0 && !this.#task.mayGoOn(this.position)) return false
-    }
-    this.#results = undefined
-    this.#state.callOpen = false
-    // It has been asked after each result.
-    out.flushed = false
-    if (this.#work?.kind === 'watermark') this.#work.firing = undefined
-    return true
-  }
-
-  #suspend(): void {
-    this.#out.flush()
-    this.#suspended = true
-    this.#task.suspend(this)
-  }
-
-  #wait(element: StreamElement<T>): void {
-    if (this.#pending.length >= pendingElementsMax) {
-      this.#downstream.error(
-        new SpillwayError('OUTPUT_OVERFLOW', {
-          place: this.#name,
-          problem: `${pendingElementsMax} buffers wait before it, because an operator upstream emits without being asked to.`,
-          remedy:
-            'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
-        }),
-      )
-    } else this.#pending.push(element)
-  }
-
-  #frame(): Frame | undefined {
-    if (!this.#suspended || this.#work === undefined) return undefined
-    const work = remaining(this.#work)
-    return {
-      work,
-      delivered: this.#state.callOpen ? this.#out.delivered + this.#out.skip : 0,
-      pending: [...this.#pending],
-    }
-  }
-
-  #restore({ work, delivered, pending }: Frame): void {
-    this.#work = work as Work<T>
-    this.#pending = [...pending] as StreamElement<T>[]
-    this.#out.skip = delivered
-    this.#suspended = true
-    this.#task.suspend(this)
-  }
-
-  #guarded(act: () => void): void {
-    try {
-      act()
-    } catch (error) {
-      this.#downstream.error(error instanceof SpillwayError ? error : this.#userError(error))
-    }
-  }
-
-  #userError(error: unknown): SpillwayError {
-    return userFunctionFailed(this.#name, describeWork(this.#work), error)
-  }
-}
-
-const describeWork = (work: Work<unknown> | undefined): string => {
-  if (work === undefined) return 'an element'
-  if (work.kind === 'records') return `record ${shown(work.buffer.records[work.next])}`
-  if (work.kind === 'end') return 'the end of its input'
-  return work.firing === undefined
-    ? `watermark ${work.timeMs}`
-    : `timer ${work.firing.timeMs} of key ${shown(work.firing.key)}`
-}
-
-/** What a frame stores of the work: records already done are left out. */
-const remaining = (work: Work<unknown>): Work<unknown> => {
-  switch (work.kind) {
-    case 'records':
-      return { kind: 'records', buffer: sliceBuffer(work.buffer, work.next), next: 0 }
-    case 'watermark':
-      return { ...work }
-    case 'end':
-      return { ...work }
-  }
-}
-
-const frameType = t.type({
-  work: t.UnknownRecord,
-  delivered: t.number,
-  pending: t.array(t.unknown),
-}) as unknown as t.Type<Frame>
-
-/** An operator that cannot be suspended hands on the results of one element at the most before it is asked to stop. */
-const pendingElementsMax = 64

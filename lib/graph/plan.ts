@@ -13,7 +13,7 @@ export interface Plan {
 }
 
 export interface Stage {
-  /** Number in the plan and the first stateful or first operator's name: the same for the same pipelines. */
+  /** Number in the plan and its first operator's name: the same for the same pipelines. */
   readonly id: string
   readonly nodes: readonly OperatorNode[]
   readonly pipelines: readonly Pipeline[]

@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import { Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
+import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Source, SplitReader } from './source.ts'
 
@@ -22,16 +23,17 @@ export class Reading<T> {
   readonly ready$ = new Subject<void>()
   readonly #stands = new Map<SplitId, Stand>()
   readonly #open: OpenSplit<T>[] = []
-  #turn = 0
+  #turn = -1
   #begun = false
   #ended = false
 
   /**
-   * @throws STATE_NOT_MATCHED if a stored position does not decode
+   * @throws STATE_NOT_MATCHED if a stored position does not decode, STATE_WOULD_BE_DROPPED if it is of no split of this task
    */
   constructor(source: Source<T>, assigned: readonly SplitId[], state: OperatorState) {
     const stand = t.union([t.literal('ended'), t.type({ position: source.position })]) as t.Type<Stand>
     const stored = state.keep('splits', t.record(t.string, stand), () => this.#captured()) ?? {}
+    for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
       const from = stored[split]
       if (from === 'ended') this.#stands.set(split, 'ended')
@@ -112,3 +114,11 @@ const taken = <T>({ split, reader }: OpenSplit<T>, records: readonly T[]): reado
   }
   return elements
 }
+
+/** Its position would be forgotten here, and what it has given already be read again elsewhere. */
+const splitGone = (source: string, split: SplitId) =>
+  new SpillwayError('STATE_WOULD_BE_DROPPED', {
+    place: source,
+    problem: `the store has a position in split ${split}, which the source no longer has in this place.`,
+    remedy: 'Give the source the splits that it had, in their order; new ones may follow them.',
+  })

@@ -40,16 +40,7 @@ export class OperatorNode {
   readonly #running = new WeakMap<Task, Observable<StreamElement<unknown>>>()
 
   constructor(lineage: Lineage, build: Build<unknown>) {
-    for (const input of lineage.inputs) {
-      if (!(input instanceof Stream)) {
-        throw new SpillwayError('NOT_A_STREAM', {
-          place: lineage.name,
-          problem: 'its source is a plain Observable, as an RxJS operator in a pipe gives one.',
-          remedy:
-            'Use the operator of that name from spillway/operators, or put the RxJS operator inside eachRecord(...).',
-        })
-      }
-    }
+    for (const input of lineage.inputs) checkStream(input, lineage.name)
     this.lineage = lineage
     this.name = lineage.name
     this.position = 1 + Math.max(0, ...lineage.inputs.map(input => input.node.position))
@@ -114,24 +105,24 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
 
   override pipe(): this
   override pipe<A extends Out>(a: Fn<this, A>): A
-  override pipe<A extends AnyStream, B extends Out>(a: Fn<this, A>, b: Fn<NoInfer<A>, B>): B
+  override pipe<A extends AnyStream, B extends Out>(a: Fn<this, A>, b: Fn<Given<A>, B>): B
   override pipe<A extends AnyStream, B extends AnyStream, C extends Out>(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
   ): C
   override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends Out>(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
   ): D
   override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends AnyStream, E extends Out>(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
   ): E
   override pipe<
     A extends AnyStream,
@@ -142,11 +133,11 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     F extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
   ): F
   override pipe<
     A extends AnyStream,
@@ -158,12 +149,12 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     G extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
   ): G
   override pipe<
     A extends AnyStream,
@@ -176,13 +167,13 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     H extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
-    h: Fn<NoInfer<G>, H>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
+    h: Fn<Given<G>, H>,
   ): H
   override pipe<
     A extends AnyStream,
@@ -196,14 +187,14 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     I extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
-    h: Fn<NoInfer<G>, H>,
-    i: Fn<NoInfer<H>, I>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
+    h: Fn<Given<G>, H>,
+    i: Fn<Given<H>, I>,
   ): I
   override pipe<
     A extends AnyStream,
@@ -218,15 +209,15 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     J extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
-    h: Fn<NoInfer<G>, H>,
-    i: Fn<NoInfer<H>, I>,
-    j: Fn<NoInfer<I>, J>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
+    h: Fn<Given<G>, H>,
+    i: Fn<Given<H>, I>,
+    j: Fn<Given<I>, J>,
   ): J
   override pipe<
     A extends AnyStream,
@@ -242,16 +233,16 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     K extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
-    h: Fn<NoInfer<G>, H>,
-    i: Fn<NoInfer<H>, I>,
-    j: Fn<NoInfer<I>, J>,
-    k: Fn<NoInfer<J>, K>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
+    h: Fn<Given<G>, H>,
+    i: Fn<Given<H>, I>,
+    j: Fn<Given<I>, J>,
+    k: Fn<Given<J>, K>,
   ): K
   override pipe<
     A extends AnyStream,
@@ -268,17 +259,17 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     L extends Out,
   >(
     a: Fn<this, A>,
-    b: Fn<NoInfer<A>, B>,
-    c: Fn<NoInfer<B>, C>,
-    d: Fn<NoInfer<C>, D>,
-    e: Fn<NoInfer<D>, E>,
-    f: Fn<NoInfer<E>, F>,
-    g: Fn<NoInfer<F>, G>,
-    h: Fn<NoInfer<G>, H>,
-    i: Fn<NoInfer<H>, I>,
-    j: Fn<NoInfer<I>, J>,
-    k: Fn<NoInfer<J>, K>,
-    l: Fn<NoInfer<K>, L>,
+    b: Fn<Given<A>, B>,
+    c: Fn<Given<B>, C>,
+    d: Fn<Given<C>, D>,
+    e: Fn<Given<D>, E>,
+    f: Fn<Given<E>, F>,
+    g: Fn<Given<F>, G>,
+    h: Fn<Given<G>, H>,
+    i: Fn<Given<H>, I>,
+    j: Fn<Given<I>, J>,
+    k: Fn<Given<J>, K>,
+    l: Fn<Given<K>, L>,
   ): L
   override pipe(...operators: Fn<any, any>[]): unknown {
     return operators.reduce<unknown>((source, operator) => operator(source), this)
@@ -297,7 +288,9 @@ export class Pipeline {
   readonly input: AnyStream
   readonly sink: Sink<any>
 
+  /** @throws NOT_A_STREAM */
   constructor(input: AnyStream, sink: Sink<any>) {
+    checkStream(input, `into(${sink.name})`)
     this.name = sink.name
     this.input = input
     this.sink = sink
@@ -307,6 +300,11 @@ export class Pipeline {
 export type AnyStream = Stream<any, any>
 export type Out = AnyStream | Pipeline
 export type Fn<A, B> = (source: A) => B
+/**
+ * What the operator before gives: inferred there first, so that an error stands at the operator that does not fit. (With
+ * `NoInfer` nothing at all is inferred of `keyBy(...)` where a function that is not generic follows.)
+ */
+type Given<A> = A & {}
 
 /** A stream of what `source` reads. Splits are dealt to the tasks in turn: split i belongs to task i mod parallelism. */
 export const stream = <T, P, S extends Sides = NoSides>(source: Source<T, P, S>): Stream<T, S> =>
@@ -331,6 +329,16 @@ const freezeRecords = (element: StreamElement<unknown>): void => {
   // Typed arrays cannot be frozen.
   if (element.kind === 'buffer')
     for (const record of element.records) if (!ArrayBuffer.isView(record)) Object.freeze(record)
+}
+
+const checkStream = (input: unknown, place: string): void => {
+  if (input instanceof Stream) return
+  throw new SpillwayError('NOT_A_STREAM', {
+    place,
+    problem: 'its source is a plain Observable, as an RxJS operator in a pipe gives one.',
+    remedy:
+      'Use the operator of that name from spillway/operators; RxJS operators go inside eachRecord(...), or behind records$.',
+  })
 }
 
 /** What the stream is of all that its operator emits: the main output, or one side; the rest is for both. */

@@ -120,7 +120,7 @@ export class Execution {
       else if (this.#tasks.length === 0) {
         subscriber.error(notRunning())
       } else {
-        this.#events$.next({ kind: 'requested', nowMs: this.#environment.scheduler.now(), request, alignment })
+        this.#events$.next({ kind: 'requested', request, alignment })
       }
     })
   }
@@ -266,7 +266,6 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
           kind: 'acknowledged',
           checkpoint: restored!.checkpoint,
           snapshot,
-          nowMs: 0,
           sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
           times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0 },
         },
@@ -274,6 +273,7 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
   )
 
 const checkClaimed = (tasks: readonly RunningTask[]): void => {
+  for (const task of tasks) if (task.failure !== undefined) throw task.failure.error
   for (const task of tasks) {
     const [first] = task.unclaimed()
     if (first === undefined) continue

@@ -8,7 +8,7 @@ export interface RunOptions {
   readonly parallelism?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
-  /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew and leaves the store's epochs behind. */
+  /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
   readonly restore?: 'latest' | 'none'
   /** Costly checks, such as freezing what operators emit; default false. */
   readonly checks?: boolean

@@ -1,9 +1,10 @@
 import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
-import type { CheckpointId } from '../element.ts'
+import { type CheckpointId, countRecords } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan } from '../graph/plan.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { checksum, countRecords, readSnapshot } from '../snapshot/format.ts'
+import { checksum, readSnapshot } from '../snapshot/format.ts'
+import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
 import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
@@ -111,10 +112,7 @@ const restoredTask = (
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
-  for (const { kept } of operators.values()) {
-    const frame = kept.frame as { work?: { buffer?: { records: readonly unknown[] } }; pending?: [] } | undefined
-    records += (frame?.work?.buffer?.records.length ?? 0) + countRecords(frame?.pending ?? [])
-  }
+  for (const { kept } of operators.values()) records += recordsInFrame(kept) ?? 0
   return records
 }
 

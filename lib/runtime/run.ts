@@ -25,7 +25,7 @@ export interface Job {
   readonly checkpoints$: Observable<CheckpointReport>
   /**
    * Takes a checkpoint now, or after the one under way.
-   * Rejects with `NOT_RUNNING` once the job has ended.
+   * Rejects with `NOT_RUNNING` before the job runs and once it has ended.
    */
   triggerCheckpoint(options?: { alignment?: 'aligned' | 'unaligned' }): Promise<CheckpointReport>
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */

@@ -1,6 +1,5 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
-import type { Channel } from '../channel/channel.ts'
-import { type Captured, ChannelGate } from '../channel/gate.ts'
+import { ChannelGate } from '../channel/gate.ts'
 import type { Writer } from '../channel/writer.ts'
 import { type AlignedElement, align } from '../control/align.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
@@ -12,23 +11,15 @@ import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Rest, Subtask, Task } from '../graph/task.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
-import type { ChannelData, RestoredTask, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import type { Executor, Member } from './executor.ts'
 import { capturedWatermarks } from './gateState.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
+import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 
 export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'failed' }>
-
-/** An input channel of a task, and where it comes from. */
-export interface InputChannel {
-  readonly channel: Channel<unknown>
-  /** Number of the stage's input. */
-  readonly input: number
-  /** The producer's number in its stage. */
-  readonly from: number
-}
 
 export interface RunningTaskOptions {
   readonly id: TaskId
@@ -118,6 +109,11 @@ export class RunningTask implements Task, Member {
         error: error => this.#fail(error),
       }),
     )
+  }
+
+  /** What has failed while the task was built. */
+  get failure(): { readonly error: unknown } | undefined {
+    return this.#failedBeforeStart
   }
 
   /** Restored state that no operator has asked for. */
@@ -222,7 +218,7 @@ export class RunningTask implements Task, Member {
       this.#outputsFree &&
       nothingNearer(this.#rests, position) &&
       this.#pace.hasTime() &&
-      this.#triggered === undefined &&
+      this.#triggered?.alignment !== 'unaligned' &&
       this.#gate?.hasUnaligned !== true
     )
   }
@@ -451,50 +447,4 @@ export class RunningTask implements Task, Member {
 const makerOf = (node: OperatorNode): OperatorNode => {
   const [input] = node.lineage.inputs
   return node.lineage.exchange === undefined || input === undefined ? node : makerOf(input.node)
-}
-
-/** A snapshot whose in-flight data is not yet whole. */
-class SnapshotUnderWay {
-  readonly #checkpoint: CheckpointId
-  readonly #operators: readonly CapturedOperator[]
-  readonly #durable: readonly Observable<unknown>[]
-  readonly #times: SnapshotTimes
-  readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
-
-  constructor(
-    checkpoint: CheckpointId,
-    operators: readonly CapturedOperator[],
-    durable: readonly Observable<unknown>[],
-    times: SnapshotTimes,
-  ) {
-    this.#checkpoint = checkpoint
-    this.#operators = operators
-    this.#durable = durable
-    this.#times = times
-  }
-
-  capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
-    if (checkpoint !== this.#checkpoint) return
-    const { input, from } = channels[channel] as InputChannel
-    const known = this.#inFlight.get(channel) ?? { input, from, elements: [] }
-    this.#inFlight.set(channel, known)
-    known.elements.push(...elements)
-  }
-
-  finished(task: TaskId, alignmentMs: number): TaskSnapshot {
-    return {
-      kind: 'snapshot',
-      task,
-      ended: false,
-      checkpoint: this.#checkpoint,
-      operators: this.#operators,
-      inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
-      durable: this.#durable,
-      times: { ...this.#times, alignmentMs },
-    }
-  }
-
-  release(): void {
-    for (const { tables } of this.#operators) for (const { captured } of tables) captured.release()
-  }
 }

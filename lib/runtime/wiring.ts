@@ -63,7 +63,11 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         writers: onFreed =>
           stage.outputs.map(edge => {
             const to = indexes(parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
-            const options = { ...channelSettings, name: id, dealing: dealing(edge, parallelism) }
+            const options = {
+              ...channelSettings,
+              name: `${edge.stream.node.name} in task ${id}`,
+              dealing: dealing(edge, parallelism),
+            }
             return new Writer<unknown>(to, options, onFreed)
           }),
         restored: wiring.restored?.get(id),

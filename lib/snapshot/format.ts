@@ -2,10 +2,11 @@ import crc32 from 'crc-32'
 import * as t from 'io-ts'
 import { Observable, type SchedulerLike } from 'rxjs'
 import { decode } from '../decode.ts'
-import type { StreamElement } from '../element.ts'
+import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
 import { readContainer, writeContainer } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
+import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
@@ -74,7 +75,7 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
   yield { section: name('task'), chunk: encoding.encode({ ended: snapshot.ended }, snapshot.task) }
   for (const { operator, kept, tables } of snapshot.operators) {
     if (Object.keys(kept).length > 0) {
-      const records = inFrame(kept)
+      const records = recordsInFrame(kept)
       const chunk = encoding.encode(kept, operator)
       yield { section: name('kept', operator), chunk, ...(records === undefined ? {} : { records }) }
     }
@@ -151,23 +152,10 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
 /** Compared by a reader, so that one task's object in another's place is found out. */
 export const checksum = (bytes: Uint8Array): number => crc32.buf(bytes) >>> 0
 
-export const countRecords = (elements: readonly StreamElement<unknown>[]): number =>
-  elements.reduce((count, element) => count + (element.kind === 'buffer' ? element.records.length : 0), 0)
-
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 
 function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<unknown> {
   for (const chunk of chunks) yield encoding.decode(chunk)
-}
-
-/** Records of a suspended operator are in flight as those in channels are. */
-const inFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
-  const frame = kept.frame as {
-    work?: { buffer?: { records: readonly unknown[] } }
-    pending?: StreamElement<unknown>[]
-  }
-  if (frame === undefined) return undefined
-  return (frame.work?.buffer?.records.length ?? 0) + countRecords(frame.pending ?? [])
 }
 
 const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>

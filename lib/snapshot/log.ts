@@ -47,7 +47,8 @@ export const readPart = (object: string, bytes: Uint8Array, encoding: Encoding):
 export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   part: (checkpoint: CheckpointId) => `${folder(epoch, checkpoint)}part`,
-  ended: (task: TaskId) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}`,
+  /** An attempt that failed may have taken place, so each has a name of its own. */
+  ended: (task: TaskId, attempt: number) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}.${attempt}`,
 })
 
 /** The checkpoint that an object's name carries, if any. */

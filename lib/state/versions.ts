@@ -67,6 +67,11 @@ export class Versions<V> {
     })
   }
 
+  /** Places taken, also by versions that are freed already: without a release in the order of the captures they stay. */
+  get places(): number {
+    return this.#end - this.#begin
+  }
+
   /** How many are kept for the captures `open`. */
   count(open: readonly number[]): number {
     let count = 0

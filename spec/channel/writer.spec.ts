@@ -2,16 +2,8 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { Channel } from '../../lib/channel/channel.ts'
 import { type Dealing, Writer } from '../../lib/channel/writer.ts'
-import {
-  type Barrier,
-  type Buffer,
-  buffer,
-  type Columns,
-  end,
-  type StreamElement,
-  watermark,
-} from '../../lib/element.ts'
-import { element, elements, picture, transcript } from './pictures.ts'
+import { type Buffer, buffer, type Columns, end, type StreamElement, watermark } from '../../lib/element.ts'
+import { elements, picture, transcript } from './pictures.ts'
 
 interface Made<T> {
   readonly writer: Writer<T>
@@ -60,7 +52,6 @@ const told = (lines: readonly string[], dealing: Dealing['kind']) => {
         for (const of of elements(pictures)) writer.next(dealing === 'keyed' ? keyed(of) : of)
       },
       flush: () => writer.flush(),
-      beforeEnd: of => writer.sendBeforeEnd(element(of) as Barrier),
       sent: () => {
         const all = channels.map((of, id) => [`${id}:`, ...taken(of).map(picture)].join(' '))
         said.splice(0, said.length, ...all)
@@ -134,14 +125,14 @@ const keyedCases: readonly Case[] = [
   [
     'a barrier goes before the end that has been sent',
     'send a | -> partial',
-    'beforeEnd <1>',
+    'send <1>',
     'sent -> 0: a <1> | 1: <1> |',
   ],
   [
     'a barrier is not sent after an end that has been taken',
     'send |',
     'take 0 -> |',
-    'beforeEnd <1>',
+    'send <1>',
     'sent -> 0: 1: <1> |',
   ],
   [

@@ -1,4 +1,17 @@
-import { defer, lastValueFrom, map, NEVER, Observable, of, switchMap, tap, throwError, timer, toArray } from 'rxjs'
+import {
+  defer,
+  lastValueFrom,
+  map,
+  NEVER,
+  Observable,
+  of,
+  Subject,
+  switchMap,
+  tap,
+  throwError,
+  timer,
+  toArray,
+} from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { expect, test } from 'vitest'
 import { type SerializeEvent, serialize } from '../../lib/control/serialize.ts'
@@ -144,7 +157,16 @@ const cases: Readonly<Record<string, Case>> = {
     out: '--A-',
     events: { a: snap('a1', { ended: true }) },
     means: { A: 'ack a1 ended' },
-    left: ['ended/a'],
+    left: ['ended/a.1'],
+  },
+  'a last snapshot, which no later one can replace, is tried again, each time under another name': {
+    in: ' a 3006ms -',
+    out: '3006ms A-',
+    events: { a: snap('a1', { ended: true }) },
+    means: { A: 'ack a1 ended' },
+    store: { 'put ended/a.1': broken, 'put ended/a.2': 'fails, but takes place' },
+    log: ['0 put ended/a.1', '1002 put ended/a.2', '3004 put ended/a.3'],
+    left: ['ended/a.2', 'ended/a.3'],
   },
   'no more than writesMax are being written at the same time': {
     writesMax: 2,
@@ -369,4 +391,20 @@ test('a source that emits at once is subscribed to once, and heard in its order'
   const result = lastValueFrom(source.pipe(serialize<Passing>(options), map(said), toArray()))
   scheduler.flush()
   expect([await result, subscriptions]).toEqual([['ack b2'], 1])
+})
+
+test('an abort that the acknowledgement itself brings about deletes nothing that is acknowledged', async () => {
+  const store = memoryStore()
+  const scheduler = new TestScheduler(() => {})
+  const source = new Subject<SerializeEvent>()
+  const heard: string[] = []
+  source
+    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }))
+    .subscribe(event => {
+      heard.push(said(event))
+      if (event.kind === 'acknowledged') source.next(abort(2))
+    })
+  source.next(snapshot('a1'))
+  scheduler.flush()
+  expect([heard, await lastValueFrom(store.list(''))]).toEqual([['ack a1'], ['e000001/c000001/a']])
 })

@@ -4,13 +4,12 @@ import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../li
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
 import { transcript } from '../channel/pictures.ts'
 
-const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean; nowMs?: number }): Acknowledged => {
-  const { checkpoint, ended = false, nowMs = 0 } = of
+const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean }): Acknowledged => {
+  const { checkpoint, ended = false } = of
   return {
     kind: 'acknowledged',
     checkpoint,
     snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
-    nowMs,
     sizes: { stateBytes: 10, inFlightBytes: 5, inFlightRecords: 2 },
     times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4 },
   }
@@ -42,15 +41,17 @@ const parsed = (line: string): CoordinateEvent => {
   const checkpoint = Number(first)
   switch (kind) {
     case 'due':
-      return { kind: 'requested', nowMs: 0, alignment: 'aligned' }
+      return { kind: 'requested', alignment: 'aligned' }
     case 'user':
-      return { kind: 'requested', nowMs: 0, alignment: 'unaligned', request: checkpoint }
+      return { kind: 'requested', alignment: 'unaligned', request: checkpoint }
     case 'ack':
       return acknowledged(second as string, { checkpoint })
     case 'end':
       return acknowledged(second as string, { checkpoint, ended: true })
     case 'decline':
-      return { kind: 'declined', task: second as string, checkpoint, reason: 'no' }
+      return { kind: 'declined', task: second as string, ended: false, checkpoint, reason: 'no' }
+    case 'declineEnd':
+      return { kind: 'declined', task: second as string, ended: true, checkpoint, reason: 'no' }
     case 'expire':
       return { kind: 'expired', checkpoint }
     // The entry's number is the checkpoint's plus 10.
@@ -68,9 +69,21 @@ const parsed = (line: string): CoordinateEvent => {
 const told = (lines: readonly string[], options: Partial<Parameters<typeof initialCheckpoints>[0]> = {}) => {
   let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1, ...options })
   const said: string[] = []
-  const kinds = ['due', 'user', 'ack', 'end', 'decline', 'expire', 'committed', 'commitFailed', 'published', 'failed']
+  const kinds = [
+    'due',
+    'user',
+    'ack',
+    'end',
+    'decline',
+    'declineEnd',
+    'expire',
+    'committed',
+    'commitFailed',
+    'published',
+    'failed',
+  ]
   const hear = (kind: string) => (rest: string) => {
-    const [next, orders] = checkpoints(state, parsed(`${kind} ${rest}`))
+    const [next, orders] = checkpoints(state, parsed(`${kind} ${rest}`), 0)
     state = next
     said.push(...orders.map(order))
   }
@@ -142,6 +155,11 @@ const cases: readonly Case[] = [
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
     'commitFailed 1 -> abort 1, report 1 failed, release 1/a 1/b,',
+  ],
+  [
+    'a last snapshot that cannot be written fails the job: nothing else could stand for its task',
+    'due -> trigger 1,',
+    'declineEnd 1 a -> failJob,',
   ],
   [
     'one whose entry may be in the log all the same keeps them',
@@ -312,7 +330,7 @@ test('the checkpoint restored from is kept until the next one is durable', () =>
 
 test('a barrier carries what its request says', () => {
   const state = initialCheckpoints({ tasks: ['a'], nextId: 3, retainedCount: 1 })
-  const [, orders] = checkpoints(state, { kind: 'requested', nowMs: 17, alignment: 'unaligned', request: 1 })
+  const [, orders] = checkpoints(state, { kind: 'requested', alignment: 'unaligned', request: 1 }, 17)
   const barrier = { kind: 'barrier', checkpoint: 3, timestampMs: 17, alignment: 'unaligned', savepoint: false }
   expect(orders).toEqual([{ kind: 'trigger', barrier }])
 })
@@ -320,16 +338,20 @@ test('a barrier carries what its request says', () => {
 test('a report adds up what the tasks say, and its summary names the longest phase', () => {
   let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
   const reports: unknown[] = []
-  for (const event of [
-    { kind: 'requested', nowMs: 100, alignment: 'aligned' },
-    acknowledged('a', { checkpoint: 1, nowMs: 130 }),
-    {
-      ...acknowledged('b', { checkpoint: 1, nowMs: 120 }),
-      times: { startDelayMs: 1, alignmentMs: 12, syncMs: 0, asyncMs: 4 },
-    },
-    { kind: 'committed', checkpoint: 1, entry: 2, object: '1/part' },
-  ] as CoordinateEvent[]) {
-    const [next, orders] = checkpoints(state, event)
+  const events: [nowMs: number, CoordinateEvent][] = [
+    [100, { kind: 'requested', alignment: 'aligned' }],
+    [120, acknowledged('a', { checkpoint: 1 })],
+    [
+      125,
+      {
+        ...acknowledged('b', { checkpoint: 1 }),
+        times: { startDelayMs: 1, alignmentMs: 12, syncMs: 0, asyncMs: 4 },
+      },
+    ],
+    [130, { kind: 'committed', checkpoint: 1, entry: 2, object: '1/part' }],
+  ]
+  for (const [nowMs, event] of events) {
+    const [next, orders] = checkpoints(state, event, nowMs)
     state = next
     for (const of of orders) if (of.kind === 'report') reports.push(of.report)
   }
@@ -350,17 +372,17 @@ test('a report adds up what the tasks say, and its summary names the longest pha
 
 test('a report of a failure says why', () => {
   const lines: [CoordinateEvent[], string][] = [
-    [[parsed('decline 1 a')], 'checkpoint 1 (aligned) failed after 0.0 ms: a declined: no'],
+    [[parsed('decline 1 a')], 'checkpoint 1 (aligned) failed after 40 ms: a declined: no'],
     [
       [parsed('ack 1 b'), parsed('expire 1')],
-      'checkpoint 1 (aligned) failed after 0.0 ms: it was not complete in time; missing: a',
+      'checkpoint 1 (aligned) failed after 40 ms: it was not complete in time; missing: a',
     ],
   ]
   for (const [events, summary] of lines) {
     let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
     const said: string[] = []
     for (const event of [parsed('due'), ...events]) {
-      const [next, orders] = checkpoints(state, event)
+      const [next, orders] = checkpoints(state, event, event.kind === 'requested' ? 10 : 50)
       state = next
       for (const of of orders) if (of.kind === 'report') said.push(of.report.summary)
     }
@@ -396,7 +418,7 @@ class Job {
   }
 
   hear(event: CoordinateEvent): void {
-    const [next, orders] = checkpoints(this.#state, event)
+    const [next, orders] = checkpoints(this.#state, event, 0)
     this.#state = next
     for (const of of orders) this.#obey(of)
   }
@@ -422,7 +444,7 @@ class Job {
     const { checkpoint, snapshot } = event
     // Nothing stands in for a last snapshot that cannot be written.
     if (!succeeds && !snapshot.ended)
-      return this.hear({ kind: 'declined', task: snapshot.task, checkpoint, reason: 'no' })
+      return this.hear({ kind: 'declined', task: snapshot.task, ended: false, checkpoint, reason: 'no' })
     this.#stored.add(snapshot.object)
     this.hear(event)
   }

@@ -60,7 +60,9 @@ describe('the examples compile', () => {
     )
     const { output, errors } = await command(folder, tool('typescript', 'lib/tsc.js'), ['-p', 'tsconfig.json'])
     // Errors of lib and operators are `npm run check`'s; whatever is no error of a file is one of this spec.
-    const lines = output.split('\n').filter(line => /error TS\d+/.test(line) && !/^(\.\.\/)+(lib|operators)\//.test(line))
+    const lines = output
+      .split('\n')
+      .filter(line => /error TS\d+/.test(line) && !/^(\.\.\/)+(lib|operators)\//.test(line))
     found = output === '' ? [errors] : lines
   }, 120_000)
 

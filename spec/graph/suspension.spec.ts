@@ -61,7 +61,7 @@ test('a handler that counts and then yields 1,000 is restored after every result
   const keyed = (source: Stream<string>) =>
     source.pipe(
       keyBy(() => 'key'),
-      keyed => counted(keyed),
+      counted,
     )
   const expected = ['a', 'b'].flatMap((record, n) =>
     Array.from({ length: results }, (_, i) => `key/${record}/${n + 1}/${i}`),
@@ -117,7 +117,7 @@ test('a burst of timers is left between two of them, and goes on after a restore
   const keyed = (...elements: StreamElement<number>[]) =>
     lane(...elements).pipe(
       keyBy(n => n % 3),
-      keyed => bursts(keyed),
+      bursts,
     )
   const times = Array.from({ length: 12 }, (_, i) => i + 1)
   const whole = runUntilFull(keyed(buffer(times), watermark(10)), Number.POSITIVE_INFINITY)

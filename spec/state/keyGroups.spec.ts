@@ -169,6 +169,27 @@ test('the text of a tuple, its hash and the order agree on which keys are the sa
   )
 })
 
+test('the text of a tuple does not depend on what its strings look like', () => {
+  const tuples: readonly Key[][] = [
+    ['a', 'b'],
+    ["a'1'b"],
+    ["a''b"],
+    ['a,b'],
+    ["1'a", 'b'],
+    [1, 2],
+    ['1,2,'],
+    [[1], 2],
+    ['(1,)', 2],
+    [true],
+    ['T'],
+    [1n],
+    ['1n'],
+    [10n],
+    [16],
+  ]
+  expect(new Set(tuples.map(textOf)).size).toBe(tuples.length)
+})
+
 test('the order of keys is one', () => {
   fc.assert(
     fc.property(keys, keys, keys, (a, b, c) => {

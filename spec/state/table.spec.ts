@@ -5,7 +5,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Key } from '../../lib/element.ts'
 import { groupOf } from '../../lib/state/keyGroups.ts'
-import { ABSENT, CallLog, type CapturedTable, Table } from '../../lib/state/table.ts'
+import { ABSENT, CallLog, type CapturedTable, type Entry, Table } from '../../lib/state/table.ts'
 
 const groups = 4
 const put = <V>(table: Table<V>, key: Key, value: V) => table.set(table.entry(key, groupOf(key, groups)), value)
@@ -17,6 +17,26 @@ const found = <V>(table: Table<V>, key: Key) => table.find(key)?.value
 /** What a capture holds, by key; keys here are told apart by their text. */
 const read = <V>(captured: CapturedTable<V>) =>
   Object.fromEntries([...captured.entries()].map(([, key, value]) => [String(key), value]))
+
+setFlagsFromString('--expose_gc')
+const collectGarbage = runInNewContext('gc') as () => void
+
+const watched = () => {
+  const made: WeakRef<object>[] = []
+  return {
+    made: (): object => {
+      const value = {}
+      made.push(new WeakRef(value))
+      return value
+    },
+    /** How many of those made somebody still holds. */
+    alive: async (): Promise<number> => {
+      await turn()
+      collectGarbage()
+      return made.filter(ref => ref.deref() !== undefined).length
+    },
+  }
+}
 
 describe('a table', () => {
   test('finds what was set, under keys of any kind, each its own', () => {
@@ -47,6 +67,8 @@ describe('a table', () => {
     expect([...table.capture().entries()]).toHaveLength(1)
     drop(table, 'a')
     expect([table.size, table.find('a')]).toEqual([0, undefined])
+    table.remove(table.entry('b', 0))
+    expect([table.size, table.find('b')]).toEqual([0, undefined])
   })
 
   test('gives what was restored', () => {
@@ -122,17 +144,22 @@ describe('a capture', () => {
     expect(table.held.versions).toBe(0)
   })
 
-  test('captures that always overlap keep no more than they see', () => {
+  test('captures that always overlap hold what they should, and no more', () => {
     const table = new Table<number>(groups)
-    for (let key = 0; key < 10; key++) put(table, key, 0)
+    const putAll = (value: number) => {
+      for (let key = 0; key < 10; key++) put(table, key, value)
+    }
+    putAll(-1)
     let open = table.capture()
-    for (let i = 1; i <= 1000; i++) {
+    for (let i = 0; i < 1000; i++) {
+      putAll(i)
       const next = table.capture()
-      expect(read(open)[9]).toBe(Math.max(0, i - 2))
+      putAll(i + 0.5)
+      expect([read(open)[9], read(next)[9]]).toEqual([i === 0 ? -1 : i - 1, i])
       open.release()
-      open = next
-      for (let key = 0; key < 10; key++) put(table, key, i)
+      expect(read(next)[9]).toBe(i)
       expect(table.held.versions).toBe(10)
+      open = next
     }
   })
 
@@ -153,42 +180,35 @@ describe('a capture', () => {
     const table = new Table<number>(groups)
     for (let i = 0; i < 10_000; i++) put(table, i, i)
     const captured = table.capture()
-    for (let i = 0; i < 10_000; i++) drop(table, i)
+    const entries = [...table.values()]
+    const removed = entries.map((_, i) => entries[(i * 3_331) % entries.length] as Entry<number>)
+    for (const entry of removed) table.remove(entry)
     expect(table.held.tombstones).toBe(10_000)
     captured.release()
     const after = table.held.tombstones
     expect(after).toBeLessThan(10_000)
+    for (const entry of removed) table.remove(entry)
+    expect([table.size, table.held.tombstones]).toEqual([0, after])
     for (let i = 0; i < after / 2; i++) put(table, i, i)
     expect(table.held.tombstones).toBe(0)
     expect(Object.keys(read(table.capture()))).toHaveLength(Math.ceil(after / 2))
   })
 
-  test('after its release the values that it held are garbage', async () => {
-    setFlagsFromString('--expose_gc')
-    const gc = runInNewContext('gc') as () => void
-    const table = new Table<{ readonly n: number }>(groups)
-    const old: WeakRef<object>[] = []
-    const fill = (n: number) => {
-      for (const key of ['set', 'removed', 'back']) {
-        const value = { n }
-        if (n === 1) old.push(new WeakRef(value))
-        put(table, key, value)
-      }
-    }
-    const alive = async () => {
-      await turn()
-      gc()
-      return old.filter(ref => ref.deref() !== undefined).length
-    }
-    fill(1)
+  test('its release makes the values garbage that it alone held', async () => {
+    const table = new Table<object>(groups)
+    const [first, second] = [watched(), watched()]
+    for (const key of ['set', 'removed', 'back']) put(table, key, first.made())
     const captured = table.capture()
-    fill(2)
+    for (const key of ['set', 'removed', 'back']) put(table, key, second.made())
+    const later = table.capture()
     drop(table, 'removed')
-    drop(table, 'back')
-    put(table, 'back', { n: 3 })
-    expect(await alive()).toBe(3)
+    for (const key of ['set', 'back']) drop(table, key)
+    for (const key of ['set', 'back']) put(table, key, {})
+    expect([await first.alive(), await second.alive()]).toEqual([3, 3])
+    later.release()
+    expect([await first.alive(), await second.alive()]).toEqual([3, 0])
     captured.release()
-    expect(await alive()).toBe(0)
+    expect([await first.alive(), await second.alive()]).toEqual([0, 0])
   })
 })
 
@@ -244,6 +264,19 @@ describe('a capture from the middle of a call', () => {
   test('without being asked for it holds the changes of the call', () => {
     const { table } = setUp()
     expect(read(table.capture())).toEqual(after)
+  })
+
+  test('costs the memory of what the call has changed, until the next call', async () => {
+    const calls = new CallLog()
+    const table = new Table<object>(groups, calls)
+    const values = watched()
+    for (let key = 0; key < 100; key++) put(table, key, values.made())
+    calls.begin()
+    for (let key = 0; key < 100; key++) put(table, key, {})
+    expect(await values.alive()).toBe(100)
+    calls.begin()
+    put(table, 0, {})
+    expect(await values.alive()).toBe(0)
   })
 
   test('holds the table as it was before, also after one that holds the changes', () => {

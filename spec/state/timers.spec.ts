@@ -24,7 +24,8 @@ const restored = (captured: CapturedTable<readonly number[]>) => {
 
 describe('timers', () => {
   test('fire once for each key and time, the earliest first, when the watermark has reached them', () => {
-    const timers = new Timers(new Table(groups))
+    const table = new Table<readonly number[]>(groups)
+    const timers = new Timers(table)
     for (const timeMs of [30, 10, 20, 10, 30]) add(timers, 'a', timeMs)
     add(timers, 'b', 10.5)
     expect(timers.size).toBe(4)
@@ -36,7 +37,7 @@ describe('timers', () => {
     ])
     expect(fire(timers, 29)).toEqual([])
     expect(fire(timers, Number.POSITIVE_INFINITY)).toEqual([['a', 30]])
-    expect([timers.size, timers.indexSize]).toEqual([0, 0])
+    expect([timers.size, timers.indexSize, table.size]).toEqual([0, 0, 0])
   })
 
   test('of one time fire in an order that does not depend on the order in which they were added', () => {
@@ -110,24 +111,28 @@ describe('the index stays in proportion to the timers', () => {
       const key = (i * 7) % 1000
       const held = movedTo.get(key) ?? key
       add(timers, key, i)
+      const before = timers.indexSize
       timers.delete(key, held)
       movedTo.set(key, i)
       bound(timers)
+      // A few places at a time: no pause, however many there are.
+      expect(timers.indexSize).toBeGreaterThanOrEqual(before - 4)
     }
     expect(timers.size).toBe(1000)
     const times = fire(timers, 20_000).map(([, timeMs]) => timeMs)
     expect(times).toEqual([...movedTo.values()].sort((a, b) => a - b))
   })
 
-  test('when one time is deleted and added again beside another', () => {
+  test('when the times of one key are deleted and added again', () => {
     const timers = new Timers(new Table(groups))
-    add(timers, 'a', 1)
+    const times = Array.from({ length: 100 }, (_, i) => i)
+    for (const timeMs of times) add(timers, 'a', timeMs)
     for (let i = 0; i < 10_000; i++) {
-      add(timers, 'a', 5)
-      timers.delete('a', 5)
+      timers.delete('a', i % 100)
+      add(timers, 'a', i % 100)
       bound(timers)
     }
-    expect(fire(timers, 9)).toEqual([['a', 1]])
+    expect(fire(timers, 100).map(([, timeMs]) => timeMs)).toEqual(times)
   })
 
   test('when all are deleted, in any order', () => {
@@ -139,6 +144,31 @@ describe('the index stays in proportion to the timers', () => {
     }
     expect(timers.nextDue(Number.POSITIVE_INFINITY)).toBeUndefined()
   })
+})
+
+test('many of them, added, deleted and fired at random, are a sorted list (a failure prints its seed)', () => {
+  fc.assert(
+    fc.property(fc.integer(), fc.integer({ min: 1, max: 300 }), (seed, keys) => {
+      let state = seed
+      const random = (below: number) => {
+        state = (Math.imul(state, 1_664_525) + 1_013_904_223) | 0
+        return ((state >>> 8) * below) >>> 24
+      }
+      const timers = new Timers(new Table(groups))
+      const list = new Map<string, Timer>()
+      for (let i = 0; i < 3_000; i++) {
+        const timer = { key: random(keys), timeMs: random(1_000) }
+        add(timers, timer.key, timer.timeMs)
+        list.set(`${timer.key}/${timer.timeMs}`, timer)
+        const gone = [...list.values()][random(list.size)] as Timer
+        if (list.size < 150 || random(3) === 0) continue
+        timers.delete(gone.key, gone.timeMs)
+        list.delete(`${gone.key}/${gone.timeMs}`)
+      }
+      expect(fire(timers, 1_000)).toEqual([...list.values()].sort(isEarlier).map(({ key, timeMs }) => [key, timeMs]))
+    }),
+    { numRuns: 20 },
+  )
 })
 
 type Step =

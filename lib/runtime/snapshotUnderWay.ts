@@ -1,0 +1,61 @@
+import type { Observable } from 'rxjs'
+import type { Channel } from '../channel/channel.ts'
+import type { Captured } from '../channel/gate.ts'
+import type { CheckpointId, StreamElement } from '../element.ts'
+import type { ChannelData, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { CapturedOperator } from '../state/operatorState.ts'
+
+/** An input channel of a task, and where it comes from. */
+export interface InputChannel {
+  readonly channel: Channel<unknown>
+  /** Number of the stage's input. */
+  readonly input: number
+  /** The producer's number in its stage. */
+  readonly from: number
+}
+
+/** A snapshot whose in-flight data is not yet whole. */
+export class SnapshotUnderWay {
+  readonly #checkpoint: CheckpointId
+  readonly #operators: readonly CapturedOperator[]
+  readonly #durable: readonly Observable<unknown>[]
+  readonly #times: SnapshotTimes
+  readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
+
+  constructor(
+    checkpoint: CheckpointId,
+    operators: readonly CapturedOperator[],
+    durable: readonly Observable<unknown>[],
+    times: SnapshotTimes,
+  ) {
+    this.#checkpoint = checkpoint
+    this.#operators = operators
+    this.#durable = durable
+    this.#times = times
+  }
+
+  capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
+    if (checkpoint !== this.#checkpoint) return
+    const { input, from } = channels[channel] as InputChannel
+    const known = this.#inFlight.get(channel) ?? { input, from, elements: [] }
+    this.#inFlight.set(channel, known)
+    known.elements.push(...elements)
+  }
+
+  finished(task: TaskId, alignmentMs: number): TaskSnapshot {
+    return {
+      kind: 'snapshot',
+      task,
+      ended: false,
+      checkpoint: this.#checkpoint,
+      operators: this.#operators,
+      inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
+      durable: this.#durable,
+      times: { ...this.#times, alignmentMs },
+    }
+  }
+
+  release(): void {
+    for (const { tables } of this.#operators) for (const { captured } of tables) captured.release()
+  }
+}

@@ -1,0 +1,47 @@
+import * as t from 'io-ts'
+import { type Buffer, countRecords, type Key, type StreamElement, sliceBuffer } from '../element.ts'
+
+/** Part of an element, not yet done. */
+export type Work<T> =
+  | { readonly kind: 'records'; readonly buffer: Buffer<T>; next: number }
+  | { readonly kind: 'watermark'; readonly timeMs: number; firing: Firing | undefined }
+  | { readonly kind: 'end' }
+
+/** The timer whose call is under way: taken from the timers when the call began. */
+export interface Firing {
+  readonly key: Key
+  readonly group: number
+  readonly timeMs: number
+}
+
+/** A suspended operator in a snapshot: what is left to do, and how much of its first call has been delivered. */
+export interface Frame {
+  readonly work: Work<unknown>
+  readonly delivered: number
+  readonly pending: readonly StreamElement<unknown>[]
+}
+
+/** What a frame stores of the work: records already done are left out. */
+export const remaining = (work: Work<unknown>): Work<unknown> => {
+  switch (work.kind) {
+    case 'records':
+      return { kind: 'records', buffer: sliceBuffer(work.buffer, work.next), next: 0 }
+    case 'watermark':
+      return { ...work }
+    case 'end':
+      return { ...work }
+  }
+}
+
+export const frameType = t.type({
+  work: t.UnknownRecord,
+  delivered: t.number,
+  pending: t.array(t.unknown),
+}) as unknown as t.Type<Frame>
+
+/** Records that wait in the frame among an operator's stored values; undefined if it was not suspended. */
+export const recordsInFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
+  const { frame } = kept as { readonly frame?: Frame }
+  if (frame === undefined) return undefined
+  return countRecords(frame.pending) + (frame.work.kind === 'records' ? frame.work.buffer.records.length : 0)
+}
