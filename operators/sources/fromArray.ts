@@ -4,9 +4,9 @@ import type { Source, SplitReader } from '../../lib/index.ts'
 import { SpillwayError } from '../../lib/index.ts'
 
 /**
- * Reads an array; with `splits: n` its records are dealt out in turn, so that n tasks can read.
+ * Reads an array; with `splits: n` in n ranges of equal length, so that n tasks can read.
  *
- * Position: the number of records read. Ends with the array.
+ * Position: the number of the range's records read. Ends with the array.
  * @throws INVALID_OPTION, READ_FAILED if the array has become shorter than a restored position.
  */
 export function fromArray<T>(
@@ -26,31 +26,37 @@ export function fromArray<T>(
     name,
     position: t.number,
     splits: () => of(ids),
-    open: (split, from = 0) => read(dealt(records, ids.indexOf(split), splits), from, `${name} ${split}`),
+    open: (split, from = 0) => {
+      const index = ids.indexOf(split)
+      const [begin, end] = [index, index + 1].map(i => Math.floor((i * records.length) / splits)) as [number, number]
+      return read(records, { begin, end }, from, `${name} ${split}`)
+    },
   }
 }
 
-const dealt = <T>(records: readonly T[], index: number, splits: number): readonly T[] =>
-  splits === 1 ? records : records.filter((_, i) => i % splits === index)
-
-function read<T>(records: readonly T[], from: number, place: string): SplitReader<T, number> {
-  if (from > records.length) {
+function read<T>(
+  records: readonly T[],
+  { begin, end }: { begin: number; end: number },
+  from: number,
+  place: string,
+): SplitReader<T, number> {
+  if (begin + from > end) {
     throw new SpillwayError('READ_FAILED', {
       place,
-      problem: `${from} records were read before the restore, but there are only ${records.length} now.`,
+      problem: `${from} records were read before the restore, but there are only ${end - begin} now.`,
       remedy: "Give the same records again, or start with restore: 'none'.",
     })
   }
-  let at = from
+  let at = begin + from
   return {
     next(recordsMax) {
-      if (at >= records.length) return 'end'
-      const batch = records.slice(at, at + recordsMax)
+      if (at >= end) return 'end'
+      const batch = records.slice(at, Math.min(at + recordsMax, end))
       at += batch.length
       return batch
     },
     ready$: EMPTY,
-    position: () => at,
+    position: () => at - begin,
     close() {},
   }
 }
