@@ -1,22 +1,28 @@
 import { type Pipeline, type RunOptions, run, stream } from 'spillway'
-import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { into, keyBy, map, scan } from 'spillway/operators'
 import type { Bench } from './bench.ts'
 import { countingSink } from './countingSink.ts'
 import { keyedRecords } from './keyedRecords.ts'
 import { quantile } from './measure.ts'
 import { repeating } from './repeating.ts'
+import { whileRunning } from './whileRunning.ts'
 import { withFileStore } from './withFileStore.ts'
 
 interface Latency {
   readonly lateMs: readonly number[]
   readonly recordsPerSecond: number
+  readonly checkpoints: number
 }
 
 /** How late the host's timers are while a job has as much to do as it can. */
 export const hostLatency: Bench<'idle' | 'busy' | 'slowFunction' | 'manyTasks'> = {
   about: 'lateness of the host’s timers beside a busy job; with a slow function; with 5,000 tasks',
   parts: {
-    idle: () => latencyBeside(sink => stream(fromArray([])).pipe(into(sink)), { parallelism: 1 }),
+    idle: async () => {
+      const timers = lateTimers()
+      await sleep(durationMs)
+      return { lateMs: timers.stop(), recordsPerSecond: 0, checkpoints: 0 } satisfies Latency
+    },
 
     busy: () =>
       latencyBeside(
@@ -59,10 +65,11 @@ export const hostLatency: Bench<'idle' | 'busy' | 'slowFunction' | 'manyTasks'> 
 
   async measure(part) {
     const p99 = async (name: 'idle' | 'busy' | 'slowFunction' | 'manyTasks'): Promise<number> => {
-      const { lateMs, recordsPerSecond }: Latency = await part(name)
+      const { lateMs, recordsPerSecond, checkpoints }: Latency = await part(name)
       const [p50Ms, p99Ms, worstMs] = [0.5, 0.99, 1].map(q => quantile(lateMs, q)) as [number, number, number]
       const late = `late by p50 ${p50Ms.toFixed(1)}, p99 ${p99Ms.toFixed(1)}, at most ${worstMs.toFixed(1)} ms`
-      console.log(`${name.padEnd(14)}${late} of ${lateMs.length} timers; ${Math.round(recordsPerSecond)} records/s`)
+      const did = `${Math.round(recordsPerSecond)} records/s, ${checkpoints} checkpoints`
+      console.log(`${name.padEnd(14)}${late} of ${lateMs.length} timers; ${did}`)
       return p99Ms
     }
     await p99('idle')
@@ -86,11 +93,8 @@ const latencyBeside = (
     const pipeline = make(sink)
     const timers = lateTimers()
     const job = run(pipeline, { ...options, store, checkpoints: { everyMs: 1_000 } })
-    const done = job.done.catch(() => {})
-    await new Promise(resolve => setTimeout(resolve, durationMs))
-    await job.cancel()
-    await done
-    return { lateMs: timers.stop(), recordsPerSecond: sink.records / (durationMs / 1_000) }
+    const { checkpoints } = await whileRunning(job, () => sleep(durationMs))
+    return { lateMs: timers.stop(), recordsPerSecond: sink.records / (durationMs / 1_000), checkpoints }
   })
 
 /** Sets a timer, and each time it goes off the next. */
@@ -112,6 +116,8 @@ const lateTimers = (): { stop(): readonly number[] } => {
     },
   }
 }
+
+const sleep = (ms: number) => new Promise(resolve => setTimeout(resolve, ms))
 
 const records = () => keyedRecords(500_000, { keys: 10_007 })
 const taskCount = 5_000

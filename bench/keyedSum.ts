@@ -121,4 +121,4 @@ const parallelism = 4
 const rounds = 9
 const warmUps = 1
 /** Of the records, so that several checkpoints fall into a run. */
-const repetitions = 4
+const repetitions = 8

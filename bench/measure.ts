@@ -15,6 +15,7 @@ export const interleaved = async <N extends string>(
   { rounds, warmUps }: { rounds: number; warmUps: number },
 ): Promise<Rounds<N>> => {
   const names = Object.keys(sides) as N[]
+  let expected: number | undefined
   const nsPerRecord = Object.fromEntries(names.map(name => [name, []])) as unknown as Record<N, number[]>
   for (let round = -warmUps; round < rounds; round++) {
     for (const name of names) {
@@ -22,6 +23,8 @@ export const interleaved = async <N extends string>(
       const elapsedMs = stopwatch()
       const records = await sides[name]()
       const ns = (elapsedMs() * 1e6) / records
+      expected ??= records
+      if (records !== expected) throw new Error(`${name} handled ${records} records, and another side ${expected}`)
       if (round >= 0) nsPerRecord[name].push(ns)
     }
   }

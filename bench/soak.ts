@@ -4,6 +4,7 @@ import type { Bench, Options } from './bench.ts'
 import { countingSink } from './countingSink.ts'
 import { endlessEvents } from './endlessEvents.ts'
 import { collectGarbage, median } from './measure.ts'
+import { whileRunning } from './whileRunning.ts'
 import { withFileStore } from './withFileStore.ts'
 
 interface Live {
@@ -39,12 +40,7 @@ export const soak: Bench<'soak'> = {
           ],
           { parallelism, store, checkpoints: { everyMs: 1_000 } },
         )
-        let checkpoints = 0
-        job.checkpoints$.subscribe(({ outcome }) => {
-          if (outcome === 'completed') checkpoints++
-        })
-        const samples = await liveDuring(durationMs(options))
-        await job.cancel()
+        const { result: samples, checkpoints } = await whileRunning(job, () => liveDuring(durationMs(options)))
         return { samples, checkpoints, records: sinks[0].records } satisfies Soaked
       }),
   },
