@@ -238,7 +238,7 @@ const reported = (
   return report({
     id: checkpoint,
     alignment: alignment === 'unaligned' ? 'unaligned' : 'aligned',
-    final: isFinal(state, pending),
+    kind: isFinal(state, pending) ? 'final' : 'checkpoint',
     triggeredAtMs: timestampMs,
     durationMs: Math.max(0, nowMs - timestampMs),
     ...(reason === undefined ? {} : { reason }),

@@ -2,6 +2,9 @@ import type { CheckpointId } from '../element.ts'
 import type { TaskId } from '../snapshot/snapshot.ts'
 import type { Acknowledged } from './events.ts'
 
+/** `final`: all tasks had ended; the last checkpoint of a job on bounded input. */
+export type CheckpointKind = 'checkpoint' | 'final'
+
 /** What became of one checkpoint, and where its time and bytes went. All times in ms. */
 export interface CheckpointReport {
   readonly id: CheckpointId
@@ -9,8 +12,7 @@ export interface CheckpointReport {
   /** Why it failed. */
   readonly reason?: string
   readonly alignment: 'aligned' | 'unaligned'
-  /** All tasks had ended: the last checkpoint of a job on bounded input. */
-  readonly final: boolean
+  readonly kind: CheckpointKind
   readonly triggeredAtMs: number
   /** From the trigger until it was durable, or given up. */
   readonly durationMs: number
@@ -36,7 +38,7 @@ export interface TaskReport {
 export interface Reported {
   readonly id: CheckpointId
   readonly alignment: 'aligned' | 'unaligned'
-  readonly final: boolean
+  readonly kind: CheckpointKind
   readonly triggeredAtMs: number
   readonly durationMs: number
   readonly reason?: string
@@ -51,7 +53,7 @@ export const report = (of: Reported): CheckpointReport => {
     outcome: of.reason === undefined ? ('completed' as const) : ('failed' as const),
     ...(of.reason === undefined ? {} : { reason: of.reason }),
     alignment: of.alignment,
-    final: of.final,
+    kind: of.kind,
     triggeredAtMs: of.triggeredAtMs,
     durationMs: of.durationMs,
     stateBytes: sum(task => task.stateBytes),
@@ -72,7 +74,7 @@ const taskReport = ({ snapshot, times, sizes }: Acknowledged): TaskReport => ({
 })
 
 const summary = (of: Omit<CheckpointReport, 'summary'>): string => {
-  const what = `checkpoint ${of.id} (${of.alignment}${of.final ? ', final' : ''})`
+  const what = `checkpoint ${of.id} (${of.alignment}${of.kind === 'final' ? ', final' : ''})`
   if (of.outcome === 'failed') return `${what} failed after ${rounded(of.durationMs)} ms: ${of.reason}`
   const wrote = `wrote ${size(of.stateBytes)} of state and ${of.inFlightRecords} records (${size(of.inFlightBytes)}) in flight`
   const slowest = longestPhase(of.tasks)

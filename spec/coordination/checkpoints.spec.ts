@@ -25,8 +25,8 @@ const order = (of: CheckpointOrder): string => {
     case 'abort':
       return `${of.kind} ${of.checkpoint},`
     case 'report': {
-      const { id, outcome, final } = of.report
-      return `report ${id} ${outcome}${final ? ', final' : ''}${of.request === undefined ? '' : ` for ${of.request}`},`
+      const { id, outcome, kind } = of.report
+      return `report ${id} ${outcome}${kind === 'final' ? ', final' : ''}${of.request === undefined ? '' : ` for ${of.request}`},`
     }
     case 'release':
       return `release ${[...of.objects, ...of.entries.map(n => `entry ${n}`)].join(' ')},`
@@ -532,7 +532,7 @@ class Job {
         return
       }
       case 'report':
-        if (!of.report.final) return
+        if (of.report.kind !== 'final') return
         this.#finalId = of.report.id
         for (const task of this.tasks) this.#unpublished.add(task)
         return

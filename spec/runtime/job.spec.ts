@@ -23,7 +23,7 @@ test('a job says what it does, and what it resumed from', async () => {
   first.status$.subscribe(status => kinds.push(status.kind))
   await rx.firstValueFrom(first.status$.pipe(rx.filter(({ kind }) => kind === 'running')))
   const report = await first.triggerCheckpoint({ alignment: 'unaligned' })
-  expect(report).toMatchObject({ outcome: 'completed', alignment: 'unaligned', final: false })
+  expect(report).toMatchObject({ outcome: 'completed', alignment: 'unaligned', kind: 'checkpoint' })
   expect(report.summary).toContain(`checkpoint ${report.id} (unaligned) took`)
   expect(report.tasks).toHaveLength(2)
   await first.cancel()
