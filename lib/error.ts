@@ -36,6 +36,7 @@ export type ErrorCode =
   // user code
   | 'USER_FUNCTION_FAILED'
   | 'OUTPUT_OVERFLOW'
+  | 'NOT_DETERMINISTIC'
   // input and output
   | 'FILE_NOT_FOUND'
   | 'READ_FAILED'

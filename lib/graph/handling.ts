@@ -157,7 +157,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
       if (call !== undefined) call.begin((keys as readonly Key[])[i] as Key, (groups as Uint16Array)[i] as number)
       work.next = i
       const results = handlers.record(records[i] as T, out, at as MutableAt & { key: Key })
-      if (results !== undefined && !this.#opened(results)) return false
+      if (results !== undefined) {
+        if (!this.#opened(results)) return false
+      } else if (out.skip > 0) throw notDeterministic(this.#name, out.skip)
     }
     work.next = length
     return true
@@ -218,6 +220,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
       out.emit(result.value)
       if (out.skip === 0 && !this.#task.mayGoOn(this.position)) return false
     }
+    if (out.skip > 0) throw notDeterministic(this.#name, out.skip)
     this.#results = undefined
     this.#state.callOpen = false
     // It has been asked after each result.
@@ -248,11 +251,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #frame(): Frame | undefined {
     if (!this.#suspended || this.#work === undefined) return undefined
     const work = remaining(this.#work)
-    return {
-      work,
-      delivered: this.#state.callOpen ? this.#out.delivered + this.#out.skip : 0,
-      pending: [...this.#pending],
-    }
+    // Restored and not yet called again, all is still to be skipped.
+    const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
+    return { work, delivered, pending: [...this.#pending] }
   }
 
   #restore({ work, delivered, pending }: Frame): void {
@@ -275,6 +276,13 @@ export class Handling<T, R, S extends Sides> implements Rest {
     return userFunctionFailed(this.#name, describeWork(this.#work), error)
   }
 }
+
+const notDeterministic = (name: string, missing: number) =>
+  new SpillwayError('NOT_DETERMINISTIC', {
+    place: name,
+    problem: `a call that a restore repeats gave ${missing} results less than were delivered before.`,
+    remedy: 'Let a handler that returns an iterable give the same results again for the same record and state.',
+  })
 
 const describeWork = (work: Work<unknown> | undefined): string => {
   if (work === undefined) return 'an element'

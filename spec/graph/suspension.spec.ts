@@ -129,3 +129,27 @@ test('a burst of timers is left between two of them, and goes on after a restore
     expect(after.out.at(-1)).toEqual(watermark(10))
   }
 })
+
+test('a frame that has been restored and not yet resumed is captured as it was', () => {
+  const pairs = (...elements: StreamElement<number>[]) => lane(...elements).pipe(flatMap(n => [n, -n]))
+  const before = runUntilFull(pairs(buffer([1, 2])), 1)
+  const restored = inPlace({ output: { mayGoOn: () => false, free$: new Subject() }, restored: before.task.snapshot() })
+  pairs().in(restored).subscribe()
+  const after = runUntilFull(pairs(), Number.POSITIVE_INFINITY, restored.snapshot())
+  expect([...before.records(), ...after.records()]).toEqual([1, -1, 2, -2])
+})
+
+test('a handler that gives fewer results when it is repeated is refused', () => {
+  let results = 3
+  const shrinking = (...elements: StreamElement<number>[]) =>
+    lane(...elements).pipe(flatMap(() => Array.from({ length: results }, (_, i) => i)))
+  const before = runUntilFull(shrinking(buffer([1])), 2)
+  results = 1
+  const { output, giveRoom } = narrow(10)
+  const errors: unknown[] = []
+  shrinking()
+    .in(inPlace({ output, restored: before.task.snapshot() }))
+    .subscribe({ error: error => errors.push(error) })
+  giveRoom(10)
+  expect(errors).toMatchObject([{ code: 'NOT_DETERMINISTIC', place: 'flatMap' }])
+})

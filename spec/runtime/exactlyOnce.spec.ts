@@ -1,92 +1,11 @@
-import * as t from 'io-ts'
-import { merge } from 'rxjs'
-import { type Key, keyedOperator, type Pipeline, Stream, stream } from 'spillway'
-import { count, eventTime, flatMap, fromArray, into, keyBy, map, rebalance, tumblingWindow } from 'spillway/operators'
+import { asyncScheduler } from 'rxjs'
+import { type Job, memoryStore, type Pipeline, type RunOptions } from 'spillway'
+import { type Environment, runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
-import { slowCollect, stoppedAndResumed, turnsOf } from './restored.ts'
-
-interface Sample {
-  readonly key: string
-  readonly n: number
-}
-const samples = (length: number): readonly Sample[] => Array.from({ length }, (_, n) => ({ key: `k${n % 5}`, n }))
-
-/** A union, which the library will have one day: both inputs are cut, so that the task has channels of two producers. */
-const both = <T>(a: Stream<T>, b: Stream<T>): Stream<T> =>
-  new Stream<T>({ name: 'both', inputs: [a, b] }, task => merge(a.in(task), b.in(task)))
-
-/** Numbers each key's records, and tells a record that it has met before: no order of arrival shows in its results. */
-const numbered = <T extends { readonly n: number }, K extends Key>() =>
-  keyedOperator<T, K, string>('numbered', ({ state }) => {
-    const met = state.value<readonly number[]>('met', t.readonlyArray(t.number), [])
-    return {
-      record({ n }, out, { key }) {
-        if (met.get().includes(n)) out.emit(`${n} again`)
-        const { length } = met.update(before => [...before, n])
-        out.emit(`record ${n}`)
-        out.emit(`${String(key)} has ${length}`)
-      },
-    }
-  })
-
-/** Counts, then yields so many results that the output is full in between. */
-const burst = <T, K extends Key>(results: number) =>
-  keyedOperator<T, K, string>('burst', ({ state }) => {
-    const seen = state.value('seen', t.number, 0)
-    return {
-      *record(_, _out, { key }) {
-        const n = seen.update(before => before + 1)
-        for (let i = 0; i < results; i++) yield `${String(key)}:${n}:${i}`
-      },
-    }
-  })
-
-const pipelines: Record<string, (records: unknown[]) => readonly Pipeline[]> = {
-  'two inputs and a keyed exchange': records => {
-    const left = stream(renamed('left', fromArray(samples(60), { splits: 2 })))
-    const right = stream(renamed('right', fromArray(samples(100).slice(60), { splits: 2 })))
-    return [
-      both(left, right).pipe(
-        map(({ key, n }) => ({ key, n })),
-        keyBy(({ key }) => key),
-        numbered(),
-        into(slowCollect(records, { macrotasks: 2 })),
-      ),
-    ]
-  },
-  'a keyed handler with many results': records => [
-    stream(fromArray(samples(12), { splits: 2 })).pipe(
-      keyBy(({ key }) => key),
-      burst(25),
-      rebalance(),
-      into(slowCollect(records, { macrotasks: 1 })),
-    ),
-  ],
-  'a chain of flatMaps': records => [
-    stream(fromArray(samples(6), { splits: 2 })).pipe(
-      flatMap(({ n }) => [n, n + 100, n + 200]),
-      flatMap(n => [n, -n]),
-      rebalance(),
-      flatMap(n => [n, n]),
-      into(slowCollect(records, { macrotasks: 1 })),
-    ),
-  ],
-  'windows of event time': records => {
-    const windows = stream(fromArray(samples(80), { splits: 2 })).pipe(
-      eventTime({ timeMs: ({ n }) => n - (n % 7 === 0 ? 30 : 0), outOfOrderMs: 5 }),
-      keyBy(({ key }) => key),
-      tumblingWindow({ sizeMs: 10, late: 'side' }, count()),
-    )
-    return [
-      windows.pipe(into(slowCollect(records, { macrotasks: 1 }))),
-      windows.side('late').pipe(into(renamed('late', slowCollect(records, { macrotasks: 1 })))),
-    ]
-  },
-}
+import { pipelines, sorted } from './exactlyOncePipelines.ts'
+import { stoppedAndResumed, turnsOf } from './restored.ts'
 
 const options = { parallelism: 2, checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 } }
-
-const sorted = (records: readonly unknown[]) => records.map(record => JSON.stringify(record)).sort()
 
 for (const [name, of] of Object.entries(pipelines)) {
   for (const alignment of ['aligned', 'unaligned'] as const) {
@@ -108,6 +27,78 @@ for (const [name, of] of Object.entries(pipelines)) {
   }
 }
 
-function renamed<A extends { readonly name: string }>(name: string, of: A): A {
-  return { ...of, name }
+/** Mulberry32: a small generator with a seed. */
+const generator = (seed: number) => {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let x = Math.imul(state ^ (state >>> 15), 1 | state)
+    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
+    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** Any ready task may be next, and any turn may be used up. */
+const unpredictable = (random: () => number, onTurn: (turn: number) => void): Environment => {
+  let [turn, nowMs] = [0, 0]
+  return {
+    scheduler: asyncScheduler,
+    clock: () => {
+      nowMs += random() / 2
+      return nowMs
+    },
+    nextSlice: slice => void setImmediate(slice),
+    choose: ready => {
+      onTurn(++turn)
+      return Math.floor(random() * ready)
+    },
+    sliceTurnsMax: 1 + Math.floor(random() * 6),
+  }
+}
+
+/** Runs to the end through up to five crashes at random moments, with checkpoints of both kinds every so many turns. */
+const throughCrashes = async (pipelinesOf: readonly Pipeline[], options: RunOptions, random: () => number) => {
+  const store = memoryStore()
+  for (let restarts = 0; ; restarts++) {
+    const crashIn = restarts < 5 ? 1 + Math.floor(random() * 250) : Number.POSITIVE_INFINITY
+    const every = 1 + Math.floor(random() * 60)
+    const job: Job = runIn(
+      unpredictable(random, turn => {
+        const alignment = random() < 0.6 ? 'unaligned' : 'aligned'
+        if (turn % every === 0) job.triggerCheckpoint({ alignment }).catch(() => {})
+        if (turn === crashIn) setTimeout(() => void job.cancel(), 3 * random())
+      }),
+      pipelinesOf,
+      { ...options, store },
+    )
+    const ended = await job.done.then(
+      () => true,
+      error => {
+        if (error.code === 'CANCELLED') return false
+        throw error
+      },
+    )
+    if (ended) return
+  }
+}
+
+const runs = 60
+const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
+
+for (const [name, of] of Object.entries(pipelines)) {
+  test(`${name}: exactly once through several crashes, whoever is next (SEED=${firstSeed})`, async () => {
+    for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
+      const random = generator(seed)
+      const settings = {
+        parallelism: 1 + Math.floor(random() * 4),
+        checks: true,
+        channels: { buffersMax: 1 + Math.floor(random() * 3), bufferRecordsMax: 1 + Math.floor(random() * 5) },
+      }
+      const undisturbed: unknown[] = []
+      await turnsOf(of(undisturbed), settings)
+      const records: unknown[] = []
+      await throughCrashes(of(records), settings, random)
+      expect(sorted(records), `SEED=${seed}`).toEqual(sorted(undisturbed))
+    }
+  })
 }
