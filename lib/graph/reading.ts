@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
-import { SpillwayError } from '../error.ts'
+import { messageOf, SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Source, SplitReader } from './source.ts'
 
@@ -21,6 +21,8 @@ interface OpenSplit<T> {
 export class Reading<T> {
   /** Emits when `take` may have something again after `undefined`. */
   readonly ready$ = new Subject<void>()
+  /** For messages. */
+  readonly #source: string
   readonly #stands = new Map<SplitId, Stand>()
   readonly #open: OpenSplit<T>[] = []
   #turn = -1
@@ -31,6 +33,7 @@ export class Reading<T> {
    * @throws STATE_NOT_MATCHED if a stored position does not decode, STATE_WOULD_BE_DROPPED if it is of no split of this task
    */
   constructor(source: Source<T>, assigned: readonly SplitId[], state: OperatorState) {
+    this.#source = source.name
     const stand = t.union([t.literal('ended'), t.type({ position: source.position })]) as t.Type<Stand>
     const stored = state.keep('splits', t.record(t.string, stand), () => this.#captured()) ?? {}
     for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
@@ -54,7 +57,7 @@ export class Reading<T> {
       this.#turn = (this.#turn + 1) % this.#open.length
       const open = this.#open[this.#turn] as OpenSplit<T>
       if (open.waiting) continue
-      const records = open.reader.next(recordsMax)
+      const records = this.#next(open, recordsMax)
       if (records !== 'wait') return records === 'end' ? this.#end(open) : taken(open, records)
       open.waiting = true
       this.#wakeLater(open)
@@ -72,6 +75,14 @@ export class Reading<T> {
   close(): void {
     for (const { reader } of this.#open.splice(0)) reader.close()
     this.ready$.complete()
+  }
+
+  #next({ split, reader }: OpenSplit<T>, recordsMax: number): readonly T[] | 'wait' | 'end' {
+    try {
+      return reader.next(recordsMax)
+    } catch (error) {
+      throw readFailed(this.#source, split, error)
+    }
   }
 
   #openSplits(): StreamElement<T> {
@@ -95,7 +106,7 @@ export class Reading<T> {
           open.waiting = false
           this.ready$.next()
         },
-        error: error => this.ready$.error(error),
+        error: error => this.ready$.error(readFailed(this.#source, open.split, error)),
       }),
     )
   }
@@ -122,3 +133,14 @@ const splitGone = (source: string, split: SplitId) =>
     problem: `the store has a position in split ${split}, which the source no longer has in this place.`,
     remedy: 'Give the source the splits that it had, in their order; new ones may follow them.',
   })
+
+const readFailed = (source: string, split: SplitId, error: unknown): SpillwayError =>
+  error instanceof SpillwayError
+    ? error
+    : new SpillwayError('READ_FAILED', {
+        place: `${source}, split ${split}`,
+        problem: `its reader failed: ${messageOf(error)}.`,
+        remedy:
+          'Start the job again on the same store once the cause is mended: it goes on from its newest checkpoint.',
+        cause: error,
+      })

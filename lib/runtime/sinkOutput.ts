@@ -66,8 +66,13 @@ export class SinkOutput {
   }
 
   next(element: StreamElement<unknown>): void {
-    if (element.kind === 'buffer') this.#writer.write(element.records)
-    else if (element.kind === 'barrier') this.cut(element.checkpoint)
+    if (element.kind === 'barrier') return this.cut(element.checkpoint)
+    if (element.kind !== 'buffer') return
+    try {
+      this.#writer.write(element.records)
+    } catch (error) {
+      throw this.#failed('WRITE_FAILED', 'could not take records', error)
+    }
   }
 
   /** Ends the transaction; it belongs to this checkpoint's snapshot and to all that follow until it is published. */
@@ -101,11 +106,15 @@ export class SinkOutput {
   }
 
   #notPublished(error: unknown): SpillwayError {
+    return this.#failed('PUBLISH_FAILED', 'could not publish what a checkpoint contains', error)
+  }
+
+  #failed(code: 'PUBLISH_FAILED' | 'WRITE_FAILED', what: string, error: unknown): SpillwayError {
     if (error instanceof SpillwayError) return error
-    return new SpillwayError('PUBLISH_FAILED', {
+    return new SpillwayError(code, {
       place: this.#name,
-      problem: `its sink could not publish what a checkpoint contains: ${messageOf(error)}.`,
-      remedy: 'Start the job again on the same store once the cause is mended: it publishes the rest first of all.',
+      problem: `its sink ${what}: ${messageOf(error)}.`,
+      remedy: 'Start the job again on the same store once the cause is mended: it goes on from its newest checkpoint.',
       cause: error,
     })
   }

@@ -23,11 +23,6 @@ const pages: readonly Page[] = ['README.md', ...docs.map(name => join('docs', na
   .map(name => markdown(name, readFileSync(join(root, name), 'utf8')))
   .filter(({ blocks }) => blocks.some(({ language }) => language === 'ts'))
 
-/** What a page leaves out, for now: its examples are excerpts. */
-const preludes: Readonly<Record<string, string>> = {
-  'README.md': "import { type Key, keyedOperator } from 'spillway'",
-}
-
 const wrong = markdown('wrong.md', "# Wrong\n\n```ts\nimport { run } from 'spillway'\n\nrun(3)\n```\n")
 
 interface Outcome {
@@ -45,7 +40,7 @@ const command = (cwd: string, file: string, args: readonly string[]): Promise<Ou
 const tool = (name: string, file: string) => join(root, 'node_modules', name, file)
 const moduleName = ({ name }: Page, kind: 'all' | 'run') => `${name.replaceAll(/[\\/]/g, '-')}.${kind}.ts`
 const write = (page: Page, kind: 'all' | 'run') =>
-  writeFileSync(join(folder, moduleName(page, kind)), `${preludes[page.name] ?? ''}${moduleOf(page, kind)}`)
+  writeFileSync(join(folder, moduleName(page, kind)), moduleOf(page, kind))
 
 describe('the examples compile', () => {
   let found: readonly string[]

@@ -167,6 +167,40 @@ const cases: Record<string, Case> = {
         ),
       ),
   },
+  'a source whose reader throws': {
+    code: 'READ_FAILED',
+    names: ['broken', 'split 0/1', 'no such page'],
+    start: () => {
+      const source = fromArray([1], { name: 'broken' })
+      const open = (split: string) => ({
+        ...source.open(split, undefined),
+        next: () => {
+          throw new Error('no such page')
+        },
+      })
+      return start(() => stream({ ...source, open }).pipe(into(collect())))
+    },
+  },
+  'a sink that throws': {
+    code: 'WRITE_FAILED',
+    names: ['collect', 'shelf is full'],
+    start: () => {
+      const sink = collect<number>()
+      const write = () => {
+        throw new Error('shelf is full')
+      }
+      return start(() => numbers().pipe(into({ ...sink, open: task => ({ ...sink.open(task), write }) })))
+    },
+  },
+  'a sink that cannot publish': {
+    code: 'PUBLISH_FAILED',
+    names: ['collect', 'nobody answers'],
+    start: () => {
+      const sink = collect<number>()
+      const publish = () => rx.throwError(() => new Error('nobody answers'))
+      return start(() => numbers().pipe(into({ ...sink, open: task => ({ ...sink.open(task), publish }) })))
+    },
+  },
   'a record that cannot be encoded': {
     code: 'NOT_ENCODABLE',
     names: ['map', '.callback'],
