@@ -1,15 +1,12 @@
-import { setTimeout } from 'node:timers/promises'
 import { from, groupBy, mergeMap, scan as rxScan } from 'rxjs'
-import { type Job, type Pipeline, run, type Source, stream } from 'spillway'
+import { run, type Source, stream } from 'spillway'
 import { fromArray, into, keyBy, scan } from 'spillway/operators'
 import type { Bench } from './bench.ts'
-import { type CountingSink, countingSink } from './countingSink.ts'
+import { countingSink } from './countingSink.ts'
 import { type KeyedRecord, keyedRecords } from './keyedRecords.ts'
 import { interleaved, median, type Rounds, ratio, spread } from './measure.ts'
 import { repeating } from './repeating.ts'
 import { runOtherPipelines } from './runOtherPipelines.ts'
-import { stopwatch } from './stopwatch.ts'
-import { whileRunning } from './whileRunning.ts'
 import { withFileStore } from './withFileStore.ts'
 
 /**
@@ -34,13 +31,12 @@ export const keyedSum: Bench<'clean' | 'mixed' | 'checkpoints'> = {
     },
 
     checkpoints: () => {
-      const sink = countingSink()
-      const source = repeating(keyedRecords(recordCount, { keys }), { splits: parallelism })
-      return withFileStore(async store => {
-        const job = run(sums(source, sink), { parallelism, store })
-        const { result } = await whileRunning(job, () => alternating(job, sink))
-        return result
-      })
+      const records = keyedRecords(recordCount, { keys })
+      const source = repeating(records, { splits: parallelism, times: repetitions })
+      return interleaved(
+        { on: () => bySpillway(records, { source }), off: () => bySpillway(records, { source, checkpoints: false }) },
+        { rounds, warmUps },
+      )
     },
   },
 
@@ -69,34 +65,25 @@ export const keyedSum: Bench<'clean' | 'mixed' | 'checkpoints'> = {
   },
 }
 
-const bySpillway = async (records: readonly KeyedRecord[]): Promise<number> => {
+const bySpillway = async (
+  records: readonly KeyedRecord[],
+  {
+    source = fromArray(records, { splits: parallelism }),
+    checkpoints = true,
+  }: { source?: Source<KeyedRecord>; checkpoints?: boolean } = {},
+): Promise<number> => {
   const sink = countingSink()
-  const pipeline = sums(fromArray(records, { splits: parallelism }), sink)
-  await withFileStore(store => run(pipeline, { parallelism, store, checkpoints: { everyMs: 1_000 } }).done)
-  return sink.records
-}
-
-const sums = (source: Source<KeyedRecord>, sink: CountingSink): Pipeline =>
-  stream(source).pipe(
+  const pipeline = stream(source).pipe(
     keyBy(record => record.key),
-    scan((sum, record) => sum + record.value, 0),
+    scan((sum: number, record: KeyedRecord) => sum + record.value, 0),
     into(sink),
   )
-
-/** One second without a checkpoint, one with, in turns, in one job: what starts and ends cost does not blur the small difference. */
-const alternating = async (job: Job, sink: CountingSink): Promise<Rounds<'on' | 'off'>> => {
-  const nsPerRecord = { off: [] as number[], on: [] as number[] }
-  const second = async (side: 'on' | 'off') => {
-    const [elapsedMs, before] = [stopwatch(), sink.records]
-    await Promise.all([setTimeout(1_000), side === 'on' && job.triggerCheckpoint()])
-    nsPerRecord[side].push((elapsedMs() * 1e6) / (sink.records - before))
+  if (checkpoints) {
+    await withFileStore(store => run(pipeline, { parallelism, store, checkpoints: { everyMs: 1_000 } }).done)
+  } else {
+    await run(pipeline, { parallelism }).done
   }
-  await setTimeout(3_000)
-  for (let pair = 0; pair < checkpointPairs; pair++) {
-    await second('off')
-    await second('on')
-  }
-  return nsPerRecord
+  return sink.records
 }
 
 const byRxjs = (records: readonly KeyedRecord[]): number => {
@@ -133,5 +120,5 @@ const keys = 10_007
 const parallelism = 4
 const rounds = 9
 const warmUps = 1
-/** More than of the others, since a difference of some percent is looked for. */
-const checkpointPairs = 25
+/** Of the records, so that several checkpoints fall into a run. */
+const repetitions = 8

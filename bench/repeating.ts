@@ -2,8 +2,11 @@ import * as t from 'io-ts'
 import { EMPTY, of } from 'rxjs'
 import type { Source } from 'spillway'
 
-/** Gives, in each split, its share of an array, over and over without end. */
-export const repeating = <T>(records: readonly T[], { splits }: { splits: number }): Source<T, number> => ({
+/** Gives, in each split, its share of an array, over and over: so many times (Infinity: until the job is cancelled). */
+export const repeating = <T>(
+  records: readonly T[],
+  { splits, times = Number.POSITIVE_INFINITY }: { splits: number; times?: number },
+): Source<T, number> => ({
   name: 'repeating',
   position: t.number,
   splits: () => of(Array.from({ length: splits }, (_, i) => `${i}`)),
@@ -14,6 +17,7 @@ export const repeating = <T>(records: readonly T[], { splits }: { splits: number
     let read = from
     return {
       next(recordsMax) {
+        if (read >= length * times) return 'end'
         const at = begin + (read % length)
         const batch = records.slice(at, Math.min(at + recordsMax, end))
         read += batch.length

@@ -295,4 +295,4 @@ const notRunning = () =>
 /** Snapshots being written, and objects being read, at the same time. */
 const writesMax = 16
 const readsMax = 16
-const sliceMs = 5
+const sliceMs = 2
