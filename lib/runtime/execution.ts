@@ -1,4 +1,5 @@
 import {
+  catchError,
   concat,
   defer,
   EMPTY,
@@ -59,6 +60,7 @@ export class Execution {
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   #tasks: readonly RunningTask[] = []
   #requests = 0
+  #begun = false
   #ended = false
 
   constructor(
@@ -116,12 +118,8 @@ export class Execution {
           )
           .subscribe(subscriber),
       )
-      if (this.#ended) subscriber.error(notRunning())
-      else if (this.#tasks.length === 0) {
-        subscriber.error(notRunning())
-      } else {
-        this.#events$.next({ kind: 'requested', request, alignment })
-      }
+      if (this.#begun && !this.#ended) this.#events$.next({ kind: 'requested', request, alignment })
+      else subscriber.error(notRunning())
     })
   }
 
@@ -172,7 +170,7 @@ export class Execution {
     if (this.#settings.restore === 'none') return EMPTY
     const named = new Set([restored?.object, ...(restored?.part.tasks.map(({ object }) => object) ?? [])])
     return from(objects.filter(object => !named.has(object))).pipe(
-      mergeMap(object => this.#store.delete(object), readsMax),
+      mergeMap(object => this.#store.delete(object).pipe(catchError(() => EMPTY)), readsMax),
       ignoreElements(),
     )
   }
@@ -210,6 +208,7 @@ export class Execution {
         )
         .subscribe({ next: order => orders$.next(order), error: error => this.#end(error) }),
     )
+    this.#begun = true
     this.#onRunning(restored)
     for (const task of this.#tasks) task.start()
     if (initial.ended.size === this.#tasks.length) this.#end()

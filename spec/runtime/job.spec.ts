@@ -209,3 +209,24 @@ test('with checks a record that is changed after it was emitted throws where it 
     code: 'USER_FUNCTION_FAILED',
   })
 })
+
+test('a start does not fail over what an earlier one has left behind', async () => {
+  const inner = memoryStore()
+  const store: Store = {
+    ...inner,
+    delete: () =>
+      rx.throwError(() => new SpillwayError('STORE_FAILED', { place: 'test', problem: 'read only.', remedy: 'Wait.' })),
+  }
+  await rx.lastValueFrom(inner.put('e000001/c000001/leftover', new Uint8Array(1)), { defaultValue: undefined })
+  const { pipeline, sink } = counted(numbers(10))
+  await run(pipeline, { store }).done
+  expect(sink.records).toHaveLength(10)
+})
+
+test('a checkpoint asked for before the job runs is refused', async () => {
+  const inner = memoryStore()
+  const store: Store = { ...inner, entries: () => inner.entries().pipe(rx.delay(1)) }
+  const job = run(counted(numbers(10)).pipeline, { store })
+  await expect(job.triggerCheckpoint()).rejects.toMatchObject({ code: 'NOT_RUNNING' })
+  await job.done
+})
