@@ -168,16 +168,23 @@ export class Writer<T> {
     const channel = this.#channels[id] as Channel<T>
     const { name, buffersMax, overdraftBuffersMax } = this.#options
     if (channel.queued >= buffersMax + overdraftBuffersMax + pendingBuffersMax) {
-      throw new SpillwayError('OUTPUT_OVERFLOW', {
-        place: name,
-        problem: `${channel.queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
-        remedy:
-          'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
-      })
+      throw outputOverflow(
+        name,
+        `${channel.queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
+      )
     }
     channel.push(full)
   }
 }
+
+/** What an operator that cannot be suspended has emitted fits nowhere any more. */
+export const outputOverflow = (place: string, problem: string): SpillwayError =>
+  new SpillwayError('OUTPUT_OVERFLOW', {
+    place,
+    problem,
+    remedy:
+      'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
+  })
 
 /** A buffer being filled for one channel. */
 class Partial<T> {

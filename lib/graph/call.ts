@@ -17,8 +17,6 @@ export class MutableAt {
 export class KeyedCall extends MutableAt {
   key: Key = 0
   group = 0
-  /** Told apart from the one before by this number. */
-  number = 0
   readonly #state: OperatorState
   #timers: TimerTable | undefined
 
@@ -30,11 +28,15 @@ export class KeyedCall extends MutableAt {
   begin(key: Key, group: number): void {
     this.key = key
     this.group = group
-    this.number++
   }
 
   value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V> {
     return new KeyedValue(this, this.#state.table(name, codec), initial)
+  }
+
+  /** Tells calls apart: `calls.begin()` comes before each. */
+  get number(): number {
+    return this.#state.calls.number
   }
 
   /** The timers, if the operator has asked for any. */

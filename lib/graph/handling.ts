@@ -1,5 +1,6 @@
 import * as t from 'io-ts'
 import type { Subscriber } from 'rxjs'
+import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { type Frame, frameType, remaining, type Work } from '../snapshot/frame.ts'
@@ -238,12 +239,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #wait(element: StreamElement<T>): void {
     if (this.#pending.length >= pendingElementsMax) {
       this.#downstream.error(
-        new SpillwayError('OUTPUT_OVERFLOW', {
-          place: this.#name,
-          problem: `${pendingElementsMax} buffers wait before it, because an operator upstream emits without being asked to.`,
-          remedy:
-            'Let the handler that has many results for one record return an iterable instead of calling out.emit in a loop.',
-        }),
+        outputOverflow(
+          this.#name,
+          `${pendingElementsMax} buffers wait before it, because an operator upstream emits without being asked to.`,
+        ),
       )
     } else this.#pending.push(element)
   }

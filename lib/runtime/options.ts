@@ -58,7 +58,7 @@ export interface Settings {
  * @throws UNKNOWN_OPTION, INVALID_OPTION
  */
 export const settings = (options: RunOptions): Settings => {
-  refuseUnknown(options, known, 'run options')
+  refuseUnknown(options, optionsType, 'run options')
   const checked = decode(optionsType, options, {
     place: 'run options',
     remedy: 'The options and their defaults are listed at RunOptions.',
@@ -85,28 +85,20 @@ export const settings = (options: RunOptions): Settings => {
   }
 }
 
-type Known = { readonly [name: string]: true | Known }
-
-const known: Known = {
-  parallelism: true,
-  store: true,
-  restore: true,
-  checks: true,
-  checkpoints: { everyMs: true, timeoutMs: true, alignment: true, retainedCount: true },
-  channels: { buffersMax: true, bufferRecordsMax: true, flushMs: true, overdraftBuffersMax: true },
-}
-
-const refuseUnknown = (options: object, names: Known, place: string): void => {
+/** io-ts ignores what its codec does not name; a misspelt option must not have no effect. */
+const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place: string): void => {
   for (const [name, value] of Object.entries(options)) {
-    const inner = Object.hasOwn(names, name) ? names[name] : undefined
-    if (inner === undefined) {
+    const option = Object.hasOwn(props, name) ? props[name] : undefined
+    if (option === undefined) {
       throw new SpillwayError('UNKNOWN_OPTION', {
         place: `${place}.${name}`,
         problem: 'there is no such option.',
-        remedy: `There are: ${Object.keys(names).join(', ')}.`,
+        remedy: `There are: ${Object.keys(props).join(', ')}.`,
       })
     }
-    if (inner !== true && typeof value === 'object' && value !== null) refuseUnknown(value, inner, `${place}.${name}`)
+    if (option instanceof t.PartialType && typeof value === 'object' && value !== null) {
+      refuseUnknown(value, option, `${place}.${name}`)
+    }
   }
 }
 

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import type { Channel } from '../channel/channel.ts'
 import type { Captured } from '../channel/gate.ts'
 import type { CheckpointId, StreamElement } from '../element.ts'
+import { releaseSnapshot } from '../snapshot/format.ts'
 import type { ChannelData, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import type { CapturedOperator } from '../state/operatorState.ts'
 
@@ -56,6 +57,6 @@ export class SnapshotUnderWay {
   }
 
   release(): void {
-    for (const { tables } of this.#operators) for (const { captured } of tables) captured.release()
+    releaseSnapshot({ operators: this.#operators })
   }
 }

@@ -115,7 +115,7 @@ function* inChunks<A>(all: Iterable<A>, size: number): Generator<A[]> {
 }
 
 /** Ends the reading of a snapshot's tables, whether it was read to its end or not. Idempotent. */
-export const releaseSnapshot = ({ operators }: TaskSnapshot): void => {
+export const releaseSnapshot = ({ operators }: Pick<TaskSnapshot, 'operators'>): void => {
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
