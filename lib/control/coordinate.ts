@@ -17,7 +17,7 @@ export interface CoordinateOptions {
  * Decides which checkpoints are taken and what becomes of them, by `checkpoints`; holds the timers that the function asks
  * for: the schedule's and the pending checkpoint's.
  *
- * Emits orders. Completes with its source, or after `finished`.
+ * Emits orders. After `finished` its timers stop. Completes with its source.
  */
 export const coordinate =
   (options: CoordinateOptions): OperatorFunction<CoordinateEvent, CheckpointOrder> =>
@@ -41,8 +41,8 @@ export const coordinate =
             expiry.unsubscribe()
             timers.remove(expiry)
           }
+          if (order.kind === 'finished') timers.unsubscribe()
           subscriber.next(order)
-          if (order.kind === 'finished') subscriber.complete()
         }
       }
 
@@ -54,12 +54,10 @@ export const coordinate =
           }, everyMs),
         )
       }
-      timers.add(
-        source.subscribe({
-          next: heard,
-          error: error => subscriber.error(error),
-          complete: () => subscriber.complete(),
-        }),
-      )
-      return timers
+      subscriber.add(timers)
+      return source.subscribe({
+        next: heard,
+        error: error => subscriber.error(error),
+        complete: () => subscriber.complete(),
+      })
     })

@@ -18,6 +18,7 @@ import {
   Subscription,
   switchMap,
   take,
+  tap,
   toArray,
 } from 'rxjs'
 import { coordinate } from '../control/coordinate.ts'
@@ -28,7 +29,7 @@ import type { CheckpointReport } from '../coordination/report.ts'
 import type { SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
-import { absurd } from '../invariant.ts'
+import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { memoryStore } from '../store/memoryStore.ts'
@@ -36,7 +37,7 @@ import type { Store } from '../store/store.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import { checkMatches, type Found, found, type RestoredJob } from './restore.ts'
-import type { Environment } from './run.ts'
+import type { Environment, Happening } from './run.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
 
@@ -55,6 +56,7 @@ export class Execution {
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
   readonly #executor: Executor
+  readonly #orders$ = new Subject<CheckpointOrder>()
   readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' }>>()
   readonly #running = new Subscription()
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
@@ -76,7 +78,8 @@ export class Execution {
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
     const { flushMs } = settings.channels
-    this.#executor = new Executor({ scheduler, clock, nextSlice, choose, sliceTurnsMax, flushMs, sliceMs })
+    const onIdle = settings.checks ? () => this.#checkIdle() : () => {}
+    this.#executor = new Executor({ scheduler, clock, nextSlice, choose, sliceTurnsMax, flushMs, sliceMs, onIdle })
   }
 
   start(): void {
@@ -150,7 +153,10 @@ export class Execution {
       epoch: start.epoch,
       splits,
       restored: start.restored?.tasks,
-      report: event => this.#events$.next(event),
+      report: event => {
+        if (event.kind === 'snapshot') this.#environment.observe?.(event)
+        this.#events$.next(event)
+      },
     })
     checkClaimed(this.#tasks)
     const entry = encodedEntry({ kind: 'start', epoch: start.epoch }, this.#encoding)
@@ -189,10 +195,10 @@ export class Execution {
         objects: [restored.object, ...restored.part.tasks.map(({ object }) => object)],
       },
     })
-    const orders$ = new Subject<CheckpointOrder>()
     // An order is never carried out inside the event that caused it.
-    const obeyed$ = orders$.pipe(observeOn(queueScheduler))
-    this.#running.add(obeyed$.subscribe(order => this.#obey(order)))
+    const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
+    const observe = (happening: Happening) => this.#environment.observe?.(happening)
+    this.#running.add(obeyed$.pipe(tap(order => observe(order))).subscribe(order => this.#obey(order)))
     this.#running.add(
       merge(obeyed$, this.#events$)
         .pipe(
@@ -204,9 +210,14 @@ export class Execution {
             epoch,
             nextEntry: nextEntry + 1,
           }),
+          tap(event => observe(event)),
           coordinate({ initial, scheduler, timeoutMs, everyMs, alignment }),
         )
-        .subscribe({ next: order => orders$.next(order), error: error => this.#end(error) }),
+        .subscribe({
+          next: order => this.#orders$.next(order),
+          error: error => this.#end(error),
+          complete: () => this.#end(),
+        }),
     )
     this.#begun = true
     this.#onRunning(restored)
@@ -232,12 +243,25 @@ export class Execution {
       case 'failJob':
         return this.#end(order.error)
       case 'finished':
-        return this.#end()
+        // The loop ends once the store has carried out what it has been ordered.
+        this.#events$.complete()
+        return this.#orders$.complete()
       case 'commit':
       case 'release':
         return
       default:
         return absurd(order)
+    }
+  }
+
+  /** With nothing to do, none of the tasks has anything to do: otherwise nobody has woken it, and it may wait for ever. */
+  #checkIdle(): void {
+    const stalled = this.#tasks.find(task => task.hasWork)
+    if (stalled === undefined) return
+    try {
+      invariant(false, () => `a task with work is woken; STALLED is ${stalled.id}`)
+    } catch (error) {
+      this.#end(error)
     }
   }
 

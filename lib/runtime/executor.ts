@@ -27,6 +27,8 @@ export interface ExecutorOptions {
   readonly flushMs: number
   /** Which of so many ready tasks, longest waiting first, is next. */
   readonly choose: (ready: number) => number
+  /** There is nothing to do, and nothing partly filled. */
+  readonly onIdle: () => void
 }
 
 /**
@@ -157,6 +159,7 @@ export class Executor {
       this.#partial.delete(partial)
       partial.flush()
     }
+    if (!this.#scheduled && !this.#stopped) this.#options.onIdle()
   }
 }
 

@@ -1,12 +1,5 @@
-import {
-  asyncScheduler,
-  firstValueFrom,
-  ignoreElements,
-  lastValueFrom,
-  type Observable,
-  ReplaySubject,
-  type SchedulerLike,
-} from 'rxjs'
+import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
+import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
@@ -14,6 +7,7 @@ import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { Execution } from './execution.ts'
 import { type RunOptions, settings } from './options.ts'
+import type { TaskDoing, TaskEvent } from './task.ts'
 
 /** A job that `run` has started. */
 export interface Job {
@@ -56,7 +50,12 @@ export interface Environment {
   readonly nextSlice: (slice: () => void) => void
   readonly choose: (ready: number) => number
   readonly sliceTurnsMax: number
+  /** Sees what happens, as it happens. What it throws at a doing of a task (`built`, `turn`, `begun`) fails that task. */
+  readonly observe?: (happening: Happening) => void
 }
+
+/** What happens in a run: doings of its tasks, and all events and orders of its loop. */
+export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrder
 
 /**
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
@@ -84,18 +83,23 @@ export const runIn = (
   const execution = new Execution(environment, planned, chosen, restored => {
     status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
   })
-  const done = lastValueFrom(execution.outcome$.pipe(ignoreElements()), { defaultValue: undefined }).then(
-    () => {
-      status$.next({ kind: 'done' })
-      status$.complete()
-    },
-    error => {
-      const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
-      status$.next(cancelled ? { kind: 'cancelled' } : { kind: 'failed', error })
-      status$.complete()
-      throw error
-    },
-  )
+  const ended = (status: JobStatus): void => {
+    status$.next(status)
+    status$.complete()
+  }
+  const done = new Promise<void>((resolve, reject) => {
+    execution.outcome$.subscribe({
+      complete: () => {
+        ended({ kind: 'done' })
+        resolve()
+      },
+      error: error => {
+        const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
+        ended(cancelled ? { kind: 'cancelled' } : { kind: 'failed', error })
+        reject(error)
+      },
+    })
+  })
   execution.start()
   return {
     done,

@@ -19,6 +19,11 @@ import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 
+/** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
+export type TaskDoing =
+  | { readonly kind: 'built' | 'turn'; readonly task: TaskId }
+  | { readonly kind: 'begun'; readonly task: TaskId; readonly checkpoint: CheckpointId }
+
 export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'failed' }>
 
 export interface RunningTaskOptions {
@@ -39,6 +44,7 @@ export interface RunningTaskOptions {
   readonly writers: (onFreed: () => void) => readonly Writer<unknown>[]
   readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
+  readonly observe: ((doing: TaskDoing) => void) | undefined
 }
 
 /**
@@ -102,7 +108,10 @@ export class RunningTask implements Task, Member {
         }),
       )
     }
-    if (options.restored?.ended !== true) this.#build()
+    if (options.restored?.ended !== true) {
+      this.#build()
+      this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
+    }
     this.#running.add(
       this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
         next: checkpoint => options.report({ kind: 'published', task: this.id, checkpoint }),
@@ -179,6 +188,7 @@ export class RunningTask implements Task, Member {
   turn(): void {
     if (this.#state !== 'running') return
     try {
+      this.#options.observe?.({ kind: 'turn', task: this.id })
       this.#pace.begin()
       this.#takeOne()
     } catch (error) {
@@ -298,10 +308,11 @@ export class RunningTask implements Task, Member {
 
   /** The synchronous phase: the barrier goes on, and references are taken. */
   #begin(barrier: Barrier, startDelayMs: number): void {
-    const { clock } = this.#options
+    const { clock, observe } = this.#options
     const begunMs = clock()
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
+    observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
     this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), {
       startDelayMs,

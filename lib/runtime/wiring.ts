@@ -72,6 +72,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
           }),
         restored: wiring.restored?.get(id),
         report: wiring.report,
+        observe: wiring.environment.observe,
       })
     }),
   )

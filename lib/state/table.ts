@@ -19,6 +19,7 @@ export interface CapturedTable<V> {
   entries(): Iterable<readonly [group: number, key: Key, value: V]>
   /** Frees what is held for it; also in the middle of reading. */
   release(): void
+  readonly released: boolean
 }
 
 /**
@@ -246,6 +247,10 @@ class Captured<V> implements CapturedTable<V> {
         if (value !== ABSENT) yield [group, entry.key, value]
       }
     }
+  }
+
+  get released(): boolean {
+    return this.#lists === undefined
   }
 
   release(): void {

@@ -108,11 +108,11 @@ const cases: Readonly<Record<string, Case>> = {
     out: '-TC-----N-|',
     means: { u: 'user 7', a: 'ack 1', b: 'committed 1', T: 'trigger 1', C: 'commit 1', N: 'notify 1' },
   },
-  'it completes when the job is finished, and its timers stop': {
+  'when the job is finished its timers stop; it completes with its source': {
     everyMs: 6,
     timeoutMs: 4,
-    in: ' -abc------',
-    out: '-CN(F|)',
+    in: ' -abc------|',
+    out: '-CNF------|',
     means: { a: 'end 1', b: 'committed 1', c: 'published 1', C: 'commit 1', N: 'notify 1', F: 'finished' },
   },
   'it completes with its source, and its timers stop': {

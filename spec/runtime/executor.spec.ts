@@ -16,6 +16,7 @@ interface Options {
 
 const made = ({ sliceTurnsMax = 100, choose = () => 0 }: Options = {}): Executor =>
   new Executor({
+    onIdle: () => {},
     clock: () => nowMs,
     nextSlice: slice => slices.push(slice),
     scheduler,
