@@ -80,6 +80,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     release: () => {
       releases.push(name)
     },
+    released: false,
   }
   return {
     kind: 'snapshot',
