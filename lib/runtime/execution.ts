@@ -172,11 +172,14 @@ export class Execution {
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
-  #leftoversDeleted({ restored, objects }: Found): Observable<never> {
+  #leftoversDeleted({ restored, objects, commits }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
     const named = new Set([restored?.object, ...(restored?.part.tasks.map(({ object }) => object) ?? [])])
-    return from(objects.filter(object => !named.has(object))).pipe(
-      mergeMap(object => this.#store.delete(object).pipe(catchError(() => EMPTY)), readsMax),
+    return from([
+      ...commits.filter(n => n !== restored?.entry).map(n => this.#store.deleteEntry(n)),
+      ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
+    ]).pipe(
+      mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
       ignoreElements(),
     )
   }

@@ -18,6 +18,8 @@ export interface Found {
   readonly restored: RestoredJob | undefined
   /** All that is there; what the restored part does not name belongs to nothing. */
   readonly objects: readonly string[]
+  /** The numbers of all commit entries; those before the restored one's name what is no longer kept. */
+  readonly commits: readonly number[]
 }
 
 export interface RestoredJob {
@@ -47,6 +49,7 @@ export const found = (
         nextEntry: 1 + Math.max(0, ...entries.map(({ n }) => n)),
         nextCheckpoint: 1 + checkpoints.reduce((largest, id) => Math.max(largest, id), 0),
         objects,
+        commits: commits.map(({ n }) => n),
       }
       if (newest === undefined) return of({ ...start, restored: undefined })
       return restoredJob(store, newest as Committed, options).pipe(map(restored => ({ ...start, restored })))

@@ -7,8 +7,8 @@ import {
   from,
   ignoreElements,
   type Observable,
-  type Subscription,
-  shareReplay,
+  ReplaySubject,
+  Subscription,
   throwError,
 } from 'rxjs'
 import type { CheckpointId, StreamElement } from '../element.ts'
@@ -33,7 +33,7 @@ export class SinkOutput {
   readonly #name: string
   readonly #writer: SinkWriter<unknown, unknown>
   readonly #restored: readonly Unpublished[]
-  readonly #ready: Subscription
+  readonly #open = new Subscription()
   #unpublished: readonly Unpublished[] = []
   #durable = new Map<CheckpointId, Observable<unknown>>()
 
@@ -50,7 +50,7 @@ export class SinkOutput {
     this.#writer = sink.open({ subtask, epoch })
     const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
     this.#restored = state.keep('transactions', type, () => [...this.#unpublished]) ?? []
-    this.#ready = this.#writer.ready$.subscribe({ next: onReady, error: onError })
+    this.#open.add(this.#writer.ready$.subscribe({ next: onReady, error: onError }))
   }
 
   get available(): boolean {
@@ -80,8 +80,7 @@ export class SinkOutput {
     const cut = this.#writer.cut(checkpoint)
     if (cut !== undefined) {
       this.#unpublished = [...this.#unpublished, { checkpoint, tx: cut.tx }]
-      // Every snapshot until the publication waits for it; it is done once.
-      this.#durable.set(checkpoint, cut.durable.pipe(shareReplay({ bufferSize: 1, refCount: false })))
+      this.#durable.set(checkpoint, this.#once(cut.durable))
     }
     this.durable = [...this.#durable.values()]
   }
@@ -105,6 +104,17 @@ export class SinkOutput {
     )
   }
 
+  /** Every snapshot until the publication waits for it; it is done once, while the sink is open. */
+  #once(durable: Observable<unknown>): Observable<unknown> {
+    const done$ = new ReplaySubject<unknown>(1)
+    let begun = false
+    return defer(() => {
+      if (!begun) this.#open.add(durable.subscribe(done$))
+      begun = true
+      return done$
+    })
+  }
+
   #notPublished(error: unknown): SpillwayError {
     return this.#failed('PUBLISH_FAILED', 'could not publish what a checkpoint contains', error)
   }
@@ -120,7 +130,7 @@ export class SinkOutput {
   }
 
   close(): void {
-    this.#ready.unsubscribe()
+    this.#open.unsubscribe()
     this.#writer.close()
   }
 }

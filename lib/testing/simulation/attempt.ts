@@ -1,0 +1,110 @@
+import { messageOf, SpillwayError } from '../../error.ts'
+import { Pipeline } from '../../graph/stream.ts'
+import type { RunOptions } from '../../runtime/options.ts'
+import { type Fault, FaultPlan, isExcused } from './faults.ts'
+import { leftovers } from './leftovers.ts'
+import { Process, type ProcessEnd } from './process.ts'
+import { seeded } from './random.ts'
+import { World } from './world.ts'
+
+/** All that a simulated run depends on, beside its pipelines. */
+export interface Conditions {
+  readonly seed: number
+  readonly faults: readonly Fault[]
+  readonly parallelism: number
+  readonly alignment: 'aligned' | 'unaligned' | 'either'
+  readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
+  readonly channels: NonNullable<RunOptions['channels']>
+  /** Operations of the store take up to so many ms. */
+  readonly latencyMs: number
+  /** How likely a sink is full for a while after a write. */
+  readonly slowness: number
+}
+
+/** What became of a run. */
+export interface Attempt {
+  /** What must not be; undefined: the job was done. */
+  readonly violation: string | undefined
+  readonly starts: number
+  readonly checkpoints: number
+  /** Faults that have struck. */
+  readonly met: readonly Fault[]
+  /** By the pipelines' names: what each task's sink has published, in order. */
+  readonly published: ReadonlyMap<string, readonly (readonly unknown[])[]>
+  readonly world: World
+}
+
+/** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
+export const attempt = (pipelines: readonly Pipeline[], conditions: Conditions): Attempt => {
+  const { parallelism, latencyMs, slowness, checkpoints, channels } = conditions
+  const random = seeded(conditions.seed)
+  const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
+  const alive = new Set<Process>()
+  let [starts, completed, done] = [0, 0, false]
+
+  const start = (): void => {
+    starts++
+    if (starts > startsMax) return world.violated(`it is not done after ${startsMax} starts`)
+    for (const other of alive) other.accompanied = true
+    const process = new Process(world, { checkpoints, onEnd, onRival: () => world.schedule(start, 0) })
+    process.accompanied = alive.size > 0
+    alive.add(process)
+    const isOther = world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined
+    const alignment =
+      conditions.alignment === 'either' ? random.pick(['aligned', 'unaligned'] as const) : conditions.alignment
+    process.start(
+      pipelines.map(({ name, input }) => renamed(new Pipeline(input, world.outside(name).sinkOf(process)), name)),
+      {
+        parallelism: isOther ? parallelism + 1 : parallelism,
+        store: world.disk.storeOf(process),
+        checks: true,
+        checkpoints: { ...checkpoints, alignment },
+        channels,
+      },
+    )
+  }
+
+  const onEnd = (process: Process, end: ProcessEnd): void => {
+    alive.delete(process)
+    completed += process.checkpoints
+    if (end.kind === 'failed') {
+      const excused = (process.struck > 0 || !process.alone) && isExcused(end.error)
+      if (!excused) return world.violated(described(end.error))
+    }
+    if (end.kind === 'done') {
+      done = true
+      const left = process.struck === 0 && process.alone ? leftovers(world.disk) : undefined
+      if (left !== undefined) world.violated(left)
+    }
+    if (!done && alive.size === 0) world.schedule(start, 1)
+  }
+
+  world.schedule(start, 0)
+  try {
+    world.run()
+  } catch (error) {
+    world.violated(described(error))
+  }
+  if (!done) world.violated('STALLED: nothing is left to do, and the job is not done')
+  return {
+    violation: world.violation,
+    starts,
+    checkpoints: completed,
+    met: world.faults.met,
+    published: new Map([...world.outsides].map(({ name, published }) => [name, published])),
+    world,
+  }
+}
+
+const renamed = (pipeline: Pipeline, name: string): Pipeline => {
+  pipeline.name = name
+  return pipeline
+}
+
+const described = (error: unknown): string => {
+  const stack = error instanceof SpillwayError || !(error instanceof Error) ? '' : `\n${error.stack}`
+  return `a run failed with "${messageOf(error)}"${stack}`
+}
+
+/** Faults are fewer. */
+const startsMax = 100

@@ -1,0 +1,23 @@
+import { msgpackEncoding } from '../../snapshot/encoding.ts'
+import { readEntry, readPart } from '../../snapshot/log.ts'
+import type { Disk } from './disk.ts'
+
+/** What a store still has that no commit entry of its log names; undefined if nothing. */
+export const leftovers = ({ objects, log }: Disk): string | undefined => {
+  const named = new Set<string>()
+  for (const [n, bytes] of log) {
+    const entry = readEntry(n, bytes, encoding)
+    if (entry.kind !== 'commit') continue
+    named.add(entry.object)
+    const record = objects.get(entry.object)
+    if (record === undefined) return `log entry ${n} names ${entry.object}, which is not there`
+    for (const { object } of readPart(entry.object, record, encoding).tasks) {
+      named.add(object)
+      if (!objects.has(object)) return `the part of log entry ${n} names ${object}, which is not there`
+    }
+  }
+  const left = [...objects.keys()].filter(object => !named.has(object))
+  return left.length === 0 ? undefined : `the store still has ${left.join(', ')}, which no durable part names`
+}
+
+const encoding = msgpackEncoding()
