@@ -35,6 +35,7 @@ export type ErrorCode =
   | 'INVALID_KEY'
   // user code
   | 'USER_FUNCTION_FAILED'
+  | 'EACH_RECORD_ASYNC'
   | 'OUTPUT_OVERFLOW'
   | 'NOT_DETERMINISTIC'
   // input and output

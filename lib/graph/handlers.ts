@@ -71,6 +71,8 @@ export interface Timers {
 }
 
 export interface OperatorContext {
+  /** The operator's name, for its errors. */
+  readonly name: string
   readonly subtask: Subtask
   readonly state: {
     /** State of the whole task. The value's codec decodes it at a restore. */
@@ -79,6 +81,8 @@ export interface OperatorContext {
 }
 
 export interface KeyedContext {
+  /** The operator's name, for its errors. */
+  readonly name: string
   readonly subtask: Subtask
   readonly state: {
     /** State of each key. The value's codec decodes it at a restore. */

@@ -83,14 +83,22 @@ class InPlaceTask implements Task {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const state = new OperatorState(node.name, this.keyGroups, this.#restored.get(node.name))
-    this.#operators.set(node.name, state)
+    const key = this.#unused(node.name)
+    const state = new OperatorState(node.name, this.keyGroups, this.#restored.get(key))
+    this.#operators.set(key, state)
     return state
   }
 
   /** What a snapshot of the task holds now, ready to restore another one from. */
   snapshot(): ReadonlyMap<string, RestoredOperator> {
     return new Map([...this.#operators].map(([name, state]) => [name, restoredOf(state.capture())]))
+  }
+
+  /** Operators without state may have one name; `run` tells them apart by numbers too. */
+  #unused(name: string): string {
+    let unused = name
+    for (let n = 2; this.#operators.has(unused); n++) unused = `${name}#${n}`
+    return unused
   }
 
   #resume(): void {

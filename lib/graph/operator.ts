@@ -28,6 +28,7 @@ export const operator =
       { name, inputs: [source], stateful: declared.stateful ?? true, sides: declared.sides ?? [] },
       handled<T, R, S>(source, (task, state) => {
         const context: OperatorContext = {
+          name: state.operator,
           subtask: task.subtask,
           state: { value: (cell, codec, initial) => taskValue(state, cell, codec, initial) },
         }
@@ -50,6 +51,7 @@ export const keyedOperator =
         let timers: Timers | undefined
         const handlers = opened(state.operator, () =>
           open({
+            name: state.operator,
             subtask: task.subtask,
             state: { value: (cell, codec, initial) => call.value(cell, codec, initial) },
             // A getter, because most operators have no timers and pay nothing for them.

@@ -5,6 +5,7 @@ import { inPlace } from './inPlace.ts'
 import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
 import type { Task } from './task.ts'
+import { root } from './together.ts'
 
 /** Names and types of the side outputs of an operator. */
 export type Sides = Record<string, unknown>
@@ -50,7 +51,8 @@ export class OperatorNode {
   in(task: Task): Observable<StreamElement<unknown>> {
     let running = this.#running.get(task)
     if (running === undefined) {
-      const built = this.#build(task, this)
+      const emitted = this.#build(task, this)
+      const built = this.lineage.inputs.length === 0 ? root(task, emitted) : emitted
       running = (task.checks ? built.pipe(tap(freezeRecords)) : built).pipe(share())
       this.#running.set(task, running)
     }
@@ -69,7 +71,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
   /** The side output that this stream is, or undefined for the main one. */
   readonly sideName: string | undefined
 
-  constructor(lineage: Lineage | { readonly of: OperatorNode; readonly side: string }, build?: Build<T>) {
+  constructor(lineage: Lineage | { readonly of: OperatorNode; readonly side: string | undefined }, build?: Build<T>) {
     super(subscriber => this.in(inPlace()).subscribe(subscriber))
     if ('of' in lineage) {
       this.node = lineage.of

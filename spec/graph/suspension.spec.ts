@@ -95,6 +95,20 @@ test('frames of several operators form a stack, resumed nearest to the output fi
   expect(records()).toEqual(Array.from({ length: 20_000 }, (_, i) => 10_000 + i))
 })
 
+test('operators of one name are restored each with its own frame', () => {
+  const chain = (...elements: StreamElement<number>[]) =>
+    lane(...elements).pipe(
+      flatMap(n => [n, -n, 10 * n]),
+      flatMap(n => [n, n + 1]),
+    )
+  const whole = runUntilFull(chain(buffer([100, 200])), Number.POSITIVE_INFINITY).records()
+  for (let delivered = 1; delivered < whole.length; delivered++) {
+    const before = runUntilFull(chain(buffer([100, 200])), delivered)
+    const after = runUntilFull(chain(), Number.POSITIVE_INFINITY, before.task.snapshot())
+    expect([...before.records(), ...after.records()]).toEqual(whole)
+  }
+})
+
 test('a barrier passes what is suspended', () => {
   const passing = barrier(1, { alignment: 'unaligned' })
   const { out, giveRoom } = runUntilFull(

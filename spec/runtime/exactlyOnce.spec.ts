@@ -4,6 +4,7 @@ import { type Environment, runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { pipelines, sorted } from './exactlyOncePipelines.ts'
 import { stoppedAndResumed, turnsOf } from './restored.ts'
+import { unions } from './unions.ts'
 
 const options = { parallelism: 2, checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 } }
 
@@ -85,7 +86,9 @@ const throughCrashes = async (pipelinesOf: readonly Pipeline[], options: RunOpti
 const runs = 60
 const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
 
-for (const [name, of] of Object.entries(pipelines)) {
+const unionsOf = Object.entries(unions).map(([name, { of }]) => [`a union of ${name}`, of] as const)
+
+for (const [name, of] of [...Object.entries(pipelines), ...unionsOf]) {
   test(`${name}: exactly once through several crashes, whoever is next (SEED=${firstSeed})`, async () => {
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
       const random = generator(seed)

@@ -1,7 +1,17 @@
 import * as t from 'io-ts'
-import { merge } from 'rxjs'
-import { type Key, keyedOperator, type Pipeline, Stream, stream } from 'spillway'
-import { count, eventTime, flatMap, fromArray, into, keyBy, map, rebalance, tumblingWindow } from 'spillway/operators'
+import { type Key, keyedOperator, type Pipeline, stream } from 'spillway'
+import {
+  count,
+  eventTime,
+  flatMap,
+  fromArray,
+  into,
+  keyBy,
+  map,
+  rebalance,
+  tumblingWindow,
+  union,
+} from 'spillway/operators'
 import { slowCollect } from './restored.ts'
 
 interface Sample {
@@ -9,10 +19,6 @@ interface Sample {
   readonly n: number
 }
 const samples = (length: number): readonly Sample[] => Array.from({ length }, (_, n) => ({ key: `k${n % 5}`, n }))
-
-/** A union, which the library will have one day: both inputs are cut, so that the task has channels of two producers. */
-const both = <T>(a: Stream<T>, b: Stream<T>): Stream<T> =>
-  new Stream<T>({ name: 'both', inputs: [a, b] }, task => merge(a.in(task), b.in(task)))
 
 /** Numbers each key's records, and tells a record that it has met before: no order of arrival shows in its results. */
 const numbered = <T extends { readonly n: number }, K extends Key>() =>
@@ -46,7 +52,7 @@ export const pipelines: Record<string, (records: unknown[]) => readonly Pipeline
     const left = stream(renamed('left', fromArray(samples(60), { splits: 2 })))
     const right = stream(renamed('right', fromArray(samples(100).slice(60), { splits: 2 })))
     return [
-      both(left, right).pipe(
+      union(left, right).pipe(
         map(({ key, n }) => ({ key, n })),
         keyBy(({ key }) => key),
         numbered(),

@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import type { CapturedWatermarks } from '../time/watermarks.ts'
+import type { CapturedWatermarks } from './watermarks.ts'
 
 /** What a gate knows of event time, in a snapshot. */
 export const capturedWatermarks: t.Type<CapturedWatermarks, any> = t.type({

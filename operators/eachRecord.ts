@@ -1,0 +1,91 @@
+import { type Observable, type OperatorFunction, of, type UnaryFunction } from 'rxjs'
+import { operator, SpillwayError, type Stream, shown } from '../lib/index.ts'
+
+/**
+ * RxJS operators on each record by itself: each is an Observable of one, to which they are applied anew, so that nothing
+ * is carried from one record to the next. Gives all that they emit, in order, with the record's time. Holds the results of
+ * one record, and hands them on as `flatMap` does; so they must be the same again.
+ * @throws EACH_RECORD_ASYNC if they have not completed when they have been given the record
+ */
+export function eachRecord<A, B>(a: OperatorFunction<A, B>): (source: Stream<A, any>) => Stream<B>
+export function eachRecord<A, B, C>(
+  a: OperatorFunction<A, B>,
+  b: OperatorFunction<B, C>,
+): (source: Stream<A, any>) => Stream<C>
+export function eachRecord<A, B, C, D>(
+  a: OperatorFunction<A, B>,
+  b: OperatorFunction<B, C>,
+  c: OperatorFunction<C, D>,
+): (source: Stream<A, any>) => Stream<D>
+export function eachRecord<A, B, C, D, E>(
+  a: OperatorFunction<A, B>,
+  b: OperatorFunction<B, C>,
+  c: OperatorFunction<C, D>,
+  d: OperatorFunction<D, E>,
+): (source: Stream<A, any>) => Stream<E>
+export function eachRecord<A, B, C, D, E, F>(
+  a: OperatorFunction<A, B>,
+  b: OperatorFunction<B, C>,
+  c: OperatorFunction<C, D>,
+  d: OperatorFunction<D, E>,
+  e: OperatorFunction<E, F>,
+): (source: Stream<A, any>) => Stream<F>
+export function eachRecord<A, B, C, D, E, F, G>(
+  a: OperatorFunction<A, B>,
+  b: OperatorFunction<B, C>,
+  c: OperatorFunction<C, D>,
+  d: OperatorFunction<D, E>,
+  e: OperatorFunction<E, F>,
+  f: OperatorFunction<F, G>,
+): (source: Stream<A, any>) => Stream<G>
+export function eachRecord(
+  ...operators: readonly UnaryFunction<any, Observable<any>>[]
+): (source: Stream<any, any>) => Stream<any> {
+  return operator<unknown, unknown>(
+    'eachRecord',
+    ({ name }) => ({
+      record(record) {
+        const applied = operators.reduce<Observable<unknown>>((source, apply) => apply(source), of(record))
+        const { results, end } = resultsOf(applied)
+        if (end === undefined) throw notSynchronous(name, record)
+        if (end.kind === 'failed') throw end.error
+        return results
+      },
+    }),
+    { stateful: false },
+  )
+}
+
+interface Emitted {
+  readonly results: readonly unknown[]
+  /** undefined: it has not ended yet. */
+  readonly end: { readonly kind: 'completed' } | { readonly kind: 'failed'; readonly error: unknown } | undefined
+}
+
+/** All that is emitted at once. Nothing stays subscribed. */
+const resultsOf = (applied: Observable<unknown>): Emitted => {
+  const results: unknown[] = []
+  let end: Emitted['end']
+  applied
+    .subscribe({
+      next: result => {
+        results.push(result)
+      },
+      error: error => {
+        end = { kind: 'failed', error }
+      },
+      complete: () => {
+        end = { kind: 'completed' }
+      },
+    })
+    .unsubscribe()
+  return { results, end }
+}
+
+const notSynchronous = (name: string, record: unknown) =>
+  new SpillwayError('EACH_RECORD_ASYNC', {
+    place: name,
+    problem: `its operators have not completed on record ${shown(record)} when they have been given it.`,
+    remedy:
+      'Use operators that emit and complete at once; waiting is for sources and sinks, which may be asynchronous.',
+  })
