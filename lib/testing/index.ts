@@ -1,2 +1,6 @@
 export { inPlace } from '../graph/inPlace.ts'
-export { type Environment, runIn } from '../runtime/run.ts'
+export { type Environment, type Happening, runIn } from '../runtime/run.ts'
+export type { Conditions } from './simulation/attempt.ts'
+export type { Fault, FaultKind } from './simulation/faults.ts'
+export type { Phase } from './simulation/phases.ts'
+export { type SimulateOptions, type Simulation, SimulationFailure, simulate } from './simulation/simulate.ts'

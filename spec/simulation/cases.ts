@@ -1,0 +1,78 @@
+import * as fc from 'fast-check'
+import { type Simulation, simulate } from 'spillway/testing'
+import { type FaultKind, meetings } from '../../lib/testing/simulation/faults.ts'
+import { generated } from './generated.ts'
+import { checkRun } from './oracles.ts'
+import { type Topology, topology } from './topology.ts'
+
+/** A generated job, and the conditions that it runs under. */
+export interface Case {
+  readonly topology: Topology
+  readonly parallelism: number
+  readonly seed: number
+  readonly faults: Parameters<typeof simulate>[1]['faults'] & readonly unknown[]
+}
+
+export interface Sizes {
+  readonly stages: number
+  readonly records: number
+  readonly parallelism: number
+  readonly faults: readonly FaultKind[] | 'all'
+  readonly faultsMax: number
+}
+
+export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 5 }
+export const small: Sizes = { stages: 3, records: 200, parallelism: 2, faults: ['crash'], faultsMax: 1 }
+
+const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
+  const met = meetings.filter(({ kind }) => faults === 'all' || faults.includes(kind))
+  const fault = fc.tuple(fc.constantFrom(...met), fc.oneof(fc.nat({ max: 3 }), fc.nat({ max: 40 })))
+  return fc.record({
+    topology: topology(sizes),
+    parallelism: fc.integer({ min: 1, max: sizes.parallelism }),
+    seed: fc.nat(),
+    faults: fc.array(
+      fault.map(([meeting, after]) => ({ ...meeting, after })),
+      { minLength: Math.min(1, faultsMax), maxLength: faultsMax },
+    ),
+  })
+}
+
+/** Runs one case under all oracles. */
+export const runCase = ({ topology, parallelism, seed, faults }: Case): Simulation => {
+  const job = generated(topology, { parallelism })
+  const expected = { ...job.expected }
+  // What is chained depends on the order of arrival, and is explained instead.
+  for (const name of job.chained) delete expected[name]
+  return simulate(job.pipelines, {
+    seed,
+    parallelism,
+    faults,
+    expected,
+    check: run => checkRun(run, job),
+    shrink: false,
+  })
+}
+
+export interface Failure {
+  readonly seed: number
+  /** The shortest found. */
+  readonly case: Case
+  readonly message: string
+}
+
+/** The case of this seed; if it fails it is made as short as possible. `onRun` hears of each run but those of shrinking. */
+export const runSeed = (seed: number, sizes: Sizes, onRun: (run: Simulation) => void): Failure | undefined => {
+  let first = true
+  const property = fc.property(cases(sizes), of => {
+    const heard = first
+    first = false
+    const run = runCase(of)
+    if (heard) onRun(run)
+  })
+  const { counterexample, errorInstance } = fc.check(property, { seed, numRuns: 1 })
+  if (counterexample === null) return undefined
+  const message =
+    errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance)
+  return { seed, case: counterexample[0], message }
+}

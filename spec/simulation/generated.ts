@@ -1,0 +1,177 @@
+import * as t from 'io-ts'
+import { of } from 'rxjs'
+import { named, type Pipeline, type Source, type Stream, stream } from 'spillway'
+import { collect, eventTime, into, keyBy, map, rebalance, union } from 'spillway/operators'
+import type { Rec, Timed } from './record.ts'
+import { type Applied, keyedSteps, keyKinds, type Meant, plainSteps, type Step } from './steps.ts'
+import type { SourceSpec, StageSpec, Topology } from './topology.ts'
+
+/** A generated job and what it means. */
+export interface Generated {
+  readonly pipelines: readonly Pipeline[]
+  /** By the sinks' names. */
+  readonly expected: Readonly<Record<string, readonly Rec[]>>
+  /** Sinks whose records are chained, by the order in which their keys' records came; `expected` has the records themselves. */
+  readonly chained: readonly string[]
+  readonly states: readonly (Meant['state'] & { readonly operator: string })[]
+  /** Readers that have been opened and not been closed. */
+  readonly open: () => number
+}
+
+/** One stream of the job, and the records that it will have. */
+interface Line {
+  readonly stream: Stream<Rec>
+  readonly records: readonly Timed[]
+  readonly timed: boolean
+  readonly chained: boolean
+}
+
+export const generated = (topology: Topology, { parallelism }: { readonly parallelism: number }): Generated => {
+  const lines: Line[] = []
+  const states: (Meant['state'] & { operator: string })[] = []
+  const read = new Set<Line>()
+  const tapped = new Set<Line>()
+  let open = 0
+
+  topology.sources.forEach((spec, i) => {
+    const records = recordsOf(spec, i)
+    const plain = stream(source(`source${i}`, spec, { records, onOpen: n => (open += n) }))
+    lines.push({
+      stream: spec.timed
+        ? plain.pipe(named(`eventTime${i}`, eventTime({ timeMs: ({ timeMs }: Rec) => timeMs, outOfOrderMs: 5 })))
+        : plain,
+      records: records.flatMap(split => (spec.timed ? withTimes(split) : split.map(untimed))),
+      timed: spec.timed,
+      chained: false,
+    })
+  })
+
+  topology.stages.forEach((spec, i) => {
+    const usable = lines.filter(({ chained }) => !chained)
+    const inputs = [...new Set(spec.inputs.map(n => usable[n % usable.length] as Line))]
+    for (const input of inputs) {
+      read.add(input)
+      if (spec.tapped) tapped.add(input)
+    }
+    lines.push(...stage(spec, i, { inputs, parallelism, states }))
+  })
+
+  const sunk = lines.filter(line => !read.has(line) || tapped.has(line))
+  return {
+    pipelines: sunk.map((line, i) => line.stream.pipe(named(`sink${i}`, into(collect<Rec>())))),
+    expected: Object.fromEntries(sunk.map(({ records }, i) => [`sink${i}`, records.map(record => record.of)])),
+    chained: sunk.flatMap(({ chained }, i) => (chained ? [`sink${i}`] : [])),
+    states,
+    open: () => open,
+  }
+}
+
+const stage = (
+  spec: StageSpec,
+  number: number,
+  context: {
+    readonly inputs: readonly Line[]
+    readonly parallelism: number
+    readonly states: (Meant['state'] & { operator: string })[]
+  },
+): readonly Line[] => {
+  const { inputs, parallelism, states } = context
+  const { exchange } = spec
+  const enter = (of: Rec): Rec => ({ ...of, id: `${of.id}/${number}`, trail: trailOf(of, exchange, number) })
+  const sides: Line[] = []
+  let line: Line = {
+    stream: union(...inputs.map(input => input.stream)).pipe(map(enter)),
+    records: inputs.flatMap(({ records }) => records.map(record => ({ ...record, of: enter(record.of) }))),
+    timed: inputs.every(({ timed }) => timed),
+    chained: false,
+  }
+  const through = <S>(step: Step<S>, name: string, source: S): void => {
+    const applied: Applied = step.apply(source, name)
+    const meant = step.plain(line.records, { name, parallelism })
+    if (meant.state !== undefined) states.push({ operator: name, ...meant.state })
+    const timed = line.timed && step.losesTimes !== true
+    if (applied.side !== undefined) {
+      sides.push({ stream: applied.side, records: meant.side ?? [], timed, chained: false })
+    }
+    line = { stream: applied.main, records: meant.main, timed, chained: step.ordered === true }
+  }
+  if (exchange.kind === 'rebalance') line = { ...line, stream: line.stream.pipe(rebalance()) }
+  if (exchange.kind === 'keyed') {
+    const keyOf = keyKinds[exchange.keys]
+    const keyed = line.stream.pipe(keyBy(({ key }: Rec) => keyOf(key)))
+    const chosen = keyedSteps[exchange.step] as Step<typeof keyed>
+    const isFit = chosen.timed !== true || line.timed
+    const name = isFit ? exchange.step : 'met'
+    through(isFit ? chosen : (keyedSteps.met as Step<typeof keyed>), `${name}${number}`, keyed)
+  }
+  for (const [i, name] of spec.steps.entries()) {
+    // A side of the job is read from one place.
+    if (line.chained || (name === 'sideways' && sides.length > 0)) continue
+    through(plainSteps[name] as Step<Stream<Rec>>, `${name}${number}.${i}`, line.stream)
+  }
+  return [line, ...sides]
+}
+
+/** Records of one split that pass the same stages, with the same keys, keep their order; a rebalance loses it. */
+const trailOf = ({ trail, key }: Rec, exchange: StageSpec['exchange'], number: number): string | undefined => {
+  if (trail === undefined || exchange.kind === 'rebalance') return undefined
+  return `${trail}/${number}${exchange.kind === 'keyed' ? `:${key}` : ''}`
+}
+
+/** By splits. Every seventh is late. */
+const recordsOf = ({ splits, records }: SourceSpec, source: number): readonly (readonly Rec[])[] =>
+  Array.from({ length: splits }, (_, i) =>
+    Array.from({ length: Math.floor((records * (i + 1)) / splits) - Math.floor((records * i) / splits) }, (__, n) => ({
+      id: `${source}.${i}.${n}`,
+      split: `${source}.${i}`,
+      n,
+      key: (n * 5 + i) % 7,
+      timeMs: 2 * n - (n % 7 === 6 ? 30 : (n * 3) % 4),
+      place: [n],
+      trail: '',
+    })),
+  )
+
+const untimed = (record: Rec): Timed => ({
+  of: record,
+  timeMs: Number.NEGATIVE_INFINITY,
+  noteMs: Number.NEGATIVE_INFINITY,
+})
+
+/** A record is late by its own split alone: behind the largest time so far, by more than 5 ms. */
+const withTimes = (split: readonly Rec[]): readonly Timed[] => {
+  let largestMs = Number.NEGATIVE_INFINITY
+  return split.map(record => {
+    largestMs = Math.max(largestMs, record.timeMs)
+    const isLate = record.timeMs < largestMs - 5
+    return { of: record, timeMs: record.timeMs, noteMs: isLate ? largestMs - 5 : Number.NEGATIVE_INFINITY }
+  })
+}
+
+const source = (
+  name: string,
+  { waits }: SourceSpec,
+  { records, onOpen }: { records: readonly (readonly Rec[])[]; onOpen: (change: 1 | -1) => void },
+): Source<Rec, number> => ({
+  name,
+  position: t.number,
+  splits: () => of(records.map((_, i) => `split${i}`)),
+  open: (split, from = 0) => {
+    const all = records[Number(split.slice(5))] as readonly Rec[]
+    let at = from
+    let asked = 0
+    onOpen(1)
+    return {
+      next(recordsMax) {
+        if (waits && ++asked % 5 === 0) return 'wait'
+        if (at >= all.length) return 'end'
+        const batch = all.slice(at, at + recordsMax)
+        at += batch.length
+        return batch
+      },
+      ready$: of(undefined),
+      position: () => at,
+      close: () => onOpen(-1),
+    }
+  },
+})
