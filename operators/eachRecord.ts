@@ -5,7 +5,7 @@ import { operator, SpillwayError, type Stream, shown } from '../lib/index.ts'
  * RxJS operators on each record by itself: each is an Observable of one, to which they are applied anew, so that nothing
  * is carried from one record to the next. Gives all that they emit, in order, with the record's time. Holds the results of
  * one record, and hands them on as `flatMap` does; so they must be the same again.
- * @throws EACH_RECORD_ASYNC if they have not completed when they have been given the record
+ * @throws EACH_RECORD_ASYNC if they do not complete at once
  */
 export function eachRecord<A, B>(a: OperatorFunction<A, B>): (source: Stream<A, any>) => Stream<B>
 export function eachRecord<A, B, C>(
@@ -85,7 +85,6 @@ const resultsOf = (applied: Observable<unknown>): Emitted => {
 const notSynchronous = (name: string, record: unknown) =>
   new SpillwayError('EACH_RECORD_ASYNC', {
     place: name,
-    problem: `its operators have not completed on record ${shown(record)} when they have been given it.`,
-    remedy:
-      'Use operators that emit and complete at once; waiting is for sources and sinks, which may be asynchronous.',
+    problem: `its operators did not complete at once on record ${shown(record)}.`,
+    remedy: 'Use operators that emit and complete synchronously; asynchronous work belongs into a source or a sink.',
   })
