@@ -122,9 +122,11 @@ const cases: Record<string, Case> = {
   },
   'a window without event time': {
     code: 'NO_EVENT_TIME',
-    names: ['tumblingWindow', 'eventTime(...)'],
+    names: ['hourly', 'eventTime(...)'],
     start: () =>
-      start(() => perKey(numbers()).pipe(tumblingWindow({ sizeMs: 1, late: 'drop' }, count()), into(collect()))),
+      start(() =>
+        perKey(numbers()).pipe(named('hourly', tumblingWindow({ sizeMs: 1, late: 'drop' }, count())), into(collect())),
+      ),
   },
   'a key that is none': {
     code: 'INVALID_KEY',
