@@ -128,6 +128,17 @@ const cases: Record<string, Case> = {
         perKey(numbers()).pipe(named('hourly', tumblingWindow({ sizeMs: 1, late: 'drop' }, count())), into(collect())),
       ),
   },
+  'a window behind a union with a stream without event time': {
+    code: 'NO_EVENT_TIME',
+    names: ['tumblingWindow', 'eventTime(...)'],
+    start: () => {
+      const timed = numbers().pipe(eventTime({ timeMs: n => n, outOfOrderMs: 0 }))
+      const untimed = stream(fromArray([4, 5], { name: 'untimed' }))
+      return start(() =>
+        perKey(union(timed, untimed)).pipe(tumblingWindow({ sizeMs: 1, late: 'drop' }, count()), into(collect())),
+      )
+    },
+  },
   'a key that is none': {
     code: 'INVALID_KEY',
     names: ['keyBy', 'undefined'],
