@@ -1,11 +1,11 @@
-import { type Observable, type OperatorFunction, of, type UnaryFunction } from 'rxjs'
+import { type Observable, type Observer, type OperatorFunction, of, type UnaryFunction } from 'rxjs'
 import { operator, SpillwayError, type Stream, shown } from '../lib/index.ts'
 
 /**
  * RxJS operators on each record by itself: each is an Observable of one, to which they are applied anew, so that nothing
  * is carried from one record to the next. Gives all that they emit, in order, with the record's time. Holds the results of
  * one record, and hands them on as `flatMap` does; so they must be the same again.
- * @throws EACH_RECORD_ASYNC if they have not completed when they have been given the record
+ * @throws EACH_RECORD_ASYNC if they do not complete at once
  */
 export function eachRecord<A, B>(a: OperatorFunction<A, B>): (source: Stream<A, any>) => Stream<B>
 export function eachRecord<A, B, C>(
@@ -45,8 +45,12 @@ export function eachRecord(
     'eachRecord',
     ({ name }) => ({
       record(record) {
-        const applied = operators.reduce<Observable<unknown>>((source, apply) => apply(source), of(record))
-        const { results, end } = resultsOf(applied)
+        const emitted = new Emitted()
+        operators
+          .reduce<Observable<unknown>>((source, apply) => apply(source), of(record))
+          .subscribe(emitted)
+          .unsubscribe()
+        const { results, end } = emitted
         if (end === undefined) throw notSynchronous(name, record)
         if (end.kind === 'failed') throw end.error
         return results
@@ -56,36 +60,29 @@ export function eachRecord(
   )
 }
 
-interface Emitted {
-  readonly results: readonly unknown[]
-  /** undefined: it has not ended yet. */
-  readonly end: { readonly kind: 'completed' } | { readonly kind: 'failed'; readonly error: unknown } | undefined
+/** What is emitted for one record. */
+class Emitted implements Observer<unknown> {
+  readonly results: unknown[] = []
+  end: { readonly kind: 'completed' } | { readonly kind: 'failed'; readonly error: unknown } | undefined
+
+  next(result: unknown): void {
+    this.results.push(result)
+  }
+
+  error(error: unknown): void {
+    this.end = { kind: 'failed', error }
+  }
+
+  complete(): void {
+    this.end = completed
+  }
 }
 
-/** All that is emitted at once. Nothing stays subscribed. */
-const resultsOf = (applied: Observable<unknown>): Emitted => {
-  const results: unknown[] = []
-  let end: Emitted['end']
-  applied
-    .subscribe({
-      next: result => {
-        results.push(result)
-      },
-      error: error => {
-        end = { kind: 'failed', error }
-      },
-      complete: () => {
-        end = { kind: 'completed' }
-      },
-    })
-    .unsubscribe()
-  return { results, end }
-}
+const completed = { kind: 'completed' } as const
 
 const notSynchronous = (name: string, record: unknown) =>
   new SpillwayError('EACH_RECORD_ASYNC', {
     place: name,
-    problem: `its operators have not completed on record ${shown(record)} when they have been given it.`,
-    remedy:
-      'Use operators that emit and complete at once; waiting is for sources and sinks, which may be asynchronous.',
+    problem: `its operators did not complete at once on record ${shown(record)}.`,
+    remedy: 'Use operators that emit and complete synchronously; asynchronous work belongs into a source or a sink.',
   })

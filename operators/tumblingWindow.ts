@@ -43,11 +43,11 @@ export const tumblingWindow = <T, K extends Key, A, R, L extends 'drop' | 'side'
   const type = t.readonlyArray(t.tuple([t.number, aggregate.type])) as unknown as t.Type<Windows<A>>
   return keyedOperator<T, K, WindowResult<K, R>, any>(
     'tumblingWindow',
-    ({ state, timers }) => {
+    ({ name, state, timers }) => {
       const windows = state.value<Windows<A>>('windows', type, [])
       return {
         record(record, out, { timeMs, watermarkMs }) {
-          if (timeMs === Number.NEGATIVE_INFINITY) throw noEventTime()
+          if (timeMs === Number.NEGATIVE_INFINITY) throw noEventTime(name)
           const startMs = timeMs - modulo(timeMs - offsetMs, sizeMs)
           if (startMs + sizeMs <= watermarkMs) {
             if (toSide) out.side('late', record)
@@ -80,9 +80,9 @@ export const tumblingWindow = <T, K extends Key, A, R, L extends 'drop' | 'side'
 
 const modulo = (dividend: number, divisor: number): number => ((dividend % divisor) + divisor) % divisor
 
-const noEventTime = () =>
+const noEventTime = (name: string) =>
   new SpillwayError('NO_EVENT_TIME', {
-    place: 'tumblingWindow',
+    place: name,
     problem: 'its records have no event time.',
     remedy: 'Put eventTime(...) directly behind the source.',
   })

@@ -31,5 +31,5 @@ const ofNothing = () =>
   new SpillwayError('NO_SOURCE', {
     place: 'union',
     problem: 'it has been given no stream.',
-    remedy: 'Give it one or more.',
+    remedy: 'Give it at least one stream.',
   })

@@ -44,13 +44,15 @@ const gathered = <T>(task: Task, node: OperatorNode): Observable<FromInput<T>> =
     const elements = task.input(stream)
     return elements === undefined ? [] : [elements.pipe(map(element => ({ element, input })))]
   })
-  return cut.length > 0 ? merge(...cut) : gatheredInPlace(inputs, task, node)
+  return cut.length > 0 ? merge(...cut) : gatheredInPlace(inputs, task)
 }
 
-const gatheredInPlace = <T>(inputs: readonly Stream<T>[], task: Task, node: OperatorNode): Observable<FromInput<T>> =>
+const gatheredInPlace = <T>(inputs: readonly Stream<T>[], task: Task): Observable<FromInput<T>> =>
   new Observable(subscriber => {
     const channels = inputs.map(() => new Channel<T>({ buffersMax: Number.POSITIVE_INFINITY }))
-    const restored = task.open(node).keep('watermarks', capturedWatermarks, () => gate.captureWatermarks())
+    const restored = task
+      .open({ name: '(gate)' })
+      .keep('watermarks', capturedWatermarks, () => gate.captureWatermarks())
     const gate: ChannelGate<T> = new ChannelGate(channels, restored)
     let open = inputs.length
     let taking = false

@@ -44,6 +44,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   follow(input: Buffer<unknown>): void {
     this.#input = input
     this.#withTimes = input.times !== undefined
+    if (!this.#withTimes) this.#timeMs = Number.NEGATIVE_INFINITY
     this.#withNotes = input.notes !== undefined
     this.#withGroups = input.groups !== undefined
     this.#main.sizeMax = Math.min(this.#recordsMax, Math.max(16, input.records.length))
@@ -70,6 +71,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
     this.flush()
     this.delivered = 0
     this.#input = undefined
+    this.#timeMs = Number.NEGATIVE_INFINITY
     this.#withTimes = false
     this.#withNotes = false
     this.#withGroups = false
@@ -110,7 +112,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   emitAt(timeMs: number, record: R): void {
     if (this.skip > 0) return this.#skipOne()
     if (!this.#withTimes) {
-      this.#flushMain()
+      this.flush()
       this.#withTimes = true
     }
     const [inheritedMs, notedMs] = [this.#timeMs, this.#noteMs]

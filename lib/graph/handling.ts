@@ -143,6 +143,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     }
     const watermarkMs = this.#watermarkMs
     at.watermarkMs = watermarkMs
+    if (times === undefined) at.timeMs = Number.NEGATIVE_INFINITY
     for (let i = work.next; i < length; i++) {
       if (out.flushed) {
         out.flushed = false

@@ -13,13 +13,13 @@ import {
   rebalance,
   scan,
   tumblingWindow,
+  union,
 } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { type Plan, plan } from '../../lib/graph/plan.ts'
 
 const numbers = (name = 'numbers') => stream(fromArray([1, 2, 3], { name }))
 const sink = (name = 'out') => named(name, into(collect<any>()))
-const union = (...inputs: Stream<any, any>[]) => new Stream<any>({ name: 'union', inputs }, () => EMPTY)
 const sum = <T extends number>() => scan<T, any, number>((total, n) => total + n, 0)
 
 /** `0:numbers (numbers map -> out)` a stage, its operators and its sinks; `0:numbers =keyed=> 1:scan` an edge. */
@@ -98,6 +98,46 @@ const cases: readonly (readonly [claim: string, pipelines: () => readonly Pipeli
       '0:numbers =rebalance=> 1:union',
       '0:numbers =rebalance=> 1:union input 1',
     ],
+  ],
+  [
+    'branches of a stage come by an edge each, and a union in a union is a stage of its own',
+    () => {
+      const trunk = numbers()
+      const [even, negative] = [trunk.pipe(filter(n => n % 2 === 0)), trunk.pipe(map(n => -n))]
+      return [union(union(even, negative), trunk).pipe(sink())]
+    },
+    [
+      '0:numbers (numbers filter map)',
+      '1:union (union)',
+      '2:union#2 (union#2 -> out)',
+      '0:numbers =forward=> 1:union',
+      '0:numbers =forward=> 1:union input 1',
+      '1:union =forward=> 2:union#2',
+      '0:numbers =forward=> 2:union#2 input 1',
+    ],
+  ],
+  [
+    'a union may have keyed inputs and side outputs',
+    () => {
+      const results = late()
+      const keyed = numbers('others').pipe(keyBy(n => n))
+      return [union(results, results.side('late'), keyed).pipe(sink())]
+    },
+    [
+      '0:numbers (numbers eventTime keyBy)',
+      '1:tumblingWindow (tumblingWindow)',
+      '2:others (others keyBy#2)',
+      '3:union (union -> out)',
+      '0:numbers =keyed=> 1:tumblingWindow',
+      '1:tumblingWindow =forward=> 3:union',
+      '1:tumblingWindow =forward=> 3:union input 1',
+      '2:others =keyed=> 3:union input 2',
+    ],
+  ],
+  [
+    'a union of one stream adds nothing',
+    () => [union(numbers()).pipe(eventTime({ timeMs: n => n, outOfOrderMs: 0 }), sink())],
+    ['0:numbers (numbers eventTime -> out)'],
   ],
   [
     'a stream with two consumers runs once, in one stage with both',

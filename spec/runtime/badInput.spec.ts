@@ -22,6 +22,7 @@ import { fileStore, ndjsonFile, ndjsonFiles } from 'spillway/node'
 import {
   collect,
   count,
+  eachRecord,
   eventTime,
   flatMap,
   fromArray,
@@ -31,6 +32,7 @@ import {
   rebalance,
   scan,
   tumblingWindow,
+  union,
 } from 'spillway/operators'
 import { expect, test } from 'vitest'
 
@@ -120,9 +122,22 @@ const cases: Record<string, Case> = {
   },
   'a window without event time': {
     code: 'NO_EVENT_TIME',
-    names: ['tumblingWindow', 'eventTime(...)'],
+    names: ['hourly', 'eventTime(...)'],
     start: () =>
-      start(() => perKey(numbers()).pipe(tumblingWindow({ sizeMs: 1, late: 'drop' }, count()), into(collect()))),
+      start(() =>
+        perKey(numbers()).pipe(named('hourly', tumblingWindow({ sizeMs: 1, late: 'drop' }, count())), into(collect())),
+      ),
+  },
+  'a window behind a union with a stream without event time': {
+    code: 'NO_EVENT_TIME',
+    names: ['tumblingWindow', 'eventTime(...)'],
+    start: () => {
+      const timed = numbers().pipe(eventTime({ timeMs: n => n, outOfOrderMs: 0 }))
+      const untimed = stream(fromArray([4, 5], { name: 'untimed' }))
+      return start(() =>
+        perKey(union(timed, untimed)).pipe(tumblingWindow({ sizeMs: 1, late: 'drop' }, count()), into(collect())),
+      )
+    },
   },
   'a key that is none': {
     code: 'INVALID_KEY',
@@ -166,6 +181,22 @@ const cases: Record<string, Case> = {
           into(collect()),
         ),
       ),
+  },
+  'an RxJS operator that waits': {
+    code: 'EACH_RECORD_ASYNC',
+    names: ['slow', 'record 1', 'a source or a sink'],
+    start: () => start(() => numbers().pipe(named('slow', eachRecord(rx.delay<number>(1))), into(collect()))),
+  },
+  'an RxJS operator that fails': {
+    code: 'USER_FUNCTION_FAILED',
+    names: ['eachRecord', 'record 1', 'not one'],
+    start: () =>
+      start(() => numbers().pipe(eachRecord(rx.mergeMap(() => rx.throwError(() => 'not one'))), into(collect()))),
+  },
+  'a union of an empty list': {
+    code: 'NO_SOURCE',
+    names: ['union', 'at least one'],
+    start: () => start(() => union(...([] as Stream<number>[])).pipe(into(collect()))),
   },
   'a source whose reader throws': {
     code: 'READ_FAILED',

@@ -1,7 +1,9 @@
 import * as t from 'io-ts'
+import * as rx from 'rxjs'
 import { type Key, keyedOperator, type Pipeline, stream } from 'spillway'
 import {
   count,
+  eachRecord,
   eventTime,
   flatMap,
   fromArray,
@@ -74,6 +76,17 @@ export const pipelines: Record<string, (records: unknown[]) => readonly Pipeline
       flatMap(n => [n, -n]),
       rebalance(),
       flatMap(n => [n, n]),
+      into(slowCollect(records, { macrotasks: 1 })),
+    ),
+  ],
+  'RxJS operators on each record': records => [
+    stream(fromArray(samples(12), { splits: 2 })).pipe(
+      eachRecord(
+        rx.mergeMap(({ n }) => rx.range(25 * n, 25)),
+        rx.filter(n => n % 10 !== 0),
+        rx.scan((total, n) => total + n, 0),
+      ),
+      rebalance(),
       into(slowCollect(records, { macrotasks: 1 })),
     ),
   ],

@@ -5,6 +5,7 @@ import {
   aggregates,
   collect,
   count,
+  eachRecord,
   eventTime,
   filter,
   flatMap,
@@ -15,6 +16,7 @@ import {
   mean,
   scan,
   tumblingWindow,
+  union,
   type WindowResult,
 } from 'spillway/operators'
 import { expectTypeOf, test } from 'vitest'
@@ -95,6 +97,44 @@ test('an RxJS operator does not stand between ours', () => {
   // @ts-expect-error Property ''a Spillway stream (RxJS operators go inside eachRecord(...))'' is missing
   const wrong = () => flights().pipe(taken, countPerKey())
   void wrong
+})
+
+test('a union has the records of all its streams, and no keys', () => {
+  const numbers = stream(fromArray([1]))
+  const origins = flights().pipe(map(flight => flight.origin))
+  expectTypeOf(union(numbers, origins)).toEqualTypeOf<Stream<number | string>>()
+  expectTypeOf(union(union(numbers, flights()), origins)).toEqualTypeOf<Stream<number | Flight | string>>()
+  expectTypeOf(union(...[numbers, numbers])).toEqualTypeOf<Stream<number>>()
+  const keyed = flights().pipe(keyBy(flight => flight.origin))
+  const both = union(keyed, keyed)
+  expectTypeOf(both).toEqualTypeOf<Stream<Flight>>()
+  // @ts-expect-error Property ''keyed: put keyBy(...) directly before this operator'' is missing
+  both.pipe(countPerKey())
+  // @ts-expect-error 'union takes one stream or more'
+  const none = () => union()
+  // @ts-expect-error a plain Observable is no stream
+  const plain = () => union(numbers, rx.of(1))
+  void [none, plain]
+})
+
+test('types are inferred through the RxJS operators of eachRecord', () => {
+  const sixth = flights().pipe(
+    eachRecord(
+      rx.filter(flight => flight.delayMin > 0),
+      rx.map(flight => [flight.delayMin]),
+      rx.mergeMap(minutes => minutes),
+      rx.scan((total, minutes) => total + minutes, 0),
+      rx.take(1),
+      rx.map(total => total.toFixed(1)),
+    ),
+    map(text => text.length),
+  )
+  expectTypeOf(sixth).toEqualTypeOf<Stream<number>>()
+  // @ts-expect-error the first operator takes no flights
+  flights().pipe(eachRecord(rx.map((text: string) => text)))
+  // @ts-expect-error without an operator it is nothing
+  const none = () => eachRecord()
+  void none
 })
 
 test('map takes no async function', () => {
