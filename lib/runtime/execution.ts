@@ -32,6 +32,7 @@ import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
+import { fenced } from '../store/failures.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { Executor } from './executor.ts'
@@ -159,9 +160,8 @@ export class Execution {
       },
     })
     checkClaimed(this.#tasks)
-    const entry = encodedEntry({ kind: 'start', epoch: start.epoch }, this.#encoding)
     return concat(
-      this.#store.append(start.nextEntry, entry).pipe(ignoreElements()),
+      this.#logTaken(start),
       from(this.#tasks).pipe(
         mergeMap(task => task.recovered()),
         ignoreElements(),
@@ -169,6 +169,22 @@ export class Execution {
       this.#leftoversDeleted(start),
       of(start),
     )
+  }
+
+  /**
+   * Appends the start's entry: the next append of an older run meets it. If such a run has gone on since the log was read, and
+   * has deleted its entry of that number again, newer ones tell: its newest commit entry is never deleted.
+   */
+  #logTaken({ epoch, nextEntry }: Found): Observable<never> {
+    const entry = encodedEntry({ kind: 'start', epoch }, this.#encoding)
+    return concat(
+      this.#store.append(nextEntry, entry),
+      this.#store.entries().pipe(
+        tap(entries => {
+          if (entries.some(n => n > nextEntry)) throw fenced(this.#store.name, nextEntry)
+        }),
+      ),
+    ).pipe(ignoreElements())
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */

@@ -77,45 +77,56 @@ const stage = (
 ): readonly Line[] => {
   const { inputs, parallelism, states } = context
   const { exchange } = spec
-  const enter = (of: Rec): Rec => ({ ...of, id: `${of.id}/${number}`, trail: trailOf(of, exchange, number) })
+  /** From input `i`: what comes of one split by two ways has no order between them. */
+  const enter = (i: number) => (of: Rec) => ({
+    ...of,
+    id: `${of.id}/${number}`,
+    trail: trailOf(of, exchange, `${number}.${i}`),
+  })
   const sides: Line[] = []
   let line: Line = {
-    stream: union(...inputs.map(input => input.stream)).pipe(map(enter)),
-    records: inputs.flatMap(({ records }) => records.map(record => ({ ...record, of: enter(record.of) }))),
+    stream: union(...inputs.map((input, i) => input.stream.pipe(map(enter(i))))),
+    records: inputs.flatMap(({ records }, i) => records.map(record => ({ ...record, of: enter(i)(record.of) }))),
     timed: inputs.every(({ timed }) => timed),
     chained: false,
   }
-  const through = <S>(step: Step<S>, name: string, source: S): void => {
-    const applied: Applied = step.apply(source, name)
+  /** False, and nothing is added, if its results would be too many. */
+  const through = <S>(step: Step<S>, name: string, source: S): boolean => {
     const meant = step.plain(line.records, { name, parallelism })
+    if (meant.main.length > Math.max(resultsMax, line.records.length)) return false
+    const applied: Applied = step.apply(source, name)
     if (meant.state !== undefined) states.push({ operator: name, ...meant.state })
     const timed = line.timed && step.losesTimes !== true
     if (applied.side !== undefined) {
       sides.push({ stream: applied.side, records: meant.side ?? [], timed, chained: false })
     }
     line = { stream: applied.main, records: meant.main, timed, chained: step.ordered === true }
+    return true
   }
   if (exchange.kind === 'rebalance') line = { ...line, stream: line.stream.pipe(rebalance()) }
   if (exchange.kind === 'keyed') {
     const keyOf = keyKinds[exchange.keys]
     const keyed = line.stream.pipe(keyBy(({ key }: Rec) => keyOf(key)))
-    const chosen = keyedSteps[exchange.step] as Step<typeof keyed>
+    const chosen: Step<typeof keyed> = keyedSteps[exchange.step]
     const isFit = chosen.timed !== true || line.timed
-    const name = isFit ? exchange.step : 'met'
-    through(isFit ? chosen : (keyedSteps.met as Step<typeof keyed>), `${name}${number}`, keyed)
+    const isThrough = isFit && through(chosen, `${exchange.step}${number}`, keyed)
+    if (!isThrough) through<typeof keyed>(keyedSteps.met, `met${number}`, keyed)
   }
   for (const [i, name] of spec.steps.entries()) {
     // A side of the job is read from one place.
     if (line.chained || (name === 'sideways' && sides.length > 0)) continue
-    through(plainSteps[name] as Step<Stream<Rec>>, `${name}${number}.${i}`, line.stream)
+    through<Stream<Rec>>(plainSteps[name], `${name}${number}.${i}`, line.stream)
   }
   return [line, ...sides]
 }
 
+/** Of one operator, unless it gets more. */
+const resultsMax = 600
+
 /** Records of one split that pass the same stages, with the same keys, keep their order; a rebalance loses it. */
-const trailOf = ({ trail, key }: Rec, exchange: StageSpec['exchange'], number: number): string | undefined => {
+const trailOf = ({ trail, key }: Rec, exchange: StageSpec['exchange'], way: string): string | undefined => {
   if (trail === undefined || exchange.kind === 'rebalance') return undefined
-  return `${trail}/${number}${exchange.kind === 'keyed' ? `:${key}` : ''}`
+  return `${trail}/${way}${exchange.kind === 'keyed' ? `:${key}` : ''}`
 }
 
 /** By splits. Every seventh is late. */

@@ -256,22 +256,27 @@ const burst = () =>
     }
   })
 
+interface Waiting {
+  readonly of: Rec
+  readonly dueMs: number
+}
+
 /** Gives what is not late 5 ms of event time later, all of a moment in one call. */
 const delayed = () =>
   keyedOperator<Rec, any, Rec>('delayed', ({ state, timers }) => {
-    const waiting = state.value<readonly Rec[]>('waiting', t.readonlyArray(t.any), [])
+    const waiting = state.value<readonly Waiting[]>('waiting', t.readonlyArray(t.any), [])
     return {
       record(of, out, { timeMs, watermarkMs }) {
         if (timeMs < watermarkMs) return out.emit(of)
-        waiting.update(before => [...before, { ...of, timeMs: timeMs + 5 }])
+        waiting.update(before => [...before, { of, dueMs: timeMs + 5 }])
         timers.at(timeMs + 5)
       },
       *timer(timeMs) {
         const all = waiting.get()
-        const due = all.filter(of => of.timeMs === timeMs)
+        const due = all.filter(({ dueMs }) => dueMs === timeMs)
         if (due.length === all.length) waiting.clear()
-        else waiting.set(all.filter(of => of.timeMs !== timeMs))
-        for (const of of due) yield { ...unordered(of), timeMs: timeMs - 5 }
+        else waiting.set(all.filter(({ dueMs }) => dueMs !== timeMs))
+        for (const { of } of due) yield unordered(of)
       },
     }
   })

@@ -137,10 +137,10 @@ export class Process {
     return {
       scheduler: this.scheduler,
       clock: () => {
-        this.#cpuMs += random.next() / 4
+        this.#cpuMs += random.next() / 20
         return this.world.nowMs + this.#cpuMs
       },
-      nextSlice: slice => void this.#scheduled(this.#slices, random.next() / 2, slice),
+      nextSlice: slice => void this.#scheduled(this.#slices, random.next() / 20, slice),
       choose: ready => random.below(ready),
       sliceTurnsMax: 1 + random.below(6),
       observe: happening => this.#happened(happening),
@@ -240,4 +240,4 @@ class ProcessScheduler implements SchedulerLike {
 }
 
 /** Far more than any job needs that is small enough for simulation. */
-const stepsMax = 200_000
+const stepsMax = 50_000
