@@ -16,6 +16,7 @@ export {
   type Idle,
   idle,
   type Key,
+  pickRecords,
   type Side,
   type SplitId,
   type Splits,

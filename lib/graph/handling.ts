@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Frame, frameType, remaining, type Work } from '../snapshot/frame.ts'
+import { type Begun, type Frame, frameType, remaining, type Work } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
@@ -39,6 +39,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #watermarkMs: number
   #work: Work<T> | undefined
   #results: Iterator<R> | undefined
+  /** Restored, and to be begun before what is pending. */
+  #more: Begun[] = []
   #pending: StreamElement<T>[] = []
   #suspended = false
   #completed = false
@@ -78,6 +80,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#suspended = false
     this.#guarded(() => {
       this.#goOn()
+      while (!this.#suspended && this.#more.length > 0) this.#beginAgain(this.#more.shift() as Begun)
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
       if (this.#completed && !this.#suspended) this.#downstream.complete()
     })
@@ -106,6 +109,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
       default:
         this.#downstream.next(element)
     }
+  }
+
+  #beginAgain({ work, delivered }: Begun): void {
+    this.#work = work as Work<T>
+    this.#out.skip = delivered
+    this.#goOn()
   }
 
   #goOn(): void {
@@ -252,13 +261,14 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const work = remaining(this.#work)
     // Restored and not yet called again, all is still to be skipped.
     const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
-    return { work, delivered, pending: [...this.#pending] }
+    return { work, delivered, more: [...this.#more], pending: [...this.#pending] }
   }
 
-  #restore({ work, delivered, pending }: Frame): void {
+  #restore({ work, delivered, more, pending }: Frame): void {
     this.#work = work as Work<T>
-    this.#pending = [...pending] as StreamElement<T>[]
     this.#out.skip = delivered
+    this.#more = [...more]
+    this.#pending = [...pending] as StreamElement<T>[]
     this.#suspended = true
     this.#task.suspend(this)
   }

@@ -1,2 +1,5 @@
 export { inPlace } from '../graph/inPlace.ts'
 export { type Environment, runIn } from '../runtime/run.ts'
+export { type Harness, type HarnessLane, type HarnessOptions, harness } from './harness.ts'
+export type { HarnessSnapshot } from './harnessSnapshot.ts'
+export type { KeyedState } from './keyedState.ts'
