@@ -68,7 +68,6 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   /** Results belong to no record, as those at the end of the input. */
   followNothing(): void {
     this.flush()
-    this.delivered = 0
     this.#input = undefined
     this.#withTimes = false
     this.#withNotes = false
@@ -93,6 +92,10 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
     this.delivered = 0
     this.#timeMs = timeMs
     this.#group = group
+  }
+
+  beginEnd(): void {
+    this.delivered = 0
   }
 
   emit(record: R): void {

@@ -43,6 +43,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #more: Begun[] = []
   #pending: StreamElement<T>[] = []
   #suspended = false
+  /** `handled` by a run before a restore: its results are out, but after a restore the end comes again. */
+  #end: 'handled' | 'sent' | undefined
   #completed = false
 
   constructor(
@@ -67,6 +69,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     })
     this.#watermarkMs = state.keep('watermark', t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
     this.#at.operatorWatermarkMs = this.#watermarkMs
+    this.#end = state.keep('end', t.literal('handled'), () => (this.#end === undefined ? undefined : 'handled'))
     const frame = state.keep('frame', frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
   }
@@ -98,12 +101,16 @@ export class Handling<T, R, S extends Sides> implements Rest {
         this.#work = { kind: 'records', buffer: element, next: 0 }
         return this.#goOn()
       case 'watermark':
+        // A source that has been restored says again what it had said before.
+        if (element.timeMs <= this.#watermarkMs) return this.#downstream.next(element)
         // Stored at once: what a snapshot restores fires the timers that are due first of all.
-        this.#watermarkMs = Math.max(this.#watermarkMs, element.timeMs)
+        this.#watermarkMs = element.timeMs
         this.#at.operatorWatermarkMs = this.#watermarkMs
         this.#work = { kind: 'watermark', timeMs: element.timeMs, firing: undefined }
         return this.#goOn()
       case 'end':
+        if (this.#end === 'sent') return
+        if (this.#end === 'handled') return this.#sendEnd()
         this.#work = { kind: 'end' }
         return this.#goOn()
       default:
@@ -124,7 +131,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#work = undefined
     this.#out.flush()
     if (work.kind === 'watermark') this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
-    if (work.kind === 'end') this.#downstream.next({ kind: 'end' })
+    if (work.kind === 'end') this.#sendEnd()
+  }
+
+  #sendEnd(): void {
+    this.#end = 'sent'
+    this.#downstream.next({ kind: 'end' })
   }
 
   #workedOff(work: Work<T>): boolean {
@@ -134,7 +146,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
       case 'watermark':
         return this.#advance(work)
       case 'end':
-        return this.#end()
+        return this.#handleEnd()
     }
   }
 
@@ -206,11 +218,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
     return true
   }
 
-  #end(): boolean {
+  #handleEnd(): boolean {
     const out = this.#out
     out.followNothing()
     if (this.#results !== undefined) return this.#drained(this.#results)
     this.#state.calls.begin()
+    out.beginEnd()
     const results = this.#handlers.end?.(out)
     return results === undefined || this.#opened(results)
   }
