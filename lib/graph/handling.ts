@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Begun, type Frame, frameType, remaining, type Work } from '../snapshot/frame.ts'
+import { type Begun, type Frame, frameType, ownState, remaining, type Work } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
@@ -67,10 +67,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
       sides: node.lineage.sides ?? [],
       recordsMax: task.bufferRecordsMax,
     })
-    this.#watermarkMs = state.keep('watermark', t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
+    this.#watermarkMs = state.keep(ownState.watermark, t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
     this.#at.operatorWatermarkMs = this.#watermarkMs
-    this.#end = state.keep('end', t.literal('handled'), () => (this.#end === undefined ? undefined : 'handled'))
-    const frame = state.keep('frame', frameType, () => this.#frame())
+    this.#end = state.keep(ownState.end, t.literal('handled'), () => (this.#end === undefined ? undefined : 'handled'))
+    const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
   }
 

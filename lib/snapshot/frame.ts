@@ -40,6 +40,9 @@ export const remaining = (work: Work<unknown>): Work<unknown> => {
 }
 
 const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
+/** What an operator keeps beside its user's state, by names that no user would give. */
+export const ownState = { watermark: '(watermark)', frame: '(frame)', end: '(end)', timers: '(timers)' } as const
+
 export const frameType = t.intersection([
   begunType,
   t.type({ more: t.array(begunType), pending: t.array(t.unknown) }),
@@ -47,7 +50,7 @@ export const frameType = t.intersection([
 
 /** Records that wait in the frame among an operator's stored values; undefined if it was not suspended. */
 export const recordsInFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
-  const { frame } = kept as { readonly frame?: Frame }
+  const frame = kept[ownState.frame] as Frame | undefined
   if (frame === undefined) return undefined
   return [frame, ...frame.more].reduce(
     (count, { work }) => count + (work.kind === 'records' ? work.buffer.records.length : 0),

@@ -2,7 +2,7 @@ import { type Buffer, pickRecords } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Subtask } from '../graph/task.ts'
 import { absurd } from '../invariant.ts'
-import type { Begun, Frame } from '../snapshot/frame.ts'
+import { type Begun, type Frame, ownState } from '../snapshot/frame.ts'
 import type { ChannelData, RestoredTask } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
@@ -71,13 +71,14 @@ const sharedKept = (name: string, parts: readonly Part[], dealing: Dealing): Rec
   const kept: Record<string, unknown> = {}
   const stored = (key: string) =>
     parts.flatMap(({ from, operator: { kept } }) => (key in kept ? [{ from, value: kept[key] }] : []))
-  const smallestMs = Math.min(...stored('watermark').map(({ value }) => value as number))
+  const smallestMs = Math.min(...stored(ownState.watermark).map(({ value }) => value as number))
   for (const key of new Set(parts.flatMap(({ operator }) => Object.keys(operator.kept)))) {
     const values = stored(key)
     if (name === gate && key === 'watermarks')
       kept[key] = smallest(values.map(({ value }) => value as CapturedWatermarks))
-    else if (key === 'watermark') kept[key] = smallestMs
-    else if (key === 'frame') {
+    else if (key === ownState.watermark) kept[key] = smallestMs
+    else if (key === ownState.end && values.length === parts.length) kept[key] = values[0]?.value
+    else if (key === ownState.frame) {
       const frames = values.map(({ from, value }) => ({ from, frame: value as Frame }))
       kept[key] = joined(
         frames.flatMap(({ from, frame }) => shareOfFrame(frame, from, { name, smallestMs, ...dealing })),

@@ -15,6 +15,7 @@ import {
 import type { Source } from '../graph/source.ts'
 import { KeyedStream, type NoSides, type Sides, Stream, stream } from '../graph/stream.ts'
 import type { Subtask } from '../graph/task.ts'
+import { ownState } from '../snapshot/frame.ts'
 import { defaultKeyGroups, groupOf, subtaskOf } from '../state/keyGroups.ts'
 import { dealt } from './dealt.ts'
 import { DrivenTask } from './drivenTask.ts'
@@ -81,6 +82,8 @@ export interface Harness<A, B, S extends Sides = NoSides> extends HarnessLane<A>
   snapshot(): HarnessSnapshot
   /** Keyed state by its name; with several operators that have state of this name, also by the operator's. */
   state<V = any>(name: string, options?: { readonly operator?: string }): KeyedState<V>
+  /** The times of the key's timers, ascending, in ms. */
+  timers(key: Key, options?: { readonly operator?: string }): readonly number[]
 }
 
 export function harness<A, K extends Key, B, S extends Sides>(
@@ -246,6 +249,10 @@ class OperatorHarness implements Harness<any, any, any> {
 
   state(name: string, { operator }: { operator?: string } = {}): KeyedState<any> {
     return keyedState(this.#driven.task, { name, operator })
+  }
+
+  timers(key: Key, options: { operator?: string } = {}): readonly number[] {
+    return this.state(ownState.timers, options).get(key) ?? []
   }
 
   /** As `keyBy` in the task before, whose writer deals records to the owners of their key groups. */

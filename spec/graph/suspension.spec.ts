@@ -192,3 +192,11 @@ test('a watermark handler is told of no watermark twice, though a restored sourc
   const after = runUntilFull(lane<number>(watermark(5), watermark(6)).pipe(told), 10, task.snapshot())
   expect(after.records()).toEqual([6])
 })
+
+test('state may have any name, those of what the operator itself keeps included', () => {
+  const named = operator<number, number>('named', ({ state }) => {
+    const values = ['watermark', 'frame', 'end'].map(name => state.value(name, t.number, 0))
+    return { record: (n, out) => out.emit(Math.max(...values.map(value => value.update(before => before + n)))) }
+  })
+  expect(runUntilFull(lane(buffer([1, 2])).pipe(named), 10).records()).toEqual([1, 3])
+})

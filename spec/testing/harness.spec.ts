@@ -131,7 +131,7 @@ test('state of a key is read, and filled beforehand', () => {
   expect(() => h.state('total')).toThrow('no operator has keyed state total')
 })
 
-test('timers are read as state', () => {
+test('timers of a key are read', () => {
   const h = harness(
     keyedOperator<number, number, string>('reminders', ({ timers }) => ({
       record: timeMs => timers.at(timeMs),
@@ -143,7 +143,7 @@ test('timers are read as state', () => {
   h.push(20)
   h.watermark(15)
   expect(h.output).toEqual(['7 at 10'])
-  expect(h.state('timers').get(7)).toEqual([20])
+  expect(h.timers(7)).toEqual([20])
 })
 
 test('what an operator throws is thrown by the call that has led to it', () => {
