@@ -159,7 +159,9 @@ export class DrivenTask {
     const taken = this.#taken
     if (taken?.checkpoint === this.#newest) return taken
     throw new Error(
-      `checkpoint ${this.#newest} has no snapshot yet: an aligned barrier waits for what came before it, and for all lanes`,
+      this.#ended
+        ? `checkpoint ${this.#newest} has no snapshot of this task, which has ended before its barrier`
+        : `checkpoint ${this.#newest} has no snapshot yet: an aligned barrier waits for what came before it, and for all lanes`,
     )
   }
 
@@ -196,7 +198,8 @@ export class DrivenTask {
 
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
-    return barrier !== undefined && (barrier.alignment === 'unaligned' || !this.task.suspended)
+    if (barrier === undefined || this.#ended) return false
+    return barrier.alignment === 'unaligned' || !this.task.suspended
   }
 
   #aligned(element: AlignedElement<unknown>): void {

@@ -71,6 +71,8 @@ export interface Harness<A, B, S extends Sides = NoSides> extends HarnessLane<A>
   take(): readonly B[]
   /** All that has come out of the main output, watermarks and barriers too. */
   readonly elements: readonly StreamElement<B>[]
+  /** The names of its side outputs. */
+  readonly sides: readonly string[]
   /** Records of a side output so far. */
   side<N extends keyof S & string>(name: N): readonly S[N][]
   /** All that has come out of a side output. */
@@ -227,6 +229,10 @@ class OperatorHarness implements Harness<any, any, any> {
     return this.#elements
   }
 
+  get sides(): readonly string[] {
+    return [...this.#sides.keys()]
+  }
+
   side(name: string): readonly any[] {
     return recordsOf(this.sideElements(name))
   }
@@ -234,7 +240,7 @@ class OperatorHarness implements Harness<any, any, any> {
   sideElements(name: string): readonly StreamElement<any>[] {
     const elements = this.#sides.get(name)
     if (elements !== undefined) return elements
-    throw new Error(`there is no side output ${name}, only ${[...this.#sides.keys()].join(', ') || 'the main one'}`)
+    throw new Error(`there is no side output ${name}, only ${this.sides.join(', ') || 'the main one'}`)
   }
 
   barrier(checkpoint: CheckpointId, options: { alignment?: Alignment } = {}): void {
