@@ -8,6 +8,7 @@ export const same = (a: unknown, b: unknown): boolean => {
     return false
   if (a instanceof Date) return same(a.getTime(), (b as Date).getTime())
   if (a instanceof RegExp) return String(a) === String(b)
+  if (ArrayBuffer.isView(a) || a instanceof ArrayBuffer) return sameBytes(bytesOf(a), bytesOf(b as ArrayBufferView))
   if (a instanceof Map || a instanceof Set) return same([...a], [...(b as Set<unknown>)])
   const keys = Object.keys(a)
   return (
@@ -15,6 +16,12 @@ export const same = (a: unknown, b: unknown): boolean => {
     keys.every(key => Object.hasOwn(b, key) && same(a[key as keyof typeof a], b[key as keyof typeof b]))
   )
 }
+
+const bytesOf = (of: ArrayBufferView | ArrayBuffer): Uint8Array =>
+  ArrayBuffer.isView(of) ? new Uint8Array(of.buffer, of.byteOffset, of.byteLength) : new Uint8Array(of)
+
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
+  a.length === b.length && a.every((byte, i) => byte === b[i])
 
 export interface Expectation<T> {
   readonly expected: T
