@@ -127,6 +127,20 @@ export const sliceBuffer = <T>(of: Buffer<T>, begin: number, end = of.records.le
   split: of.split,
 })
 
+/** The records at these indexes, with their columns. */
+export const pickRecords = <T>(
+  { records, times, notes, keys, groups, split }: Buffer<T>,
+  indexes: readonly number[],
+): Buffer<T> => ({
+  kind: 'buffer',
+  records: indexes.map(i => records[i] as T),
+  times: times && Float64Array.from(indexes, i => times[i] as number),
+  notes: notes && Float64Array.from(indexes, i => notes[i] as number),
+  keys: keys && indexes.map(i => keys[i] as Key),
+  groups: groups && Uint16Array.from(indexes, i => groups[i] as number),
+  split,
+})
+
 /** How many records are among the elements. */
 export const countRecords = (elements: readonly StreamElement<unknown>[]): number =>
   elements.reduce((count, element) => count + (element.kind === 'buffer' ? element.records.length : 0), 0)

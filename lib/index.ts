@@ -17,6 +17,7 @@ export {
   type Idle,
   idle,
   type Key,
+  pickRecords,
   type Side,
   type SplitId,
   type Splits,

@@ -1,4 +1,4 @@
-import { type Buffer, callEach, eachBuffer, type Stream } from '../lib/index.ts'
+import { type Buffer, callEach, eachBuffer, pickRecords, type Stream } from '../lib/index.ts'
 
 /** Gives the records for which the predicate holds. Stateless. Emits a buffer for a buffer, none for one without such records. */
 export function filter<A, B extends A>(holds: (record: A) => record is B): (source: Stream<A, any>) => Stream<B>
@@ -12,13 +12,5 @@ const kept = <A>(buffer: Buffer<A>, holds: readonly boolean[]): Buffer<A> | unde
   for (let i = 0; i < holds.length; i++) if (holds[i] === true) indexes.push(i)
   if (indexes.length === 0) return undefined
   if (indexes.length === holds.length) return buffer
-  const { records, times, notes, keys, groups } = buffer
-  return {
-    ...buffer,
-    records: indexes.map(i => records[i] as A),
-    times: times && Float64Array.from(indexes, i => times[i] as number),
-    notes: notes && Float64Array.from(indexes, i => notes[i] as number),
-    keys: keys && indexes.map(i => keys[i] as NonNullable<typeof keys>[number]),
-    groups: groups && Uint16Array.from(indexes, i => groups[i] as number),
-  }
+  return pickRecords(buffer, indexes)
 }

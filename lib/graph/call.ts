@@ -1,6 +1,7 @@
 import { type Draft, produce } from 'immer'
 import * as t from 'io-ts'
 import type { Key } from '../element.ts'
+import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { ABSENT, type Entry, type Table } from '../state/table.ts'
 import { Timers as TimerTable } from '../state/timers.ts'
@@ -45,7 +46,7 @@ export class KeyedCall extends MutableAt {
   }
 
   openTimers(): Timers {
-    const timers = new TimerTable(this.#state.table('timers', t.readonlyArray(t.number)))
+    const timers = new TimerTable(this.#state.table(ownState.timers, t.readonlyArray(t.number)))
     this.#timers = timers
     return {
       at: timeMs => timers.add(this.key, this.group, timeMs),

@@ -69,7 +69,6 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   /** Results belong to no record, as those at the end of the input. */
   followNothing(): void {
     this.flush()
-    this.delivered = 0
     this.#input = undefined
     this.#timeMs = Number.NEGATIVE_INFINITY
     this.#withTimes = false
@@ -95,6 +94,10 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
     this.delivered = 0
     this.#timeMs = timeMs
     this.#group = group
+  }
+
+  beginEnd(): void {
+    this.delivered = 0
   }
 
   emit(record: R): void {

@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Frame, frameType, remaining, type Work } from '../snapshot/frame.ts'
+import { type Begun, type Frame, frameType, ownState, remaining, type Work } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
@@ -39,8 +39,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #watermarkMs: number
   #work: Work<T> | undefined
   #results: Iterator<R> | undefined
+  /** Restored, and to be begun before what is pending. */
+  #more: Begun[] = []
   #pending: StreamElement<T>[] = []
   #suspended = false
+  /** `handled` by a run before a restore: its results are out, but after a restore the end comes again. */
+  #end: 'handled' | 'sent' | undefined
   #completed = false
 
   constructor(
@@ -63,9 +67,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
       sides: node.lineage.sides ?? [],
       recordsMax: task.bufferRecordsMax,
     })
-    this.#watermarkMs = state.keep('watermark', t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
+    this.#watermarkMs = state.keep(ownState.watermark, t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
     this.#at.operatorWatermarkMs = this.#watermarkMs
-    const frame = state.keep('frame', frameType, () => this.#frame())
+    this.#end = state.keep(ownState.end, t.literal('handled'), () => (this.#end === undefined ? undefined : 'handled'))
+    const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
   }
 
@@ -78,6 +83,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#suspended = false
     this.#guarded(() => {
       this.#goOn()
+      while (!this.#suspended && this.#more.length > 0) this.#beginAgain(this.#more.shift() as Begun)
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
       if (this.#completed && !this.#suspended) this.#downstream.complete()
     })
@@ -95,17 +101,27 @@ export class Handling<T, R, S extends Sides> implements Rest {
         this.#work = { kind: 'records', buffer: element, next: 0 }
         return this.#goOn()
       case 'watermark':
+        // A source that has been restored says again what it had said before.
+        if (element.timeMs <= this.#watermarkMs) return this.#downstream.next(element)
         // Stored at once: what a snapshot restores fires the timers that are due first of all.
-        this.#watermarkMs = Math.max(this.#watermarkMs, element.timeMs)
+        this.#watermarkMs = element.timeMs
         this.#at.operatorWatermarkMs = this.#watermarkMs
         this.#work = { kind: 'watermark', timeMs: element.timeMs, firing: undefined }
         return this.#goOn()
       case 'end':
+        if (this.#end === 'sent') return
+        if (this.#end === 'handled') return this.#sendEnd()
         this.#work = { kind: 'end' }
         return this.#goOn()
       default:
         this.#downstream.next(element)
     }
+  }
+
+  #beginAgain({ work, delivered }: Begun): void {
+    this.#work = work as Work<T>
+    this.#out.skip = delivered
+    this.#goOn()
   }
 
   #goOn(): void {
@@ -115,7 +131,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#work = undefined
     this.#out.flush()
     if (work.kind === 'watermark') this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
-    if (work.kind === 'end') this.#downstream.next({ kind: 'end' })
+    if (work.kind === 'end') this.#sendEnd()
+  }
+
+  #sendEnd(): void {
+    this.#end = 'sent'
+    this.#downstream.next({ kind: 'end' })
   }
 
   #workedOff(work: Work<T>): boolean {
@@ -125,7 +146,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
       case 'watermark':
         return this.#advance(work)
       case 'end':
-        return this.#end()
+        return this.#handleEnd()
     }
   }
 
@@ -198,11 +219,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
     return true
   }
 
-  #end(): boolean {
+  #handleEnd(): boolean {
     const out = this.#out
     out.followNothing()
     if (this.#results !== undefined) return this.#drained(this.#results)
     this.#state.calls.begin()
+    out.beginEnd()
     const results = this.#handlers.end?.(out)
     return results === undefined || this.#opened(results)
   }
@@ -253,13 +275,14 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const work = remaining(this.#work)
     // Restored and not yet called again, all is still to be skipped.
     const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
-    return { work, delivered, pending: [...this.#pending] }
+    return { work, delivered, more: [...this.#more], pending: [...this.#pending] }
   }
 
-  #restore({ work, delivered, pending }: Frame): void {
+  #restore({ work, delivered, more, pending }: Frame): void {
     this.#work = work as Work<T>
-    this.#pending = [...pending] as StreamElement<T>[]
     this.#out.skip = delivered
+    this.#more = [...more]
+    this.#pending = [...pending] as StreamElement<T>[]
     this.#suspended = true
     this.#task.suspend(this)
   }

@@ -16,6 +16,10 @@ export interface Output {
 
 export interface InPlaceOptions {
   readonly output?: Output
+  /** Answers for streams that come from outside the task, as a gate does; without it all is built in place. */
+  readonly input?: Task['input']
+  /** Reads sources instead of the task itself, which reads them at once. */
+  readonly read?: Task['read']
   readonly scheduler?: SchedulerLike
   readonly subtask?: Subtask
   readonly restored?: ReadonlyMap<string, RestoredOperator>
@@ -25,18 +29,21 @@ export interface InPlaceOptions {
 /** A task of its own for streams that run in place: for tests, and for pipelines without checkpoints. */
 export const inPlace = (options: InPlaceOptions = {}): InPlaceTask => new InPlaceTask(options)
 
-class InPlaceTask implements Task {
+export class InPlaceTask implements Task {
   readonly subtask: Subtask
   readonly scheduler: SchedulerLike
   readonly keyGroups: number
   readonly bufferRecordsMax = 256
   readonly checks = true
-  readonly #operators = new Map<string, OperatorState>()
+  /** By what has opened them; operators without state may have one name, and their frames must be told apart all the same. */
+  readonly #operators = new Map<object, OperatorState>()
+  readonly #options: InPlaceOptions
   readonly #output: Output | undefined
   readonly #restored: ReadonlyMap<string, RestoredOperator>
   readonly #rests: Rest[] = []
 
   constructor(options: InPlaceOptions) {
+    this.#options = options
     this.subtask = options.subtask ?? { index: 0, parallelism: 1 }
     this.scheduler = options.scheduler ?? asyncScheduler
     this.keyGroups = options.keyGroups ?? defaultKeyGroups
@@ -45,11 +52,12 @@ class InPlaceTask implements Task {
     this.#output?.free$.subscribe(() => this.#resume())
   }
 
-  input<T>(_stream: Stream<T>): undefined {
-    return undefined
+  input<T>(stream: Stream<T>): Observable<StreamElement<T>> | undefined {
+    return this.#options.input?.(stream)
   }
 
   read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
+    if (this.#options.read !== undefined) return this.#options.read(source, node)
     return defer(() => from(source.splits())).pipe(
       mergeMap(
         all =>
@@ -83,28 +91,42 @@ class InPlaceTask implements Task {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const key = this.#unused(node.name)
-    const state = new OperatorState(node.name, this.keyGroups, this.#restored.get(key))
-    this.#operators.set(key, state)
+    this.#operators.delete(node)
+    const taken = new Set(this.states.map(({ operator }) => operator))
+    let { name } = node
+    for (let n = 2; taken.has(name); n++) name = `${node.name}#${n}`
+    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name))
+    this.#operators.set(node, state)
     return state
+  }
+
+  /** Of the operators that have been opened. */
+  get states(): readonly OperatorState[] {
+    return [...this.#operators.values()]
+  }
+
+  /** What a snapshot of the task holds now, by reference. */
+  capture(): readonly CapturedOperator[] {
+    return this.states.map(state => state.capture())
   }
 
   /** What a snapshot of the task holds now, ready to restore another one from. */
   snapshot(): ReadonlyMap<string, RestoredOperator> {
-    return new Map([...this.#operators].map(([name, state]) => [name, restoredOf(state.capture())]))
+    return new Map(this.capture().map(captured => [captured.operator, restoredOf(captured)]))
   }
 
-  /** Operators without state may have one name; `run` tells them apart by numbers too. */
-  #unused(name: string): string {
-    let unused = name
-    for (let n = 2; this.#operators.has(unused); n++) unused = `${name}#${n}`
-    return unused
+  get suspended(): boolean {
+    return this.#rests.length > 0
+  }
+
+  /** Resumes the suspended operator that is nearest to the output. */
+  resumeNext(): void {
+    this.#rests.shift()?.resume()
   }
 
   #resume(): void {
-    do {
-      this.#rests.shift()?.resume()
-    } while (this.#rests.length > 0 && this.#output?.mayGoOn() !== false)
+    do this.resumeNext()
+    while (this.suspended && this.#output?.mayGoOn() !== false)
   }
 }
 

@@ -14,10 +14,16 @@ export interface Firing {
   readonly timeMs: number
 }
 
-/** A suspended operator in a snapshot: what is left to do, and how much of its first call has been delivered. */
-export interface Frame {
+/** What is left to do, and how much of its first call has been delivered. */
+export interface Begun {
   readonly work: Work<unknown>
   readonly delivered: number
+}
+
+/** A suspended operator in a snapshot. */
+export interface Frame extends Begun {
+  /** What other tasks had begun, after a restore at another parallelism; it comes before what is pending. */
+  readonly more: readonly Begun[]
   readonly pending: readonly StreamElement<unknown>[]
 }
 
@@ -33,15 +39,21 @@ export const remaining = (work: Work<unknown>): Work<unknown> => {
   }
 }
 
-export const frameType = t.type({
-  work: t.UnknownRecord,
-  delivered: t.number,
-  pending: t.array(t.unknown),
-}) as unknown as t.Type<Frame>
+const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
+/** What an operator keeps beside its user's state, by names that no user would give. */
+export const ownState = { watermark: '(watermark)', frame: '(frame)', end: '(end)', timers: '(timers)' } as const
+
+export const frameType = t.intersection([
+  begunType,
+  t.type({ more: t.array(begunType), pending: t.array(t.unknown) }),
+]) as unknown as t.Type<Frame>
 
 /** Records that wait in the frame among an operator's stored values; undefined if it was not suspended. */
 export const recordsInFrame = (kept: Readonly<Record<string, unknown>>): number | undefined => {
-  const { frame } = kept as { readonly frame?: Frame }
+  const frame = kept[ownState.frame] as Frame | undefined
   if (frame === undefined) return undefined
-  return countRecords(frame.pending) + (frame.work.kind === 'records' ? frame.work.buffer.records.length : 0)
+  return [frame, ...frame.more].reduce(
+    (count, { work }) => count + (work.kind === 'records' ? work.buffer.records.length : 0),
+    countRecords(frame.pending),
+  )
 }

@@ -55,6 +55,11 @@ export class OperatorState {
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
 
+  /** A keyed table that has been asked for. */
+  tableNamed(name: string): Table<unknown> | undefined {
+    return this.#tables.get(name)?.table
+  }
+
   /** The names of restored state that nobody has asked for. */
   unclaimed(): readonly string[] {
     const { tables, kept } = this.#restored ?? { tables: new Map(), kept: {} }

@@ -1,6 +1,16 @@
 import * as t from 'io-ts'
 import { from, Subject } from 'rxjs'
-import { barrier, buffer, end, keyedOperator, type Output, Stream, type StreamElement, watermark } from 'spillway'
+import {
+  barrier,
+  buffer,
+  end,
+  keyedOperator,
+  type Output,
+  operator,
+  Stream,
+  type StreamElement,
+  watermark,
+} from 'spillway'
 import { flatMap, keyBy } from 'spillway/operators'
 import { inPlace } from 'spillway/testing'
 import { expect, test } from 'vitest'
@@ -166,4 +176,41 @@ test('a handler that gives fewer results when it is repeated is refused', () => 
     .subscribe({ error: error => errors.push(error) })
   giveRoom(10)
   expect(errors).toMatchObject([{ code: 'NOT_DETERMINISTIC', place: 'flatMap' }])
+})
+
+test('an end handler runs once, though after a restore the end comes again', () => {
+  const totals = operator<number, string>('totals', () => ({
+    record() {},
+    *end() {
+      yield* ['a', 'b', 'c']
+    },
+  }))
+  const ending = (restored?: Captured) => runUntilFull(lane(buffer([1]), end).pipe(totals), 1, restored)
+  const before = ending()
+  before.giveRoom(1)
+  expect(before.records()).toEqual(['a', 'b'])
+  const after = ending(before.task.snapshot())
+  after.giveRoom(10)
+  expect(after.out.map(({ kind }) => kind)).toEqual(['buffer', 'end'])
+  expect(after.records()).toEqual(['c'])
+  expect(ending(after.task.snapshot()).out).toEqual([end])
+})
+
+test('a watermark handler is told of no watermark twice, though a restored source says its last one again', () => {
+  const told = operator<number, number>('told', () => ({
+    record() {},
+    watermark: (timeMs, out) => out.emit(timeMs),
+  }))
+  const { records, task } = runUntilFull(lane<number>(watermark(5), watermark(5)).pipe(told), 10)
+  expect(records()).toEqual([5])
+  const after = runUntilFull(lane<number>(watermark(5), watermark(6)).pipe(told), 10, task.snapshot())
+  expect(after.records()).toEqual([6])
+})
+
+test('state may have any name, those of what the operator itself keeps included', () => {
+  const named = operator<number, number>('named', ({ state }) => {
+    const values = ['watermark', 'frame', 'end'].map(name => state.value(name, t.number, 0))
+    return { record: (n, out) => out.emit(Math.max(...values.map(value => value.update(before => before + n)))) }
+  })
+  expect(runUntilFull(lane(buffer([1, 2])).pipe(named), 10).records()).toEqual([1, 3])
 })

@@ -38,6 +38,12 @@ test('lateness belongs to the split: a slow one beside a fast one is not late', 
   expect(elements.at(-2)).toEqual({ records: [1, 2], times: [1, 2], split: 'b' })
 })
 
+test('where event time is given anew, watermarks of the times before end', async () => {
+  const later = eventTime<number>({ timeMs: n => n + 1_000, outOfOrderMs: 0 })
+  const elements = await elementsOf(lane(buffer([1]), end).pipe(later, timed))
+  expect(elements.filter(({ kind }) => kind === 'watermark')).toEqual([watermark(-9), forever])
+})
+
 interface Sample {
   readonly key: string
   readonly atMs: number

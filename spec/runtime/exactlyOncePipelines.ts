@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
-import { type Key, keyedOperator, type Pipeline, stream } from 'spillway'
+import { type Key, keyedOperator, named, operator, type Pipeline, stream } from 'spillway'
 import {
   count,
   eachRecord,
@@ -48,6 +48,18 @@ const burst = <T, K extends Key>(results: number) =>
     }
   })
 
+/** Counts, and yields so many results at the end that the output is full in between. */
+const totals = <T>(name: string, results: number) =>
+  operator<T, string>(name, ({ state, subtask }) => {
+    const seen = state.value('seen', t.number, 0)
+    return {
+      record: () => void seen.update(n => n + 1),
+      *end() {
+        for (let i = 0; i < results; i++) yield `${name} ${subtask.index}: ${seen.get()}, ${i}`
+      },
+    }
+  })
+
 /** By what they are about; all write into `records`, and no order of arrival shows in what they write. */
 export const pipelines: Record<string, (records: unknown[]) => readonly Pipeline[]> = {
   'two inputs and a keyed exchange': records => {
@@ -90,6 +102,12 @@ export const pipelines: Record<string, (records: unknown[]) => readonly Pipeline
       into(slowCollect(records, { macrotasks: 1 })),
     ),
   ],
+  'end handlers of two branches': records => {
+    const numbers = stream(fromArray(samples(12), { splits: 2 })).pipe(map(({ n }) => n))
+    const branch = (name: string, results: number) =>
+      numbers.pipe(totals(name, results), named(`${name}s`, into(slowCollect(records, { macrotasks: 1 }))))
+    return [branch('short', 3), branch('long', 9)]
+  },
   'windows of event time': records => {
     const windows = stream(fromArray(samples(80), { splits: 2 })).pipe(
       eventTime({ timeMs: ({ n }) => n - (n % 7 === 0 ? 30 : 0), outOfOrderMs: 5 }),

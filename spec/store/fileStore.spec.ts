@@ -8,14 +8,11 @@ import { SpillwayError } from '../../lib/error.ts'
 import { fileStore } from '../../lib/node/fileStore.ts'
 import { readContainer } from '../../lib/snapshot/container.ts'
 import type { Store } from '../../lib/store/store.ts'
-import { storeContract } from './storeContract.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'spillway-store-'))
 let directories = 0
 const newDirectory = () => join(root, `${++directories}`)
 afterAll(() => rmSync(root, { recursive: true, force: true }))
-
-for (const { title, check } of storeContract(() => fileStore(newDirectory()))) test(title, check)
 
 test('reading makes no directory, writing makes all that are missing', async () => {
   const directory = join(newDirectory(), 'not', 'there', 'yet')

@@ -2,9 +2,6 @@ import { concat, ignoreElements, of } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { expect, test } from 'vitest'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
-import { storeContract } from './storeContract.ts'
-
-for (const { title, check } of storeContract(memoryStore)) test(title, check)
 
 test('a read after a write takes no virtual time', () => {
   const store = memoryStore()

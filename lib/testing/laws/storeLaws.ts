@@ -1,35 +1,28 @@
-import { strictEqual as equal, ok, deepStrictEqual as same } from 'node:assert'
 import { firstValueFrom, lastValueFrom, type Observable, toArray } from 'rxjs'
-import { SpillwayError } from '../../lib/error.ts'
-import type { Store } from '../../lib/store/store.ts'
+import { messageOf, SpillwayError } from '../../error.ts'
+import type { Store } from '../../store/store.ts'
+import { type Law, lawsOf } from './law.ts'
+import { expectSame } from './same.ts'
 
-export interface StoreLaw {
-  readonly title: string
-  /** Throws if the store that `open` gives, empty each time, does not keep the law. */
-  readonly check: () => Promise<void>
-}
-
-/** What every store keeps, but for the durability, which takes a crash to see. `open` gives an empty store each time. */
-export function storeContract(open: () => Store | Promise<Store>): readonly StoreLaw[] {
-  return Object.entries(laws).map(([title, law]) => ({ title, check: async () => law(await open()) }))
-}
+/** What every store keeps, but for the durability, which takes a crash to see. `make` gives an empty store each time. */
+export const storeLaws = (name: string, make: () => Store | Promise<Store>): readonly Law[] => lawsOf(name, laws, make)
 
 const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
   'an empty store lists nothing': async store => {
-    same(await once(store.list('')), [])
-    same(await once(store.entries()), [])
+    expectSame(await once(store.list('')), { expected: [], where: 'list("")' })
+    expectSame(await once(store.entries()), { expected: [], where: 'entries()' })
   },
 
   'an object is read as it was put': async store => {
     for (const size of [0, 1, 255, 65_536, 1_000_000]) {
       await done(store.put(`objects/of/${size}`, bytes(size)))
-      same(plain(await once(store.get(`objects/of/${size}`))), bytes(size))
+      expectSame(plain(await once(store.get(`objects/of/${size}`))), { expected: bytes(size), where: `${size} bytes` })
     }
   },
 
   'a view is put without its surroundings': async store => {
     await done(store.put('view', bytes(100).subarray(10, 20)))
-    same(plain(await once(store.get('view'))), bytes(100).slice(10, 20))
+    expectSame(plain(await once(store.get('view'))), { expected: bytes(100).slice(10, 20), where: 'get("view")' })
   },
 
   'a range is cut at the end of the object': async store => {
@@ -44,31 +37,43 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
       [150, 200],
     ]
     for (const [begin, end] of ranges)
-      same(plain(await once(store.get('a', { begin, end }))), bytes(100).slice(begin, end), `range ${begin} to ${end}`)
+      expectSame(plain(await once(store.get('a', { begin, end }))), {
+        expected: bytes(100).slice(begin, end),
+        where: `range ${begin} to ${end}`,
+      })
   },
 
   'a name is used once, and the first object stays': async store => {
     await done(store.put('a/b', bytes(3)))
     await failsWith('OBJECT_EXISTS', store.put('a/b', bytes(4)))
-    same(plain(await once(store.get('a/b'))), bytes(3))
+    expectSame(plain(await once(store.get('a/b'))), { expected: bytes(3), where: 'get("a/b")' })
   },
 
   'of several puts of one name at a time one succeeds': async store => {
     const outcomes = await Promise.allSettled([1, 2, 3, 4].map(size => done(store.put('a', bytes(size)))))
-    equal(outcomes.filter(({ status }) => status === 'fulfilled').length, 1)
+    expectSame(outcomes.filter(({ status }) => status === 'fulfilled').length, {
+      expected: 1,
+      where: 'puts that succeed',
+    })
     const winner = 1 + outcomes.findIndex(({ status }) => status === 'fulfilled')
-    equal((await once(store.get('a'))).length, winner)
+    expectSame((await once(store.get('a'))).length, { expected: winner, where: 'bytes of the object' })
   },
 
   'a list has the names with the prefix, ascending': async store => {
     for (const name of ['b', 'a/2', 'a/10', 'a%2F1', 'ab/c/d', 'a/b/c', 'A']) await done(store.put(name, bytes(1)))
-    same(await once(store.list('')), ['A', 'a%2F1', 'a/10', 'a/2', 'a/b/c', 'ab/c/d', 'b'])
-    same(await once(store.list('a/')), ['a/10', 'a/2', 'a/b/c'])
-    same(await once(store.list('a')), ['a%2F1', 'a/10', 'a/2', 'a/b/c', 'ab/c/d'])
-    same(await once(store.list('a/b')), ['a/b/c'])
-    same(await once(store.list('a/b/c')), ['a/b/c'])
-    same(await once(store.list('a/b/c/')), [])
-    same(await once(store.list('x/y')), [])
+    expectSame(await once(store.list('')), {
+      expected: ['A', 'a%2F1', 'a/10', 'a/2', 'a/b/c', 'ab/c/d', 'b'],
+      where: 'list("")',
+    })
+    expectSame(await once(store.list('a/')), { expected: ['a/10', 'a/2', 'a/b/c'], where: 'list("a/")' })
+    expectSame(await once(store.list('a')), {
+      expected: ['a%2F1', 'a/10', 'a/2', 'a/b/c', 'ab/c/d'],
+      where: 'list("a")',
+    })
+    expectSame(await once(store.list('a/b')), { expected: ['a/b/c'], where: 'list("a/b")' })
+    expectSame(await once(store.list('a/b/c')), { expected: ['a/b/c'], where: 'list("a/b/c")' })
+    expectSame(await once(store.list('a/b/c/')), { expected: [], where: 'list("a/b/c/")' })
+    expectSame(await once(store.list('x/y')), { expected: [], where: 'list("x/y")' })
   },
 
   'an object that does not exist is OBJECT_NOT_FOUND': async store => {
@@ -84,32 +89,34 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await done(store.delete('a/b/c'))
     await done(store.delete('never/there'))
     await failsWith('OBJECT_NOT_FOUND', store.get('a/b/c'))
-    same(await once(store.list('')), ['a/d'])
+    expectSame(await once(store.list('')), { expected: ['a/d'], where: 'list("")' })
   },
 
   'a log entry is written once, and the first stays': async store => {
     await done(store.append(1, bytes(1)))
     await done(store.append(2, bytes(2)))
     await failsWith('FENCED', store.append(2, bytes(3)))
-    same(plain(await once(store.entry(2))), bytes(2))
+    expectSame(plain(await once(store.entry(2))), { expected: bytes(2), where: 'entry(2)' })
   },
 
   'of several writers of one entry one succeeds, and the entry is its own': async store => {
     for (let n = 1; n <= 20; n++) {
       const outcomes = await Promise.allSettled([1, 2, 3].map(size => done(store.append(n, bytes(size)))))
       const won = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i + 1] : []))
-      equal(won.length, 1)
-      equal((await once(store.entry(n))).length, won[0])
-      for (const outcome of outcomes) if (outcome.status === 'rejected') equal(outcome.reason.code, 'FENCED')
+      expectSame(won.length, { expected: 1, where: `writers of entry ${n} that succeed` })
+      expectSame((await once(store.entry(n))).length, { expected: won[0], where: `bytes of entry ${n}` })
+      for (const outcome of outcomes)
+        if (outcome.status === 'rejected')
+          expectCode(outcome.reason, { code: 'FENCED', where: `a second writer of entry ${n}` })
     }
   },
 
   'entries are listed as numbers, and only those there are': async store => {
     for (const n of [10, 9, 100, 1]) await done(store.append(n, bytes(n)))
-    same(await once(store.entries()), [1, 9, 10, 100])
+    expectSame(await once(store.entries()), { expected: [1, 9, 10, 100], where: 'entries()' })
     await done(store.deleteEntry(9))
     await done(store.deleteEntry(9))
-    same(await once(store.entries()), [1, 10, 100])
+    expectSame(await once(store.entries()), { expected: [1, 10, 100], where: 'entries()' })
     await failsWith('OBJECT_NOT_FOUND', store.entry(9))
     await failsWith('OBJECT_NOT_FOUND', store.entry(1000))
   },
@@ -117,8 +124,8 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
   'objects and entries are apart': async store => {
     await done(store.append(1, bytes(1)))
     await done(store.put('1', bytes(2)))
-    same(await once(store.list('')), ['1'])
-    same(await once(store.entries()), [1])
+    expectSame(await once(store.list('')), { expected: ['1'], where: 'list("")' })
+    expectSame(await once(store.entries()), { expected: [1], where: 'entries()' })
   },
 
   'nothing happens before a subscription, and each subscription acts anew': async store => {
@@ -126,11 +133,11 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     const append = store.append(1, bytes(1))
     const list = store.list('')
     await pause()
-    same(await once(list), [])
-    same(await once(store.entries()), [])
+    expectSame(await once(list), { expected: [], where: 'list' })
+    expectSame(await once(store.entries()), { expected: [], where: 'entries()' })
     await done(put)
     await done(append)
-    same(await once(list), ['a'])
+    expectSame(await once(list), { expected: ['a'], where: 'list' })
     await failsWith('OBJECT_EXISTS', put)
     await failsWith('FENCED', append)
   },
@@ -146,7 +153,10 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
       store.deleteEntry(1),
       store.delete('a'),
     ]
-    for (const call of calls) equal((await lastValueFrom((call as Observable<unknown>).pipe(toArray()))).length, 1)
+    for (const [i, call] of calls.entries()) {
+      const values = await lastValueFrom((call as Observable<unknown>).pipe(toArray()))
+      expectSame(values.length, { expected: 1, where: `values of call ${i + 1}` })
+    }
   },
 
   'bytes handed out belong to the receiver': async store => {
@@ -154,8 +164,8 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await done(store.append(1, bytes(10)))
     for (const read of [store.get('a'), store.get('a', { begin: 0, end: 5 }), store.entry(1)])
       (await once(read)).fill(99)
-    same(plain(await once(store.get('a'))), bytes(10))
-    same(plain(await once(store.entry(1))), bytes(10))
+    expectSame(plain(await once(store.get('a'))), { expected: bytes(10), where: 'get("a")' })
+    expectSame(plain(await once(store.entry(1))), { expected: bytes(10), where: 'entry(1)' })
   },
 
   'an unsubscribed put leaves the whole object or none, and so does an append': async store => {
@@ -168,16 +178,18 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
       append.unsubscribe()
     }
     await pause()
-    for (const name of await once(store.list(''))) same(plain(await once(store.get(name))), large)
-    for (const n of await once(store.entries())) same(plain(await once(store.entry(n))), large)
+    for (const name of await once(store.list('')))
+      expectSame(plain(await once(store.get(name))), { expected: large, where: 'get(name)' })
+    for (const n of await once(store.entries()))
+      expectSame(plain(await once(store.entry(n))), { expected: large, where: 'entry(n)' })
   },
 }
 
 const bytes = (size: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => (i * 31 + size) % 251)
 
 /** A store may hand out a subclass, such as Node's Buffer. */
-function plain(of: Uint8Array): Uint8Array {
-  ok(of instanceof Uint8Array)
+const plain = (of: Uint8Array): Uint8Array => {
+  expectSame(of instanceof Uint8Array, { expected: true, where: 'bytes handed out are a Uint8Array' })
   return new Uint8Array(of)
 }
 
@@ -185,11 +197,15 @@ const once = firstValueFrom
 const done = (call: Observable<void>): Promise<void> => lastValueFrom(call)
 const pause = () => new Promise(resume => setTimeout(resume))
 
-async function failsWith(code: string, call: Observable<unknown>): Promise<void> {
+const failsWith = async (code: string, call: Observable<unknown>): Promise<void> => {
   const error: unknown = await lastValueFrom(call).then(
     () => undefined,
     error => error,
   )
-  ok(error instanceof SpillwayError, `expected ${code}, found ${error}`)
-  equal(error.code, code)
+  expectCode(error, { code, where: 'the call' })
+}
+
+const expectCode = (error: unknown, { code, where }: { readonly code: string; readonly where: string }): void => {
+  if (error instanceof SpillwayError && error.code === code) return
+  throw new Error(`${where}: expected ${code}, received ${error === undefined ? 'no error' : messageOf(error)}`)
 }

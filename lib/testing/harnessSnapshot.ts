@@ -1,0 +1,37 @@
+import { VirtualTimeScheduler } from 'rxjs'
+import type { Subtask } from '../graph/task.ts'
+import { msgpackEncoding } from '../snapshot/encoding.ts'
+import { encodedSnapshot, readSnapshot, releaseSnapshot } from '../snapshot/format.ts'
+import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
+
+/** A task's snapshot as a store would hold it, and whose it is. */
+export interface HarnessSnapshot {
+  readonly bytes: Uint8Array
+  readonly subtask: Subtask
+}
+
+/**
+ * Writes a snapshot as the runtime writes it, so that what a codec or the encoding loses is seen; releases it.
+ * @throws NOT_ENCODABLE
+ */
+export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapshot => {
+  const scheduler = new VirtualTimeScheduler()
+  let bytes: Uint8Array | undefined
+  let failed: { readonly error: unknown } | undefined
+  encodedSnapshot(snapshot, msgpackEncoding(), scheduler).subscribe({
+    next: encoded => {
+      bytes = encoded.bytes
+    },
+    error: error => {
+      failed = { error }
+    },
+  })
+  scheduler.flush()
+  releaseSnapshot(snapshot)
+  if (failed !== undefined) throw failed.error
+  return { bytes: bytes as Uint8Array, subtask }
+}
+
+/** @throws DAMAGED */
+export const read = ({ bytes, subtask }: HarnessSnapshot): RestoredTask =>
+  readSnapshot(`the snapshot of subtask ${subtask.index}`, bytes, msgpackEncoding())

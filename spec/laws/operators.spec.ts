@@ -1,0 +1,170 @@
+import * as t from 'io-ts'
+import { keyedOperator, operator, type Stream } from 'spillway'
+import * as operators from 'spillway/operators'
+import { type Law, operatorLaws } from 'spillway/testing'
+import { describe, expect, test } from 'vitest'
+import { type Sample, samples } from './inputs.ts'
+
+const { eventTime, filter, flatMap, fromArray, keyBy, map, rebalance, scan, sum, tumblingWindow } = operators
+
+const keyed = { keyBy: ({ key }: Sample) => key }
+const n = ({ n }: Sample) => n
+
+/** Three splits, each of one key. */
+const threeSplits = fromArray(
+  ['a', 'b', 'c'].flatMap(key => [3, 9, 1, 22, 20, 14].map(n => ({ key, n }))),
+  { splits: 3 },
+)
+
+const exported: Readonly<Record<string, readonly Law[]>> = {
+  map: operatorLaws('map', () => map(({ n }: Sample) => ({ tenfold: 10 * n })), samples),
+  filter: operatorLaws('filter', () => filter(({ n }: Sample) => n % 2 === 1), samples),
+  flatMap: operatorLaws('flatMap', () => flatMap(({ n }: Sample) => [n, -n].slice(0, n % 3)), samples),
+  rebalance: operatorLaws('rebalance', () => rebalance<Sample>(), samples),
+  keyBy: operatorLaws('keyBy', () => keyBy(({ key }: Sample) => [key, 1]), samples),
+  scan: operatorLaws('scan', () => scan((total: number, { n }: Sample) => total + n, 0, t.number), samples, keyed),
+  tumblingWindow: (['drop', 'side'] as const).flatMap(late =>
+    operatorLaws(
+      `tumblingWindow, late: ${late}`,
+      () => tumblingWindow({ sizeMs: 10, late }, operators.mean(n)),
+      samples,
+      keyed,
+    ),
+  ),
+  eventTime: [
+    ...operatorLaws('eventTime', () => eventTime({ timeMs: n, outOfOrderMs: 5 }), samples),
+    ...operatorLaws('eventTime of splits', () => eventTime({ timeMs: n, outOfOrderMs: 5 }), threeSplits, {
+      keyOf: ({ key }: Sample) => key,
+    }),
+  ],
+}
+
+/** What handlers may do, by the part of their contract. */
+const contract: Readonly<Record<string, readonly Law[]>> = {
+  'an operator with state, an iterable, a side output, and handlers of watermark and end': operatorLaws(
+    'digits',
+    () =>
+      operator<Sample, string, { large: number }>(
+        'digits',
+        ({ state }) => {
+          const total = state.value('total', t.number, 0)
+          const told = state.value('told', t.readonlyArray(t.number), [])
+          const waiting = state.value('waiting', t.readonlyArray(t.number), [])
+          return {
+            *record({ n }, out, { timeMs, operatorWatermarkMs }) {
+              const sum = total.update(before => before + n)
+              if (n > 20) out.side('large', n)
+              for (const digit of String(sum)) yield `${digit} of ${sum} at ${timeMs}`
+              told.set([...told.get(), n])
+              waiting.set([...waiting.get(), Math.max(timeMs, operatorWatermarkMs)].sort((a, b) => a - b))
+            },
+            watermark(watermarkMs, out) {
+              for (const timeMs of waiting.get()) if (timeMs < watermarkMs) out.emitAt(timeMs, `time ${timeMs}`)
+              waiting.update(before => before.filter(timeMs => timeMs >= watermarkMs))
+            },
+            end: () => told.get().map(n => `told ${n}`),
+          }
+        },
+        { sides: ['large'] },
+      ),
+    samples,
+  ),
+  'a keyed operator with an iterable that changes state before, between and after its results': operatorLaws(
+    'countdown',
+    () =>
+      keyedOperator<Sample, string, string>('countdown', ({ state }) => {
+        const calls = state.value('calls', t.number, 0)
+        const last = state.value<{ readonly n: number } | undefined>('last', t.any, undefined)
+        return {
+          *record({ n }, _out, { key }) {
+            calls.update(before => before + 1)
+            yield `${key} ${n} call ${calls.get()} after ${last.get()?.n}`
+            last.set({ n })
+            for (let i = n % 4; i > 0; i--) yield `${key} ${n} counts ${i}`
+            if (n === 22) last.clear()
+          },
+        }
+      }),
+    samples,
+    keyed,
+  ),
+  'a keyed operator with timers whose handlers give iterables, and a side output': operatorLaws(
+    'reminders',
+    () =>
+      keyedOperator<Sample, string, string, { cancelled: number }>(
+        'reminders',
+        ({ state, timers }) => {
+          const fired = state.value('fired', t.number, 0)
+          return {
+            record({ n }, out, { timeMs, operatorWatermarkMs }) {
+              for (const delayMs of [1, 3, 6]) timers.at(Math.max(timeMs, operatorWatermarkMs) + delayMs)
+              if (n % 2 === 0) {
+                timers.cancel(timeMs + 3)
+                out.side('cancelled', n)
+              }
+            },
+            *timer(timeMs, _out, { key }) {
+              const n = fired.update(before => before + 1)
+              if (timeMs < 20) timers.at(timeMs + 20)
+              for (let i = 0; i < 3; i++) yield `${key} at ${timeMs}, number ${n}, ${i}`
+            },
+            *end() {
+              yield 'end 1'
+              yield 'end 2'
+            },
+          }
+        },
+        { sides: ['cancelled'] },
+      ),
+    samples,
+    keyed,
+  ),
+  'a chain of operators, all of which may be suspended': operatorLaws(
+    'chain',
+    () => (source: Stream<Sample>) =>
+      source.pipe(
+        flatMap(({ n }) => [n, n + 1, n + 2]),
+        flatMap(n => [n, -n]),
+        operator<number, number>('last', ({ state }) => {
+          const last = state.value('last', t.number, 0)
+          return {
+            *record(n) {
+              yield last.get()
+              last.set(n)
+              yield n
+            },
+          }
+        }),
+      ),
+    samples.slice(0, 5),
+  ),
+  'a pipe from a source to a window': operatorLaws(
+    'pipe',
+    () => (source: Stream<Sample>) =>
+      source.pipe(
+        eventTime({ timeMs: n, outOfOrderMs: 4 }),
+        keyBy(({ key }) => key),
+        tumblingWindow({ sizeMs: 10, late: 'side' }, sum(n)),
+      ),
+    threeSplits,
+    { keyOf: ({ key }: { key: string }) => key },
+  ),
+}
+
+for (const [name, laws] of Object.entries({ ...exported, ...contract })) {
+  describe(name, () => {
+    for (const { title, check } of laws) test(title, check)
+  })
+}
+
+/** Neither operators nor sources nor sinks, or with laws of their own. */
+const others = {
+  controls: ['align', 'coordinate', 'serialize'],
+  aggregates: ['aggregates', 'count', 'max', 'mean', 'min', 'sum'],
+  'ends a pipeline': ['into'],
+  'laws in sources.spec.ts and sinks.spec.ts': ['collect', 'fromArray', 'fromIterable'],
+}
+
+test('every operator that is exported has laws', () => {
+  expect([...Object.keys(exported), ...Object.values(others).flat()].sort()).toEqual(Object.keys(operators).sort())
+})
