@@ -1,2 +1,7 @@
 export { inPlace } from '../graph/inPlace.ts'
 export { type Environment, runIn } from '../runtime/run.ts'
+export { gate } from './picture/gate.ts'
+export { type Marbles, marbles } from './picture/marbles.ts'
+export type { LaneName, Lanes } from './picture/names.ts'
+export { picture } from './picture/picture.ts'
+export type { TaskLane } from './picture/task.ts'
