@@ -1,5 +1,5 @@
-import type { Mark } from './drawing.ts'
-import { describe, type Legend, markOf, matches, meaningOf } from './legend.ts'
+import type { Expected } from './expected.ts'
+import { describe, type Legend, markOf, matches } from './legend.ts'
 import { type Received, wordsOfReceived } from './received.ts'
 
 /** Where what was received differs from what was expected, for the text of a failure. */
@@ -16,54 +16,56 @@ export interface Difference {
 
 /** The first difference of a lane, or undefined. */
 export const laneDifference = (
-  expected: readonly Mark[],
+  expected: readonly Expected[],
   received: readonly Received[],
   legend: Legend,
 ): Difference | undefined => {
-  const wanted = expected.map(mark => ({ ...mark, meaning: meaningOf(mark, legend) }))
-  const first = firstIndex(Math.max(wanted.length, received.length), i => {
-    const [want, got] = [wanted[i], received[i]]
+  const first = firstIndex(Math.max(expected.length, received.length), i => {
+    const [want, got] = [expected[i], received[i]]
     return want === undefined || got === undefined || want.frame !== got.frame || !matches(want.meaning, got)
   })
   if (first === undefined) return undefined
 
-  const frame = Math.min(
-    wanted[first]?.frame ?? Number.POSITIVE_INFINITY,
-    received[first]?.frame ?? Number.POSITIVE_INFINITY,
-  )
-  const want = wanted[first]?.frame === frame ? describe((wanted[first] as (typeof wanted)[number]).meaning) : 'nothing'
-  const got = received[first]?.frame === frame ? wordsOfReceived(received[first] as Received) : 'nothing'
+  const [want, got] = [expected[first], received[first]]
+  const frame = Math.min(...[want, got].flatMap(of => (of === undefined ? [] : [of.frame])))
   // Up to the first difference the expected marks are what was received, also where another would do.
   const marks = received.map((of, i) => ({
     of,
     frame: of.frame,
-    mark: i < first ? (wanted[i] as Mark).mark : markOf(of, legend),
+    mark: i < first ? (expected[i] as Expected).mark : markOf(of, legend),
   }))
-  const width = 1 + Math.max(...[...wanted, ...marks].map(mark => mark.frame))
+  const width = 1 + Math.max(...[...expected, ...marks].map(mark => mark.frame))
   const rows = drawn(marks, width)
   return {
-    summary: `expected ${want}, received ${got}`,
-    expected: drawn(wanted, width),
+    summary: summary(want?.frame === frame && describe(want.meaning), got?.frame === frame && wordsOfReceived(got)),
+    expected: drawn(expected, width),
     received: rows,
     caret: { row: rows.length - 1, column: frame, label: `frame ${frame}` },
     notes: marks.filter(({ mark }) => mark === '?').map(({ of }) => `? at frame ${of.frame} is ${wordsOfReceived(of)}`),
   }
 }
 
-/** The first difference between rows of text, or undefined. */
-export const textDifference = (expected: readonly string[], received: readonly string[]): Difference | undefined => {
+/** The first difference between rows of text such as `6: block A`, whose number is that of a frame or checkpoint. */
+export const textDifference = (
+  expected: readonly string[],
+  received: readonly string[],
+  numbered: 'frame' | 'checkpoint',
+): Difference | undefined => {
   const row = firstIndex(Math.max(expected.length, received.length), i => expected[i] !== received[i])
   if (row === undefined) return undefined
   const [want = '', got = ''] = [expected[row], received[row]]
   const column = firstIndex(Math.max(want.length, got.length), i => want[i] !== got[i]) ?? 0
   return {
-    summary: `expected ${want || 'nothing'}, received ${got || 'nothing'}`,
+    summary: summary(want, got),
     expected,
     received: received[row] === undefined ? [...received, ''] : received,
-    caret: { row, column, label: '' },
+    caret: { row, column, label: `${numbered} ${Number.parseInt(got || want, 10)}` },
     notes: [],
   }
 }
+
+const summary = (expected: string | false, received: string | false): string =>
+  `expected ${expected || 'nothing'}, received ${received || 'nothing'}`
 
 const firstIndex = (count: number, holds: (i: number) => boolean): number | undefined => {
   for (let i = 0; i < count; i++) if (holds(i)) return i

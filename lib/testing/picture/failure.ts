@@ -23,7 +23,7 @@ export const failure = (
   const receivedRows = block('received', received)
   receivedRows.splice(caret.row + 1, 0, row('', `${' '.repeat(caret.column)}^ ${caret.label}`))
   const text = [
-    `${what} differs from the picture${caret.label && ` at ${caret.label}`}: ${summary}.`,
+    `${what} differs from the picture at ${caret.label}: ${summary}.`,
     '',
     ...lines.map(({ name, text }) => row(name, text)),
     '',

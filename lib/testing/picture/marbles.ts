@@ -5,8 +5,9 @@ import type { Stream } from '../../graph/stream.ts'
 import { arrivalsOf, laneStream, triggeredIn } from './arrivals.ts'
 import { laneDifference } from './difference.ts'
 import { type DrawnLane, type Row, readLane, readRows } from './drawing.ts'
+import { type Expected, expectedOf } from './expected.ts'
 import { failure, type Line } from './failure.ts'
-import { legendOf } from './legend.ts'
+import { type Legend, legendOf } from './legend.ts'
 import { notationError } from './notationError.ts'
 import { Recorder } from './received.ts'
 import { inVirtualTime } from './virtualTime.ts'
@@ -75,30 +76,31 @@ class Scene implements Marbles {
 
   readonly expectLane: Marbles['expectLane'] = (stream, output) => {
     const recorder = new Recorder(() => this.#scheduler.now())
-    const expectation: Expectation = { recorder, lane: undefined, values: {} }
+    const expectation: Expectation = { recorder, wanted: undefined }
     this.#expectations.push(expectation)
     const task = inPlace({ scheduler: this.#scheduler, ...(output === undefined ? {} : { output }) })
     stream.in(task).subscribe(recorder)
     return {
       toBe: (text, values = {}) => {
-        expectation.lane = readLane('expected', readRows(text))
-        expectation.values = values
+        const lane = readLane('expected', readRows(text))
+        const legend = legendOf(values)
+        expectation.wanted = { lane, legend, expected: expectedOf(lane, legend) }
       },
     }
   }
 
   /** Columns of the longest lane. */
   get widthMs(): number {
-    const expected = this.#expectations.flatMap(({ lane }) => lane?.rows ?? [])
+    const expected = this.#expectations.flatMap(({ wanted }) => wanted?.lane.rows ?? [])
     return Math.max(0, ...[...this.#lines, ...expected].map(({ text }) => text.length))
   }
 
   check(): void {
     for (const { rows } of this.#unused) throw notationError('nothing subscribes to the lane.', (rows[0] as Row).place)
     if (this.#expectations.length === 0) throw new Error('The body of marbles expects nothing: call expectLane.')
-    for (const [i, { recorder, lane, values }] of this.#expectations.entries()) {
-      if (lane === undefined) throw new Error('expectLane(...) expects nothing: call toBe(...) on it.')
-      const difference = laneDifference(lane.marks, recorder.received, legendOf(values))
+    for (const [i, { recorder, wanted }] of this.#expectations.entries()) {
+      if (wanted === undefined) throw new Error('expectLane(...) expects nothing: call toBe(...) on it.')
+      const difference = laneDifference(wanted.expected, recorder.received, wanted.legend)
       const what = this.#expectations.length === 1 ? 'The stream' : `Stream ${i + 1}`
       if (difference !== undefined) throw failure(what, { lines: this.#lines, difference, received: recorder.received })
     }
@@ -113,8 +115,7 @@ class Scene implements Marbles {
 
 interface Expectation {
   readonly recorder: Recorder
-  lane: DrawnLane | undefined
-  values: Values
+  wanted: { readonly lane: DrawnLane; readonly legend: Legend; readonly expected: readonly Expected[] } | undefined
 }
 
 const fullOutput = ({ marks }: DrawnLane, scheduler: SchedulerLike): Output => {

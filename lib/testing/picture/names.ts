@@ -18,40 +18,16 @@ type RestOf<Text extends string> = Text extends `${string}\n${infer Rest}` ? Lan
 
 type NameOfLine<Line extends string> =
   TrimStart<Line> extends `${infer Name} ${string}`
-    ? Name extends ExpectedName | '&' | LegendName
+    ? Name extends ExpectedName | '&' | LegendName<Name>
       ? never
       : Name
     : never
 
 type TrimStart<Text extends string> = Text extends ` ${infer Rest}` ? TrimStart<Rest> : Text
 
-/** One small letter stands for an element. */
-type LegendName = Uncapitalize<CapitalLetter>
-
-type CapitalLetter =
-  | 'A'
-  | 'B'
-  | 'C'
-  | 'D'
-  | 'E'
-  | 'F'
-  | 'G'
-  | 'H'
-  | 'I'
-  | 'J'
-  | 'K'
-  | 'L'
-  | 'M'
-  | 'N'
-  | 'O'
-  | 'P'
-  | 'Q'
-  | 'R'
-  | 'S'
-  | 'T'
-  | 'U'
-  | 'V'
-  | 'W'
-  | 'X'
-  | 'Y'
-  | 'Z'
+/** The name itself, if it is one small letter, which stands for an element. */
+type LegendName<Name extends string> = Name extends `${infer Letter}${infer Rest}`
+  ? Rest extends ''
+    ? Exclude<Letter, Uppercase<Letter>>
+    : never
+  : never

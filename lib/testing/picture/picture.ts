@@ -3,6 +3,7 @@ import { expectedCaptured } from './captured.ts'
 import { type Difference, laneDifference, textDifference } from './difference.ts'
 import { readDrawing } from './drawing.ts'
 import { expectedEffects } from './effects.ts'
+import { expectedOf } from './expected.ts'
 import { failure } from './failure.ts'
 import { readLegend } from './legend.ts'
 import type { LaneName, Lanes } from './names.ts'
@@ -25,14 +26,15 @@ export const picture = <const Text extends string>(
   const { out, lines } = drawing
   if (out === undefined) throw new Error('The picture cannot be read: it has no lane `out`.')
   const legend = readLegend(drawing)
+  const expectedOut = expectedOf(out, legend)
   const { received, captured, effects, channels } = outcomeOf(drawing, { legend, body: body as Body })
 
   const check = (row: string, difference: Difference | undefined) => {
     if (difference !== undefined) throw failure(row, { lines, difference, received })
   }
-  check('out', laneDifference(out.marks, received, legend))
+  check('out', laneDifference(expectedOut, received, legend))
   const inFlight = drawing.texts.get('captured') ?? []
-  check('captured', textDifference(expectedCaptured(inFlight, { lanes: channels, legend }), captured()))
+  check('captured', textDifference(expectedCaptured(inFlight, { lanes: channels, legend }), captured(), 'checkpoint'))
   const expected = drawing.texts.get('effects')
-  if (expected !== undefined) check('effects', textDifference(expectedEffects(expected), effects(expected)))
+  if (expected !== undefined) check('effects', textDifference(expectedEffects(expected), effects(expected), 'frame'))
 }
