@@ -23,7 +23,7 @@ export class Effects {
    * the row.
    */
   rows(expected: readonly Row[]): readonly string[] {
-    const wanted = new Map(effectsOf(expected))
+    const wanted = new Map(readEffects(expected))
     return [...this.#byFrame].map(([frame, effects]) => {
       const shown = effects.map((effect, i) => {
         const words = wanted.get(frame)?.[i]
@@ -36,11 +36,13 @@ export class Effects {
 
 /** The expected rows as `rows()` would give them; `none` stands for no row. */
 export const expectedEffects = (rows: readonly Row[]): readonly string[] =>
-  effectsOf(rows).map(([frame, effects]) => rowOf(frame, effects))
+  readEffects(rows).map(([frame, effects]) => rowOf(frame, effects))
 
-const effectsOf = (rows: readonly Row[]) => (rows[0]?.text === 'none' ? [] : rows.map(readEffects))
+/** The effects of each frame. */
+export const readEffects = (rows: readonly Row[]): readonly (readonly [frame: number, effects: readonly string[]])[] =>
+  rows[0]?.text === 'none' ? [] : rows.map(readRow)
 
-const readEffects = ({ text, place }: Row): readonly [frame: number, effects: readonly string[]] => {
+const readRow = ({ text, place }: Row): readonly [frame: number, effects: readonly string[]] => {
   const [, frame, list] = /^(\d+): +(.+)$/.exec(text) ?? []
   if (list === undefined) throw notationError('a row of `effects` is such as `6: begin 1 aligned, unblock A`.', place)
   return [Number(frame), list.split(',').map(words => words.trim())]
