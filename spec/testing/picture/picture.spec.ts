@@ -66,6 +66,31 @@ test('while its output is full the task takes no data', () =>
     aligned,
   ))
 
+test('in-flight data of a checkpoint that is given up does not count', () =>
+  picture(
+    `
+    A         a1--
+    B         -b-x
+    task      -++++
+    out       -1bay
+    x         cancel 1
+    y         aborted 1 cancelled
+    `,
+    unaligned,
+  ))
+
+test('in-flight data that comes when the checkpoint is whole is told', () => {
+  const late = { kind: 'captured', checkpoint: 1, channel: 0, elements: [buffer(['k'])] } as const
+  const wrong = () =>
+    picture('A     1\ntask  +\nout   1', ({ A, task }) =>
+      gate({ A }, task).pipe(
+        align(),
+        rx.mergeMap(element => (element.kind === 'aligned' ? [element, late] : [element])),
+      ),
+    )
+  expect(wrong).toThrow('expected nothing, received 1, after it was whole: A(k)')
+})
+
 const brought: readonly (readonly [words: string, element: StreamElement<string>])[] = [
   ['watermark 10', watermark(10)],
   ['watermark -Infinity', watermark(Number.NEGATIVE_INFINITY)],
