@@ -42,13 +42,15 @@ test('the delay of a beginning is counted from the trigger to the first barrier 
     `
     A         --1
     B         1----
-    task      ---++
-    out       ----s
+    C         --1--
+    task      ---+++
+    out       -----s
     s         begin 1 aligned after 3
     effects   3: block A
-    &         4: begin 1 aligned after 3, aligned 1 in 1, unblock A
+    &         4: block B
+    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock A, unblock B
     `,
-    aligned,
+    ({ A, B, C, task }) => gate({ A, B, C }, task).pipe(align()),
   ))
 
 test('unaligned, it begins with the first barrier and captures', () =>

@@ -60,13 +60,15 @@ export const orderInWords = (order: GateOrder, lanes: readonly string[]): string
 
 /** The words say the same, or leave out some of what is said. */
 export const agree = (words: string, said: string): boolean => {
-  const wanted = words.split(' ')
-  const all = said.split(' ')
-  if (wanted[0] !== all[0]) return false
+  const wanted = phrasesOf(words)
+  const all = phrasesOf(said)
   let found = 0
-  for (const word of all) if (word === wanted[found]) found++
-  return found === wanted.length
+  for (const phrase of all) if (phrase === wanted[found]) found++
+  return found === wanted.length && wanted[0] === all[0]
 }
+
+/** `after 2` belongs together, lest a 2 stand for any number. */
+const phrasesOf = (words: string): readonly string[] => words.match(/(?:at|after|in|of|timeout) \S+|\S+/g) ?? []
 
 /** The forms of a legend's entries. */
 export const forms: readonly Form[] = [

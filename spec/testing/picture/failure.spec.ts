@@ -1,3 +1,4 @@
+import type { Stream } from 'spillway'
 import { align, flatMap, map } from 'spillway/operators'
 import { gate, type Lanes, marbles, picture } from 'spillway/testing'
 import { expect, test } from 'vitest'
@@ -109,6 +110,39 @@ test('what the legend has no letter for is a question mark, and told below', () 
       ? at frame 1 is aborted 1 cancelled
     `),
   )
+})
+
+test('what agrees is drawn as it was expected', () => {
+  const wrong = () =>
+    picture(
+      `
+      A         v-a
+      out       w-b
+      v         watermark 10
+      w         watermark 10
+      `,
+      ({ A }) => A,
+    )
+  expect(said(wrong)).toContain('  expected  w-b\n  received  w-a\n')
+})
+
+test.each([
+  [
+    'another checkpoint',
+    '1',
+    '2',
+    '',
+    'expected barrier 2, or the beginning of its snapshot, received barrier 1 aligned',
+  ],
+  ['another element', 'w', 'v', 'w    watermark 1\nv    watermark 2', 'expected watermark 2, received watermark 1'],
+  ['another record', 'a', 'p', 'p    records b', 'expected records b, received "a"'],
+  ['a record where an element is expected', 'a', '1', '', 'expected barrier 1, or the beginning'],
+  ['an element where a record is expected', '1', 'a', '', 'expected "a", received barrier 1'],
+  ['an end where a failure is expected', '|', '#', '', 'expected error, received end'],
+  ['nothing where something is expected', '-', 'a', '', 'expected "a", received nothing'],
+])('%s', (_, brought, expected, legend, text) => {
+  const wrong = () => picture(`A    ${brought}\nout  ${expected}\n${legend}`, lanes => lanes.A as Stream<string>)
+  expect(said(wrong)).toContain(`out differs from the picture at frame 0: ${text}`)
 })
 
 test('in-flight data that differs', () => {

@@ -76,6 +76,21 @@ const cases: readonly (readonly [claim: string, text: string, problem: string, s
     `,
   ],
   [
+    'a mark of a row & with nothing directly above it',
+    `
+    A     ab
+    &     c-
+    &     -d
+    task  +++
+    out   abc
+    `,
+    'nothing stands above it in this column.',
+    `
+    &     -d
+           ^
+    `,
+  ],
+  [
     'a lane that stands twice',
     `
     A     a-b

@@ -66,6 +66,19 @@ test('while its output is full the task takes no data', () =>
     aligned,
   ))
 
+test('in-flight data of several checkpoints stands in rows, in any order', () =>
+  picture(
+    `
+    A         a1--b-2
+    B         c-1----d-2
+    task      -+++++++++
+    out       -1-acb2d--
+    captured  2: B(d)
+    &         1: B(c) A(a)
+    `,
+    unaligned,
+  ))
+
 test('in-flight data of a checkpoint that is given up does not count', () =>
   picture(
     `
