@@ -3,9 +3,9 @@ import { type Alignment, barrier, buffer, end, type StreamElement } from '../../
 import { Stream } from '../../graph/stream.ts'
 import { absurd } from '../../invariant.ts'
 import type { DrawnLane, Mark } from './drawing.ts'
-import { type Legend, meaningOf } from './legend.ts'
+import { formOf } from './forms.ts'
+import { type Legend, meaningOf } from './meaning.ts'
 import { notationError } from './notationError.ts'
-import { forms, type Unnamed } from './words.ts'
 
 /** What a mark of an input lane brings. */
 export interface Arrival {
@@ -68,13 +68,12 @@ const broughtBy = (mark: Mark, legend: Legend, triggeredMs: ReadonlyMap<number, 
       return alignment => barrier(meaning.checkpoint, { alignment, timestampMs })
     }
     case 'words': {
-      for (const { pattern, element } of forms) {
-        const [, ...groups] = pattern.exec(meaning.words) ?? []
-        if (element === undefined || !pattern.test(meaning.words)) continue
-        const timestampMs = triggeredMs.get(Number(groups[0])) ?? mark.frame
-        return alignment => element(groups, { alignment, timestampMs } satisfies Unnamed)
+      const { form: { element } = {}, groups = [] } = formOf(meaning.words) ?? {}
+      if (element === undefined) {
+        throw notationError(`\`${meaning.words}\` is what comes out of a task; a lane does not bring it.`, mark.place)
       }
-      throw notationError(`\`${meaning.words}\` is what comes out of a task; a lane does not bring it.`, mark.place)
+      const timestampMs = triggeredMs.get(Number(groups[0])) ?? mark.frame
+      return alignment => element(groups, { alignment, timestampMs })
     }
     case 'end':
       return () => end

@@ -1,7 +1,7 @@
 import type { Captured } from '../../channel/gate.ts'
 import type { CheckpointId } from '../../element.ts'
 import type { Row } from './drawing.ts'
-import { type Legend, markOf, meaningOf } from './legend.ts'
+import { type Legend, markOf, meaningOf } from './meaning.ts'
 import { notationError } from './notationError.ts'
 import { Recorder } from './received.ts'
 
@@ -23,9 +23,12 @@ export class CapturedData {
     for (const element of elements) recorder.next(element)
     const marks = recorder.received.map(received => markOf(received, this.#legend)).join('')
     const lane = this.#lanes[channel] as string
-    if (this.#whole.has(checkpoint)) this.#late.push(`${checkpoint}, after it was whole: ${lane}(${marks})`)
-    const of = this.#marks.get(checkpoint) ?? new Map<string, string>()
-    if (!this.#whole.has(checkpoint)) this.#marks.set(checkpoint, of.set(lane, (of.get(lane) ?? '') + marks))
+    if (this.#whole.has(checkpoint)) {
+      this.#late.push(`${checkpoint}, after it was whole: ${lane}(${marks})`)
+    } else {
+      const of = this.#marks.get(checkpoint) ?? new Map<string, string>()
+      this.#marks.set(checkpoint, of.set(lane, (of.get(lane) ?? '') + marks))
+    }
   }
 
   whole(checkpoint: CheckpointId): void {
@@ -51,13 +54,13 @@ export const expectedCaptured = (
   for (const { text, place } of rows) {
     const [, checkpoint, list] = /^(\d+):((?: +\w+\([^() ]+\))+)$/.exec(text) ?? []
     if (list === undefined) throw notationError('a row of `captured` is such as `1: A(abc) B(x)`.', place)
-    const of = new Map<string, string>()
+    const of = marks.get(Number(checkpoint)) ?? new Map<string, string>()
     for (const { 0: all, 1: lane = '', 2: captured = '', index } of list.matchAll(/(\w+)\(([^()]+)\)/g)) {
       const at = { line: place.line, column: place.column + text.length - list.length + index }
       if (!lanes.includes(lane)) throw notationError(`\`${lane}\` is no lane of the gate.`, at)
       for (const [i, mark] of [...captured].entries())
         meaningOf({ mark, place: { ...at, column: at.column + all.indexOf('(') + 1 + i } }, legend)
-      of.set(lane, captured)
+      of.set(lane, (of.get(lane) ?? '') + captured)
     }
     marks.set(Number(checkpoint), of)
   }

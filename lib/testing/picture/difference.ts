@@ -1,5 +1,5 @@
 import type { Expected } from './expected.ts'
-import { describe, type Legend, markOf, matches } from './legend.ts'
+import { describe, type Legend, markOf, matches } from './meaning.ts'
 import { type Received, wordsOfReceived } from './received.ts'
 
 /** Where what was received differs from what was expected, for the text of a failure. */
@@ -37,7 +37,10 @@ export const laneDifference = (
   const width = 1 + Math.max(...[...expected, ...marks].map(mark => mark.frame))
   const rows = drawn(marks, width)
   return {
-    summary: summary(want?.frame === frame && describe(want.meaning), got?.frame === frame && wordsOfReceived(got)),
+    summary: summary({
+      expected: want?.frame === frame && describe(want.meaning),
+      received: got?.frame === frame && wordsOfReceived(got),
+    }),
     expected: drawn(expected, width),
     received: rows,
     caret: { row: rows.length - 1, column: frame, label: `frame ${frame}` },
@@ -46,17 +49,21 @@ export const laneDifference = (
 }
 
 /** The first difference between rows of text such as `6: block A`, whose number is that of a frame or checkpoint. */
-export const textDifference = (
-  expected: readonly string[],
-  received: readonly string[],
-  numbered: 'frame' | 'checkpoint',
-): Difference | undefined => {
+export const textDifference = ({
+  expected,
+  received,
+  numbered,
+}: {
+  expected: readonly string[]
+  received: readonly string[]
+  numbered: 'frame' | 'checkpoint'
+}): Difference | undefined => {
   const row = firstIndex(Math.max(expected.length, received.length), i => expected[i] !== received[i])
   if (row === undefined) return undefined
   const [want = '', got = ''] = [expected[row], received[row]]
   const column = firstIndex(Math.max(want.length, got.length), i => want[i] !== got[i]) ?? 0
   return {
-    summary: summary(want, got),
+    summary: summary({ expected: want, received: got }),
     expected,
     received: received[row] === undefined ? [...received, ''] : received,
     caret: { row, column, label: `${numbered} ${Number.parseInt(got || want, 10)}` },
@@ -64,7 +71,7 @@ export const textDifference = (
   }
 }
 
-const summary = (expected: string | false, received: string | false): string =>
+const summary = ({ expected, received }: { expected: string | false; received: string | false }): string =>
   `expected ${expected || 'nothing'}, received ${received || 'nothing'}`
 
 const firstIndex = (count: number, holds: (i: number) => boolean): number | undefined => {

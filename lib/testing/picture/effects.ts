@@ -27,7 +27,7 @@ export class Effects {
     return [...this.#byFrame].map(([frame, effects]) => {
       const shown = effects.map((effect, i) => {
         const words = wanted.get(frame)?.[i]
-        return words !== undefined && agree(words, effect) ? words : effect
+        return words !== undefined && agree(words, { said: effect }) ? words : effect
       })
       return rowOf(frame, shown)
     })

@@ -1,5 +1,5 @@
 import type { DrawnLane, Mark } from './drawing.ts'
-import { type Legend, type Meaning, meaningOf } from './legend.ts'
+import { type Legend, type Meaning, meaningOf } from './meaning.ts'
 import { notationError } from './notationError.ts'
 
 /** A mark of an expectation, and what it stands for: one record, or one element. */

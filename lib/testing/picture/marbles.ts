@@ -1,4 +1,4 @@
-import { type SchedulerLike, Subject } from 'rxjs'
+import type { SchedulerLike } from 'rxjs'
 import type { Buffer, StreamElement } from '../../element.ts'
 import { inPlace, type Output } from '../../graph/inPlace.ts'
 import type { Stream } from '../../graph/stream.ts'
@@ -7,7 +7,9 @@ import { laneDifference } from './difference.ts'
 import { type DrawnLane, type Row, readLane, readRows } from './drawing.ts'
 import { type Expected, expectedOf } from './expected.ts'
 import { failure, type Line } from './failure.ts'
-import { type Legend, legendOf } from './legend.ts'
+import { fullOutput } from './fullOutput.ts'
+import { legendOf } from './legend.ts'
+import type { Legend } from './meaning.ts'
 import { notationError } from './notationError.ts'
 import { Recorder } from './received.ts'
 import { inVirtualTime } from './virtualTime.ts'
@@ -116,16 +118,4 @@ class Scene implements Marbles {
 interface Expectation {
   readonly recorder: Recorder
   wanted: { readonly lane: DrawnLane; readonly legend: Legend; readonly expected: readonly Expected[] } | undefined
-}
-
-const fullOutput = ({ marks }: DrawnLane, scheduler: SchedulerLike): Output => {
-  const wrong = marks.find(({ mark }) => mark !== '~')
-  if (wrong !== undefined)
-    throw notationError('an output is full where `~` stands, and free where `-` does.', wrong.place)
-  const full = new Set(marks.map(({ frame }) => frame))
-  const free$ = new Subject<void>()
-  for (const frame of full) {
-    if (!full.has(frame + 1)) scheduler.schedule(() => free$.next(), frame + 1)
-  }
-  return { mayGoOn: () => !full.has(scheduler.now()), free$ }
 }

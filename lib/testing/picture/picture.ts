@@ -33,8 +33,9 @@ export const picture = <const Text extends string>(
     if (difference !== undefined) throw failure(row, { lines, difference, received })
   }
   check('out', laneDifference(expectedOut, received, legend))
-  const inFlight = drawing.texts.get('captured') ?? []
-  check('captured', textDifference(expectedCaptured(inFlight, { lanes: channels, legend }), captured(), 'checkpoint'))
-  const expected = drawing.texts.get('effects')
-  if (expected !== undefined) check('effects', textDifference(expectedEffects(expected), effects(expected), 'frame'))
+  const inFlight = expectedCaptured(drawing.texts.get('captured') ?? [], { lanes: channels, legend })
+  check('captured', textDifference({ expected: inFlight, received: captured(), numbered: 'checkpoint' }))
+  const rows = drawing.texts.get('effects')
+  if (rows === undefined) return
+  check('effects', textDifference({ expected: expectedEffects(rows), received: effects(rows), numbered: 'frame' }))
 }

@@ -18,7 +18,7 @@ export const markShape = (
   const { x, y } = at
   switch (mark) {
     case '|':
-      return line({ x, y: y - 12 }, { x, y: y + 12 }, 'end')
+      return line({ kind: 'end', from: { x, y: y - 12 }, to: { x, y: y + 12 } })
     case '#':
       return `<path class="failure" d="M${x - 7} ${y - 7}l14 14m0 -14l-14 14"/>`
     case '+':
@@ -26,7 +26,7 @@ export const markShape = (
     case '~':
       return `<path class="taken" d="M${x} ${y - 8}v10m-5 -5l5 5l5 -5m-11 5h12"/>`
   }
-  const letter = text(mark, at, 'mark')
+  const letter = text({ kind: 'mark', of: mark, at })
   const said = words?.split(' ')
   if (/^\d+$/.test(mark) || said?.[0] === 'barrier' || said?.[0] === 'begin') {
     const kind = said?.includes('unaligned') ? 'barrier unaligned' : 'barrier'
@@ -38,11 +38,11 @@ export const markShape = (
   return `<circle class="${`record ${color}`.trim()}" cx="${x}" cy="${y}" r="11"/>${letter}`
 }
 
-export const line = (from: Point, to: Point, kind: string): string =>
+export const line = ({ kind, from, to }: { kind: string; from: Point; to: Point }): string =>
   `<line class="${kind}" x1="${from.x}" y1="${from.y}" x2="${to.x}" y2="${to.y}"/>`
 
-export const text = (content: string, { x, y }: Point, kind: string): string =>
-  `<text class="${kind}" x="${x}" y="${y}" dy=".35em">${escaped(content)}</text>`
+export const text = ({ kind, of, at }: { kind: string; of: string; at: Point }): string =>
+  `<text class="${kind}" x="${at.x}" y="${at.y}" dy=".35em">${escaped(of)}</text>`
 
 /** The whole diagram; its title is the picture's text. */
 export const styled = (

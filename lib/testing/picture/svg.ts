@@ -10,14 +10,14 @@ import { type Box, line, markShape, styled, text } from './shapes.ts'
  */
 export const svg = (picture: string): string => {
   const drawing = readDrawing(picture)
-  const names = [...drawing.lines.map(({ name }) => name)]
-  const left = 24 + 8 * Math.max(...names.map(name => name.length))
+  const left = 24 + letterPx * Math.max(...drawing.lines.map(({ name }) => name.length))
   const place: Placing = {
     drawing,
     x: frame => left + columnPx * (frame + 0.5),
     right: left + columnPx * drawing.width,
   }
   const shapes: string[] = []
+  let right = place.right
   let y = scalePx
   for (const lane of [...drawing.inputs, ...(drawing.out === undefined ? [] : [drawing.out])]) {
     shapes.push(...laneShapes(lane, { ...place, y: y + rowPx / 2 }))
@@ -25,17 +25,18 @@ export const svg = (picture: string): string => {
   }
   shapes.unshift(...scale(place, y))
   for (const [i, row] of (drawing.texts.get('captured') ?? []).entries()) {
-    shapes.push(...capturedShapes(row, { ...place, y: y + rowPx / 2, first: i === 0 }))
+    const captured = capturedShapes(row, { ...place, y: y + rowPx / 2, first: i === 0 })
+    shapes.push(...captured.shapes)
+    right = Math.max(right, captured.right)
     y += rowPx
   }
   for (const [letter, { text: words }] of drawing.legend) {
     shapes.push(markShape({ mark: letter, words }, { x: place.x(0), y: y + legendPx / 2 }, ''))
-    shapes.push(text(words, { x: place.x(0) + 20, y: y + legendPx / 2 }, 'words'))
+    shapes.push(text({ kind: 'words', of: words, at: { x: place.x(0) + 20, y: y + legendPx / 2 } }))
+    right = Math.max(right, place.x(0) + 20 + letterPx * words.length)
     y += legendPx
   }
-  const longestPx = Math.max(0, ...[...drawing.legend.values()].map(row => 34 + 7.5 * row.text.length))
-  const widthPx = Math.ceil(Math.max(place.right + 16, left + longestPx))
-  return styled(shapes, { picture, widthPx, heightPx: y + 8 })
+  return styled(shapes, { picture, widthPx: Math.ceil(right + 16), heightPx: y + 8 })
 }
 
 interface Placing {
@@ -50,13 +51,14 @@ const rowPx = 42
 const andPx = 30
 const legendPx = 34
 const scalePx = 20
+const letterPx = 8
 
 /** Every fifth frame. */
 const scale = ({ drawing, x }: Placing, bottom: number): readonly string[] => {
   const shapes: string[] = []
   for (let frame = 0; frame < drawing.width; frame += 5) {
-    shapes.push(line({ x: x(frame), y: scalePx }, { x: x(frame), y: bottom }, 'scale'))
-    shapes.push(text(String(frame), { x: x(frame), y: 11 }, 'frame'))
+    shapes.push(line({ kind: 'scale', from: { x: x(frame), y: scalePx }, to: { x: x(frame), y: bottom } }))
+    shapes.push(text({ kind: 'frame', of: String(frame), at: { x: x(frame), y: 11 } }))
   }
   return shapes
 }
@@ -65,11 +67,12 @@ const laneShapes = (lane: DrawnLane, at: Placing & { readonly y: number }): read
   const { drawing, x, y, right } = at
   const ended = lane.marks.find(({ mark }) => mark === '|' || mark === '#')
   const until = ended === undefined ? right : x(ended.frame)
-  const shapes = [text(lane.name, { x: 8, y }, lane.name === 'out' ? 'name out' : 'name')]
+  const shapes = [text({ kind: lane.name === 'out' ? 'name out' : 'name', of: lane.name, at: { x: 8, y } })]
   for (const [begin, end] of blockedSpans(lane.name, drawing)) {
-    shapes.push(line({ x: x(begin), y }, { x: end === undefined ? right : x(end), y }, 'blocked'))
+    shapes.push(line({ kind: 'blocked', from: { x: x(begin), y }, to: { x: end === undefined ? right : x(end), y } }))
   }
-  if (lane.name !== 'task') shapes.push(line({ x: x(0) - columnPx / 2, y }, { x: until, y }, 'lane'))
+  if (lane.name !== 'task')
+    shapes.push(line({ kind: 'lane', from: { x: x(0) - columnPx / 2, y }, to: { x: until, y } }))
   const heights = new Map<number, number>()
   for (const { frame, mark } of lane.marks) {
     const height = heights.get(frame) ?? 0
@@ -84,14 +87,14 @@ const laneShapes = (lane: DrawnLane, at: Placing & { readonly y: number }): read
 const capturedShapes = (
   row: Row,
   { drawing, x, y, first }: Placing & { readonly y: number; readonly first: boolean },
-): readonly string[] => {
+): { readonly shapes: readonly string[]; readonly right: number } => {
   const [checkpoint = '', lanes = ''] = row.text.split(':')
   const shapes = [markShape({ mark: checkpoint.trim(), words: undefined }, { x: x(0), y }, '')]
-  if (first) shapes.push(text('captured', { x: 8, y }, 'name'))
+  if (first) shapes.push(text({ kind: 'name', of: 'captured', at: { x: 8, y } }))
   let at = x(0) + 24
   for (const [, lane = '', marks = ''] of lanes.matchAll(/(\w+)\(([^)]*)\)/g)) {
-    shapes.push(text(lane, { x: at, y }, 'name'))
-    at += 8 * lane.length + 8
+    shapes.push(text({ kind: 'name', of: lane, at: { x: at, y } }))
+    at += letterPx * lane.length + 8
     const all = [...marks]
     const box: Box = { x: at, y: y - 14, widthPx: 24 * all.length + 6, heightPx: 28 }
     shapes.push(
@@ -103,7 +106,7 @@ const capturedShapes = (
     })
     at += box.widthPx + 16
   }
-  return shapes
+  return { shapes, right: at - 16 }
 }
 
 /** From each `block` of the lane in `effects` to its `unblock`. */

@@ -74,7 +74,8 @@ test('in-flight data of several checkpoints stands in rows, in any order', () =>
     task      -+++++++++
     out       -1-acb2d--
     captured  2: B(d)
-    &         1: B(c) A(a)
+    &         1: B(c)
+    &         1: A(a)
     `,
     unaligned,
   ))

@@ -78,6 +78,13 @@ test('all of it lies within its size', () => {
   within('(?:c?y|y2)', height)
 })
 
+test('it is as wide as its longest row of in-flight data', () => {
+  const [short, long] = ['A(ab)', 'A(ab) B(abababababababab)'].map(list =>
+    Number(/ width="(\d+)"/.exec(svg(`A         ab\nB         ab\ncaptured  1: ${list}`))?.[1]),
+  )
+  expect(long).toBeGreaterThan(Number(short) + 16 * 20)
+})
+
 test('a picture may be drawn without an output', () => {
   expect(svg('Name  a-1|')).toContain('class="record from0"')
 })

@@ -15,5 +15,5 @@ test.each([
   ['a number for another', 'begin 1 2', false],
   ['another order', 'begin after 2 1', false],
 ])('words that leave some out agree with what is said: %s', (_, words, agreed) => {
-  expect(agree(words, said)).toBe(agreed)
+  expect(agree(words, { said })).toBe(agreed)
 })
