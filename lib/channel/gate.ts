@@ -1,5 +1,5 @@
 import { Observable, type OperatorFunction, Subject } from 'rxjs'
-import { active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
+import { type Alignment, active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
 import type { Channel, InFlight } from './channel.ts'
 
@@ -30,6 +30,8 @@ export type GateOrder =
 
 /** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
 export abstract class Gate<T> extends Observable<Taken<T> | Captured<T>> {
+  /** Set by `align`: how barriers that name no alignment are aligned. */
+  alignment: Alignment = 'aligned'
   abstract readonly channels: number
   abstract perform(order: GateOrder): void
 

@@ -8,7 +8,7 @@ import {
   initialAlignment,
 } from '../alignment/alignment.ts'
 import type { Captured, Gate, Taken } from '../channel/gate.ts'
-import type { Active, Barrier, Buffer, CheckpointId, End, Idle, Watermark } from '../element.ts'
+import type { Active, Alignment, Barrier, Buffer, CheckpointId, End, Idle, Watermark } from '../element.ts'
 import { absurd } from '../invariant.ts'
 
 /** The task takes its snapshot now, before it takes anything else. */
@@ -36,6 +36,11 @@ export interface Aborted {
   readonly reason: AbortReason
 }
 
+export interface AlignOptions {
+  readonly alignment?: Alignment
+  readonly scheduler?: SchedulerLike
+}
+
 export type AlignedElement<T> = Buffer<T> | Watermark | Idle | Active | Begin | Captured<T> | Aligned | Aborted | End
 
 /**
@@ -44,12 +49,15 @@ export type AlignedElement<T> = Buffer<T> | Watermark | Idle | Active | Begin | 
  * Emits data as it is taken, `begin` where the snapshot belongs, `captured` in-flight data of unaligned checkpoints,
  * `aligned` once all barriers are in, `aborted`, and `end` after the last channel's. Holds back: nothing; it blocks
  * channels by orders to the gate. Completes with the last end.
+ *
+ * `alignment` is for barriers that name none, as in the lanes of a picture; those of a running job all name one.
  * Source: the states follow Flink's SingleCheckpointBarrierHandler, all of the state in one value.
  */
 export const align =
-  <T>({ scheduler = asyncScheduler }: { scheduler?: SchedulerLike } = {}) =>
+  <T>({ scheduler = asyncScheduler, alignment: unnamed = 'aligned' }: AlignOptions = {}) =>
   (gate: Gate<T>): Observable<AlignedElement<T>> =>
     new Observable(subscriber => {
+      gate.alignment = unnamed
       let state = initialAlignment(gate.channels)
       let firstTakenMs = 0
 

@@ -1,199 +1,356 @@
+import { gate, type Lanes, picture } from 'spillway/testing'
 import { expect, test } from 'vitest'
-import {
-  type AlignmentEffect,
-  type AlignmentEvent,
-  alignment,
-  initialAlignment,
-} from '../../lib/alignment/alignment.ts'
 import { Channel } from '../../lib/channel/channel.ts'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { align } from '../../lib/control/align.ts'
-import type { StreamElement } from '../../lib/element.ts'
-import { element, picture, transcript } from '../channel/pictures.ts'
+import { element, picture as pictured } from '../channel/pictures.ts'
 
 // The rules, one by one.
 
-const event = (channel: number, of: StreamElement<string>): AlignmentEvent => {
-  if (of.kind === 'barrier') return { kind: 'barrier', channel, barrier: of }
-  return of.kind === 'cancel' ? of : { kind: 'end', channel }
-}
+type Three = Lanes<'A' | 'B' | 'C' | 'task'>
+const aligned = ({ A, B, C, task }: Three) => gate({ A, B, C }, task).pipe(align())
+const unaligned = ({ A, B, C, task }: Three) => gate({ A, B, C }, task).pipe(align({ alignment: 'unaligned' }))
 
-const effect = (of: AlignmentEffect): string => {
-  switch (of.kind) {
-    case 'begin':
-      return `begin ${of.barrier.checkpoint} ${of.alignment},`
-    case 'capture':
-      return `capture ${of.checkpoint} of ${of.channel},`
-    case 'block':
-    case 'unblock':
-      return `${of.kind} ${of.channel},`
-    case 'aligned':
-    case 'drop':
-      return `${of.kind} ${of.checkpoint},`
-    case 'abort':
-      return `abort ${of.checkpoint} ${of.reason},`
-  }
-}
+test('an aligned barrier blocks its channel, and the last one begins', () =>
+  picture(
+    `
+    A         1
+    B         -1
+    C         --1
+    task      +++
+    out       --1
+    effects   0: block A
+    &         1: block B
+    &         2: begin 1 aligned, aligned 1, unblock A, unblock B
+    `,
+    aligned,
+  ))
 
-/** `0 <1>`: the barrier is taken from channel 0. */
-const told = (lines: readonly string[]) => {
-  let state = initialAlignment(3)
-  const said: string[] = []
-  const taken = (channel: number) => (of: string) => {
-    const [next, effects] = alignment(state, event(channel, element(of)))
-    state = next
-    said.push(...effects.map(effect))
-  }
-  return transcript(lines, { said, commands: { 0: taken(0), 1: taken(1), 2: taken(2) } })
-}
+test('an unaligned barrier begins at once and captures every channel', () =>
+  picture(
+    `
+    A         -1
+    B         1
+    C         --1
+    task      +++
+    out       1--
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         2: aligned 1
+    `,
+    unaligned,
+  ))
 
-const cases: readonly (readonly [claim: string, ...lines: string[]])[] = [
-  [
-    'an aligned barrier blocks its channel, and the last one begins',
-    '0 <1> -> block 0,',
-    '1 <1> -> block 1,',
-    '2 <1> -> begin 1 aligned, aligned 1, unblock 0, unblock 1,',
-  ],
-  [
-    'an unaligned barrier begins at once and captures every channel',
-    '1 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '0 <1!>',
-    '2 <1!> -> aligned 1,',
-  ],
-  [
-    'the last barrier begins unaligned if it is the unaligned one',
-    '0 <1> -> block 0,',
-    '1 <1> -> block 1,',
-    '2 <1!> -> begin 1 unaligned, capture 1 of 2, aligned 1, unblock 0, unblock 1,',
-  ],
-  [
-    'a channel blocked before it began unaligned stays blocked until all barriers are in',
-    '0 <1> -> block 0,',
-    '1 <1!> -> begin 1 unaligned, capture 1 of 1, capture 1 of 2,',
-    '2 <1> -> aligned 1, unblock 0,',
-  ],
-  [
-    "a savepoint's barrier is aligned, whatever it says",
-    '0 <1s> -> block 0,',
-    '1 <1s> -> block 1,',
-    '2 <1s> -> begin 1 aligned, aligned 1, unblock 0, unblock 1,',
-  ],
-  [
-    'an end counts as the barrier of its channel',
-    '0 <1> -> block 0,',
-    '1 |',
-    '2 <1> -> begin 1 aligned, aligned 1, unblock 0,',
-  ],
-  [
-    'an end can be what was missing',
-    '0 <1> -> block 0,',
-    '1 <1> -> block 1,',
-    '2 | -> begin 1 aligned, aligned 1, unblock 0, unblock 1,',
-  ],
-  [
-    'an end can be what was missing unaligned',
-    '0 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '1 <1!>',
-    '2 | -> aligned 1,',
-  ],
-  [
-    'an end after its barrier counts once',
-    '0 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '0 |',
-    '1 <1!>',
-    '2 <1!> -> aligned 1,',
-  ],
-  [
-    'later checkpoints do not wait for an ended channel, nor capture it',
-    '1 |',
-    '0 <1> -> block 0,',
-    '2 <1> -> begin 1 aligned, aligned 1, unblock 0,',
-    '0 <2!> -> begin 2 unaligned, capture 2 of 0, capture 2 of 2,',
-    '2 <2!> -> aligned 2,',
-  ],
-  [
-    'the only channel left begins by itself',
-    '0 |',
-    '1 |',
-    '2 <1> -> begin 1 aligned, aligned 1,',
-    '2 <2!> -> begin 2 unaligned, capture 2 of 2, aligned 2,',
-  ],
-  ['an end with nothing under way does nothing', '0 |', '1 |', '2 |'],
-  [
-    'a barrier of a newer checkpoint ends the one under way',
-    '0 <1> -> block 0,',
-    '1 <2> -> unblock 0, abort 1 subsumed, block 1,',
-    '0 <2> -> block 0,',
-    '2 <2> -> begin 2 aligned, aligned 2, unblock 1, unblock 0,',
-  ],
-  [
-    'a newer one ends one that has begun',
-    '0 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '1 <2> -> drop 1, abort 1 subsumed, block 1,',
-  ],
-  [
-    'barriers of older checkpoints do nothing',
-    '0 <2> -> block 0,',
-    '1 <1>',
-    '1 <2> -> block 1,',
-    '2 <2> -> begin 2 aligned, aligned 2, unblock 0, unblock 1,',
-    '0 <2!>',
-    '1 <1>',
-  ],
-  [
-    'barriers of one that was given up do nothing',
-    '0 <1> -> block 0,',
-    '1 <2> -> unblock 0, abort 1 subsumed, block 1,',
-    '2 <1>',
-  ],
-  [
-    'a cancel marker ends its checkpoint',
-    '0 <1> -> block 0,',
-    '1 x1 -> unblock 0, abort 1 cancelled,',
-    '2 <1>',
-    '1 x1',
-  ],
-  [
-    'a cancel marker ends one that has begun',
-    '0 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '1 x1 -> drop 1, abort 1 cancelled,',
-    '2 <1!>',
-  ],
-  [
-    'a cancel marker ahead of all barriers ends its checkpoint',
-    '0 x1 -> abort 1 cancelled,',
-    '1 <1>',
-    '2 x1',
-    '0 <2> -> block 0,',
-  ],
-  [
-    'a cancel marker of a newer checkpoint drops the one under way',
-    '0 <1> -> block 0,',
-    '1 x3 -> unblock 0, abort 3 cancelled,',
-    '2 <1>',
-    '2 <2>',
-    '2 <3>',
-    '2 <4> -> block 2,',
-  ],
-  [
-    'a cancel marker of a newer checkpoint drops one that has begun',
-    '0 <1!> -> begin 1 unaligned, capture 1 of 0, capture 1 of 1, capture 1 of 2,',
-    '1 x2 -> drop 1, abort 2 cancelled,',
-  ],
-  [
-    'a cancel marker of an older checkpoint does nothing',
-    '0 <2> -> block 0,',
-    '1 x1',
-    '1 <2> -> block 1,',
-    '2 <2> -> begin 2 aligned, aligned 2, unblock 0, unblock 1,',
-    '0 x2',
-    '0 x1',
-  ],
-]
+test('the last barrier begins unaligned if it is the unaligned one', () =>
+  picture(
+    `
+    A         1
+    B         -1
+    C         --u
+    task      +++
+    out       --1
+    u         barrier 1 unaligned
+    effects   0: block A
+    &         1: block B
+    &         2: begin 1 unaligned, capture 1 of C, aligned 1, unblock A, unblock B
+    `,
+    aligned,
+  ))
 
-test.each(cases)('%s', (_, ...lines) => {
-  expect(told(lines)).toEqual(lines)
-})
+test('a channel blocked before it began unaligned stays blocked until all barriers are in', () =>
+  picture(
+    `
+    A         1
+    B         -u
+    C         --1
+    task      +++
+    out       -1-
+    u         barrier 1 unaligned
+    effects   0: block A
+    &         1: begin 1 unaligned, capture 1 of B, capture 1 of C
+    &         2: aligned 1, unblock A
+    `,
+    aligned,
+  ))
+
+test("a savepoint's barrier is aligned, whatever it says", () =>
+  picture(
+    `
+    A         s
+    B         -s
+    C         --s
+    task      +++
+    out       --1
+    s         barrier 1 unaligned savepoint
+    effects   0: block A
+    &         1: block B
+    &         2: begin 1 aligned, aligned 1, unblock A, unblock B
+    `,
+    unaligned,
+  ))
+
+test('an end counts as the barrier of its channel', () =>
+  picture(
+    `
+    A         1
+    B         -|
+    C         --1
+    task      +++
+    out       --1
+    effects   0: block A
+    &         2: begin 1 aligned, aligned 1, unblock A
+    `,
+    aligned,
+  ))
+
+test('an end can be what was missing', () =>
+  picture(
+    `
+    A         1
+    B         -1
+    C         --|
+    task      +++
+    out       --1
+    effects   0: block A
+    &         1: block B
+    &         2: begin 1 aligned, aligned 1, unblock A, unblock B
+    `,
+    aligned,
+  ))
+
+test('an end can be what was missing unaligned', () =>
+  picture(
+    `
+    A         1
+    B         -1
+    C         --|
+    task      +++
+    out       1--
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         2: aligned 1
+    `,
+    unaligned,
+  ))
+
+test('an end after its barrier counts once', () =>
+  picture(
+    `
+    A         1|
+    B         --1
+    C         ---1
+    task      ++++
+    out       1---
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         3: aligned 1
+    `,
+    unaligned,
+  ))
+
+test('later checkpoints do not wait for an ended channel, nor capture it', () =>
+  picture(
+    `
+    A         -1-u
+    B         |
+    C         --1-u
+    task      +++++
+    out       --12-
+    u         barrier 2 unaligned
+    effects   1: block A
+    &         2: begin 1 aligned, aligned 1, unblock A
+    &         3: begin 2 unaligned, capture 2 of A, capture 2 of C
+    &         4: aligned 2
+    `,
+    aligned,
+  ))
+
+test('the only channel left begins by itself', () =>
+  picture(
+    `
+    A         |
+    B         -|
+    C         --1u
+    task      ++++
+    out       --12
+    u         barrier 2 unaligned
+    effects   2: begin 1 aligned, aligned 1
+    &         3: begin 2 unaligned, capture 2 of C, aligned 2
+    `,
+    aligned,
+  ))
+
+test('an end with nothing under way does nothing', () =>
+  picture(
+    `
+    A         |
+    B         -|
+    C         --|
+    task      +++
+    out       --|
+    effects   none
+    `,
+    aligned,
+  ))
+
+test('a barrier of a newer checkpoint ends the one under way', () =>
+  picture(
+    `
+    A         1-2
+    B         -2
+    C         ---2
+    task      ++++
+    out       -y-2
+    y         aborted 1 subsumed
+    effects   0: block A
+    &         1: unblock A, aborted 1 subsumed, block B
+    &         2: block A
+    &         3: begin 2 aligned, aligned 2, unblock B, unblock A
+    `,
+    aligned,
+  ))
+
+test('a newer one ends one that has begun', () =>
+  picture(
+    `
+    A         u
+    B         -2
+    C         --
+    task      ++
+    out       1y
+    u         barrier 1 unaligned
+    y         aborted 1 subsumed
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         1: drop 1, aborted 1 subsumed, block B
+    `,
+    aligned,
+  ))
+
+test('barriers of older checkpoints do nothing', () =>
+  picture(
+    `
+    A         2---u
+    B         -12--1
+    C         ---2
+    task      ++++++
+    out       ---2--
+    u         barrier 2 unaligned
+    effects   0: block A
+    &         2: block B
+    &         3: begin 2 aligned, aligned 2, unblock A, unblock B
+    `,
+    aligned,
+  ))
+
+test('barriers of one that was given up do nothing', () =>
+  picture(
+    `
+    A         1
+    B         -2
+    C         --1
+    task      +++
+    out       -y-
+    y         aborted 1 subsumed
+    effects   0: block A
+    &         1: unblock A, aborted 1 subsumed, block B
+    `,
+    aligned,
+  ))
+
+test('a cancel marker ends its checkpoint', () =>
+  picture(
+    `
+    A         1
+    B         -x-x
+    C         --1
+    task      ++++
+    out       -y--
+    x         cancel 1
+    y         aborted 1 cancelled
+    effects   0: block A
+    &         1: unblock A, aborted 1 cancelled
+    `,
+    aligned,
+  ))
+
+test('a cancel marker ends one that has begun', () =>
+  picture(
+    `
+    A         1
+    B         -x
+    C         --1
+    task      +++
+    out       1y-
+    x         cancel 1
+    y         aborted 1 cancelled
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         1: drop 1, aborted 1 cancelled
+    `,
+    unaligned,
+  ))
+
+test('a cancel marker ahead of all barriers ends its checkpoint', () =>
+  picture(
+    `
+    A         x--2
+    B         -1
+    C         --x
+    task      ++++
+    out       y---
+    x         cancel 1
+    y         aborted 1 cancelled
+    effects   0: aborted 1 cancelled
+    &         3: block A
+    `,
+    aligned,
+  ))
+
+test('a cancel marker of a newer checkpoint drops the one under way', () =>
+  picture(
+    `
+    A         1
+    B         -x
+    C         --1234
+    task      ++++++
+    out       -y----
+    x         cancel 3
+    y         aborted 3 cancelled
+    effects   0: block A
+    &         1: unblock A, aborted 3 cancelled
+    &         5: block C
+    `,
+    aligned,
+  ))
+
+test('a cancel marker of a newer checkpoint drops one that has begun', () =>
+  picture(
+    `
+    A         1
+    B         -x
+    C         --
+    task      ++
+    out       1y
+    x         cancel 2
+    y         aborted 2 cancelled
+    effects   0: begin 1 unaligned, capture 1 of A, capture 1 of B, capture 1 of C
+    &         1: drop 1, aborted 2 cancelled
+    `,
+    unaligned,
+  ))
+
+test('a cancel marker of an older checkpoint does nothing', () =>
+  picture(
+    `
+    A         2---yx
+    B         -x2
+    C         ---2
+    task      ++++++
+    out       ---2--
+    x         cancel 1
+    y         cancel 2
+    effects   0: block A
+    &         2: block B
+    &         3: begin 2 aligned, aligned 2, unblock A, unblock B
+    `,
+    aligned,
+  ))
 
 // All interleavings, against what the words "before the barrier" mean.
 
@@ -222,21 +379,21 @@ interface Outcome {
 
 const played = (scripts: readonly Script[], arrivals: readonly number[], takes: number, kinds: string): Outcome => {
   const channels = scripts.map(() => new Channel<string>({ buffersMax: 100 }))
-  const gate = new ChannelGate(channels)
+  const channelGate = new ChannelGate(channels)
   const log: string[] = []
   const captured = new Map<string, string>()
-  gate.pipe(align<string>()).subscribe(of => {
+  channelGate.pipe(align<string>()).subscribe(of => {
     if (of.kind === 'captured') {
       const at = `${of.checkpoint} ${of.channel}`
-      captured.set(at, (captured.get(at) ?? '') + of.elements.map(picture).join(''))
+      captured.set(at, (captured.get(at) ?? '') + of.elements.map(pictured).join(''))
       log.push(`captured ${of.checkpoint}`)
     } else if (of.kind === 'begin') log.push(`begin ${of.barrier.checkpoint}`)
     else if (of.kind === 'aligned' || of.kind === 'aborted') log.push(`${of.kind} ${of.checkpoint}`)
-    else if (of.kind === 'buffer') log.push(`${gate.current}${picture(of)}`)
+    else if (of.kind === 'buffer') log.push(`${channelGate.current}${pictured(of)}`)
     else log.push(of.kind)
   })
   const left = scripts.map(script => [...script])
-  const take = () => gate.take({ recordsMax: 10, takes: 'all' })
+  const take = () => channelGate.take({ recordsMax: 10, takes: 'all' })
   for (const id of arrivals) {
     const step = left[id]?.shift() as string
     for (const of of step.split(' ')) {

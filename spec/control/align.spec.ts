@@ -1,169 +1,191 @@
-import { concat, map, merge, NEVER, type Observable, of, type Subscriber } from 'rxjs'
-import { TestScheduler } from 'rxjs/testing'
+import { type Observable, of } from 'rxjs'
+import { buffer, side, splits } from 'spillway'
+import { align } from 'spillway/operators'
+import { gate, type Lanes, picture } from 'spillway/testing'
 import { expect, test } from 'vitest'
-import { type Captured, Gate, type GateOrder, type Taken } from '../../lib/channel/gate.ts'
-import { type AlignedElement, align } from '../../lib/control/align.ts'
-import {
-  type Alignment,
-  barrier,
-  buffer,
-  cancel,
-  end,
-  idle,
-  type StreamElement,
-  side,
-  watermark,
-} from '../../lib/element.ts'
+import { Gate, type GateOrder, type Taken } from '../../lib/channel/gate.ts'
 
-/** A gate that hands over what its lanes say and writes down its orders. */
-class LaneGate extends Gate<string> {
-  readonly channels: number
-  readonly orders: string[] = []
-  readonly #nowMs: () => number
+type Two = Lanes<'A' | 'B' | 'task'>
+const aligned = ({ A, B, task }: Two) => gate({ A, B }, task).pipe(align())
+const unaligned = ({ A, B, task }: Two) => gate({ A, B }, task).pipe(align({ alignment: 'unaligned' }))
 
-  constructor(
-    events: Observable<Taken<string> | Captured<string>>,
-    options: { channels: number; nowMs: () => number },
-  ) {
-    super((subscriber: Subscriber<Taken<string> | Captured<string>>) => events.subscribe(subscriber))
-    this.channels = options.channels
-    this.#nowMs = options.nowMs
-  }
+test('data passes as it is taken', () =>
+  picture(
+    `
+    A         a-b-w---i
+    B         -c---vi--
+    task      +++++++++
+    out       acb--vw-i
+    w         watermark 7
+    v         watermark 3
+    i         idle
+    `,
+    aligned,
+  ))
 
-  perform(order: GateOrder): void {
-    const { kind, ...of } = order
-    this.orders.push(`${this.#nowMs()}: ${kind} ${Object.values(of).join(' ')}`)
-  }
-}
+test('aligned, it begins with the last barrier', () =>
+  picture(
+    `
+    A         a-1-------
+    B         ---b--1---c
+    task      +++++++++++
+    out       a--b--s---c
+    s         begin 1 aligned after 0
+    effects   2: block A
+    &         6: begin 1 aligned after 0, aligned 1 in 4, unblock A
+    `,
+    aligned,
+  ))
 
-const said = (of: AlignedElement<string>): string => {
-  switch (of.kind) {
-    case 'buffer':
-      return of.records.join('')
-    case 'begin':
-      return `begin ${of.barrier.checkpoint} ${of.alignment} after ${of.startDelayMs}`
-    case 'aligned':
-      return `aligned ${of.checkpoint} in ${of.alignmentMs}`
-    case 'aborted':
-      return `aborted ${of.checkpoint} ${of.reason}`
-    case 'captured':
-      return `captured ${of.checkpoint} of ${of.channel}`
-    case 'watermark':
-      return `watermark ${of.timeMs}`
-    default:
-      return of.kind
-  }
-}
+test('the delay of a beginning is counted from the trigger to the first barrier taken', () =>
+  picture(
+    `
+    A         --1
+    B         1----
+    C         --1--
+    task      ---+++
+    out       -----s
+    s         begin 1 aligned after 3
+    effects   3: block A
+    &         4: block B
+    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock A, unblock B
+    `,
+    ({ A, B, C, task }) => gate({ A, B, C }, task).pipe(align()),
+  ))
 
-interface Case {
-  /** A lane a channel: letters are records, digits barriers, `x` the cancel marker of 1, `w` a watermark, `i` idle, `|` the end. */
-  readonly lanes: readonly string[]
-  readonly alignment?: Alignment
-  readonly out: string
-  /** What the capital letters in `out` stand for; small ones are records. */
-  readonly means?: Readonly<Record<string, string>>
-  readonly orders?: readonly string[]
-}
+test('unaligned, it begins with the first barrier and captures', () =>
+  picture(
+    `
+    A         a-1------
+    B         ------1-c
+    task      +++++++++
+    out       a-1-----c
+    effects   2: begin 1 unaligned after 0, capture 1 of A, capture 1 of B
+    &         6: aligned 1 in 4
+    `,
+    unaligned,
+  ))
 
-const cases: Readonly<Record<string, Case>> = {
-  'data passes as it is taken': {
-    lanes: ['a-b---w--', '-c--i----'],
-    out: '   acb-I-W--',
-    means: { I: 'idle', W: 'watermark 7' },
-  },
-  'aligned, it begins with the last barrier': {
-    lanes: ['a-1-------', '---b--1---c'],
-    out: '   a--b--(BA)c',
-    means: { B: 'begin 1 aligned after 2', A: 'aligned 1 in 4' },
-    orders: ['2: block 0', '6: unblock 0'],
-  },
-  'the elements of a side output and of splits stay in their task': {
-    lanes: ['as-b'],
-    out: '   a--b',
-  },
-  'unaligned, it begins with the first barrier and captures': {
-    lanes: ['a-1------', '------1-c'],
-    alignment: 'unaligned',
-    out: '   a-B---A-c',
-    means: { B: 'begin 1 unaligned after 2', A: 'aligned 1 in 4' },
-    orders: ['2: capture 0 1', '2: capture 1 1'],
-  },
-  'what the gate captures passes': {
-    lanes: ['1--', '-k-'],
-    alignment: 'unaligned',
-    out: '   BK-',
-    means: { B: 'begin 1 unaligned after 0', K: 'captured 1 of 1' },
-    orders: ['0: capture 0 1', '0: capture 1 1'],
-  },
-  'the cancel marker aborts, and what was blocked is free again': {
-    lanes: ['1----1-', '--x----'],
-    out: '   --X----',
-    means: { X: 'aborted 1 cancelled' },
-    orders: ['0: block 0', '2: unblock 0'],
-  },
-  'a newer barrier subsumes the one under way; times count anew': {
-    lanes: ['1----2', '---2--'],
-    out: '   ---X-(BA)',
-    means: { X: 'aborted 1 subsumed', B: 'begin 2 aligned after 3', A: 'aligned 2 in 2' },
-    orders: ['0: block 0', '3: unblock 0', '3: block 1', '5: unblock 1'],
-  },
-  'what was begun and is given up is dropped': {
-    lanes: ['1----', '---x-'],
-    alignment: 'unaligned',
-    out: '   B--X-',
-    means: { B: 'begin 1 unaligned after 0', X: 'aborted 1 cancelled' },
-    orders: ['0: capture 0 1', '0: capture 1 1', '3: drop 1'],
-  },
-  'an ended channel counts as having delivered its barrier': {
-    lanes: ['-|', '---1---a'],
-    out: '   ---(BA)a',
-    means: { B: 'begin 1 aligned after 3', A: 'aligned 1 in 0' },
-  },
-  'the last end is sent on, and it completes': {
-    lanes: ['a-|', '----b-|'],
-    out: '   a---b-(E|)',
-    means: { E: 'end' },
-  },
-  'an end can be the last that was missing': {
-    lanes: ['-1---', '----|'],
-    out: '   ----(BA)',
-    means: { B: 'begin 1 aligned after 1', A: 'aligned 1 in 3' },
-    orders: ['1: block 0', '4: unblock 0'],
-  },
-  'a failure passes': {
-    lanes: ['a--#', '-b--'],
-    out: '   ab-#',
-  },
-}
+test('what the gate captures passes', () =>
+  picture(
+    `
+    A         ab1
+    B         c--d-1
+    task      --++++++++
+    out       --1ca-bd--
+    captured  1: A(ab) B(cd)
+    `,
+    unaligned,
+  ))
 
-test.each(Object.entries(cases))('%s', (_, { lanes, alignment: kind = 'aligned', out, means = {}, orders }) => {
-  const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
-  let gate: LaneGate | undefined
-  scheduler.run(({ hot, expectObservable }) => {
-    const element = (name: string): StreamElement<string> => {
-      if (/\d/.test(name)) return barrier(Number(name), { alignment: kind, timestampMs: 0 })
-      if (name === 'x') return cancel(1)
-      if (name === 'w') return watermark(7)
-      if (name === 'i') return idle
-      if (name === 's') return side('late', buffer(['z']))
-      return buffer([name])
-    }
-    const lane = (marbles: string, channel: number): Observable<Taken<string> | Captured<string>> => {
-      const elements = hot(marbles).pipe(map(element))
-      const ended = marbles.includes('|') ? concat(elements, of(end), NEVER) : elements
-      return ended.pipe(
-        map(taken =>
-          taken.kind === 'buffer' && taken.records[0] === 'k'
-            ? { kind: 'captured', checkpoint: 1, channel, elements: [taken] }
-            : { kind: 'taken', channel, element: taken },
-        ),
-      )
-    }
-    gate = new LaneGate(merge(...lanes.map(lane)), { channels: lanes.length, nowMs: () => scheduler.now() })
-    expectObservable(gate.pipe(align<string>({ scheduler })).pipe(map(said))).toBe(out.trim(), {
-      ...Object.fromEntries([...'abc'].map(name => [name, name])),
-      ...means,
-    })
-  })
-  if (orders !== undefined) expect(gate?.orders).toEqual(orders)
+test('the cancel marker aborts, and what was blocked is free again', () =>
+  picture(
+    `
+    A         1a---1--
+    B         --x-----
+    task      ++++++++
+    out       --ya----
+    x         cancel 1
+    y         aborted 1 cancelled
+    effects   0: block A
+    &         2: unblock A, aborted 1 cancelled
+    `,
+    aligned,
+  ))
+
+test('a newer barrier subsumes the one under way; times count anew', () =>
+  picture(
+    `
+    A         1----2
+    B         ---2--
+    task      ++++++
+    out       ---y-2
+    y         aborted 1 subsumed
+    effects   0: block A
+    &         3: unblock A, aborted 1 subsumed, block B
+    &         5: begin 2 aligned after 0, aligned 2 in 2, unblock B
+    `,
+    aligned,
+  ))
+
+test('what was begun and is given up is dropped', () =>
+  picture(
+    `
+    A         1----
+    B         ---x-
+    task      +++++
+    out       1--y-
+    x         cancel 1
+    y         aborted 1 cancelled
+    effects   0: begin 1 unaligned after 0, capture 1 of A, capture 1 of B
+    &         3: drop 1, aborted 1 cancelled
+    `,
+    unaligned,
+  ))
+
+test('an ended channel counts as having delivered its barrier', () =>
+  picture(
+    `
+    A         -|
+    B         ---1---a
+    task      ++++++++
+    out       ---1---a
+    effects   3: begin 1 aligned after 0, aligned 1 in 0
+    `,
+    aligned,
+  ))
+
+test('the last end is sent on, and it completes', () =>
+  picture(
+    `
+    A         a-|
+    B         ----b-|
+    task      +++++++
+    out       a---b-|
+    `,
+    aligned,
+  ))
+
+test('an end can be the last that was missing', () =>
+  picture(
+    `
+    A         -1---
+    B         ----|
+    task      +++++
+    out       ----1
+    effects   1: block A
+    &         4: begin 1 aligned, aligned 1 in 3, unblock A
+    `,
+    aligned,
+  ))
+
+test('a failure passes', () =>
+  picture(
+    `
+    A         a--#
+    B         -b--
+    task      ++++
+    out       ab-#
+    `,
+    aligned,
+  ))
+
+test('the elements of a side output and of splits stay in their task', () => {
+  const taken = [side('late', buffer(['z'])), splits(['s']), buffer(['a'])].map(
+    (element): Taken<string> => ({ kind: 'taken', channel: 0, element }),
+  )
+  const passed: unknown[] = []
+  new TakenGate(of(...taken)).pipe(align<string>()).subscribe(element => passed.push(element))
+  expect(passed).toEqual([buffer(['a'])])
 })
+
+/** Hands over what channels do not carry. */
+class TakenGate extends Gate<string> {
+  readonly channels = 1
+
+  constructor(taken$: Observable<Taken<string>>) {
+    super(subscriber => taken$.subscribe(subscriber))
+  }
+
+  perform(_order: GateOrder): void {}
+}

@@ -9,7 +9,7 @@ const foldersIn = (folder: string): readonly string[] =>
     .filter(entry => entry.isDirectory())
     .map(({ name }) => `${folder}/${name}`)
 
-const folders = ['lib', ...foldersIn('lib'), 'operators']
+const folders = ['lib', ...foldersIn('lib'), 'lib/testing/picture', 'operators']
 const linesMax = 25
 
 describe.each(folders)('%s', folder => {

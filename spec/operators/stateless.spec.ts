@@ -1,63 +1,88 @@
-import { barrier, buffer, end, type Stream, type StreamElement, watermark } from 'spillway'
+import { type Buffer, buffer, type Stream, watermark } from 'spillway'
 import { filter, flatMap, keyBy, map, rebalance } from 'spillway/operators'
+import { marbles } from 'spillway/testing'
 import { expect, test } from 'vitest'
-import { elementsOf, lane, plain } from '../lane.ts'
 
 interface Case {
   readonly operator: (source: Stream<number>) => Stream<unknown>
-  readonly gives: readonly unknown[]
+  readonly gives: string
+  readonly values: Readonly<Record<string, Buffer<unknown>>>
 }
 
-const times = Float64Array.of(10, 20, 30)
-const notes = Float64Array.of(Number.NEGATIVE_INFINITY, 25, Number.NEGATIVE_INFINITY)
-const input: readonly StreamElement<number>[] = [
-  buffer([1, 2, 3], { times, notes, split: 'a' }),
-  watermark(15),
-  barrier(1),
-  buffer([4]),
-  end,
-]
-const others = [watermark(15), barrier(1)]
+const onTime = Number.NEGATIVE_INFINITY
+const w = watermark(15)
+
+/** A record of split a, and what stands beside it. */
+const timed = (record: unknown, timeMs: number, noteMs = onTime): Buffer<unknown> =>
+  buffer([record], { times: Float64Array.of(timeMs), notes: Float64Array.of(noteMs), split: 'a' })
 
 const cases: Record<string, Case> = {
   'map projects records and keeps their times and notes': {
     operator: map(n => 10 * n),
-    gives: [
-      { records: [10, 20, 30], times: [10, 20, 30], notes: ['-Infinity', 25, '-Infinity'], split: 'a' },
-      ...others,
-      { records: [40] },
-      end,
-    ],
+    gives: `
+      a-w-1-d|
+      b-------
+      c-------
+    `,
+    values: { a: timed(10, 10), b: timed(20, 20, 25), c: timed(30, 30), d: buffer([40]) },
   },
   'filter keeps columns in step, and emits nothing for a buffer without a match': {
     operator: filter(n => n === 2),
-    gives: [{ records: [2], times: [20], notes: [25], split: 'a' }, ...others, end],
+    gives: 'b-w-1--|',
+    values: { b: timed(2, 20, 25) },
   },
   'flatMap gives results the time and note of their record, and some records none': {
     operator: flatMap(n => (n === 3 ? [] : [n, -n])),
-    gives: [
-      { records: [1, -1, 2, -2], times: [10, 10, 20, 20], notes: ['-Infinity', '-Infinity', 25, 25], split: 'a' },
-      ...others,
-      { records: [4, -4] },
-      end,
-    ],
+    gives: `
+      a-w-1-d|
+      x-----y-
+      b-------
+      z-------
+    `,
+    values: {
+      a: timed(1, 10),
+      x: timed(-1, 10),
+      b: timed(2, 20, 25),
+      z: timed(-2, 20, 25),
+      d: buffer([4]),
+      y: buffer([-4]),
+    },
   },
   'rebalance changes nothing where it runs in place': {
     operator: rebalance(),
-    gives: input.map(plain),
+    gives: `
+      a-w-1-d|
+      b-------
+      c-------
+    `,
+    values: { a: timed(1, 10), b: timed(2, 20, 25), c: timed(3, 30), d: buffer([4]) },
   },
 }
 
-for (const [title, { operator, gives }] of Object.entries(cases)) {
-  test(title, async () => {
-    const elements = await elementsOf(lane(...input).pipe(operator))
-    expect(elements.map(plain)).toEqual(gives)
-  })
-}
+test.each(Object.entries(cases))('%s', (_, { operator, gives, values }) =>
+  marbles(({ lane, expectLane }) => {
+    const columns = { times: Float64Array.of(10, 20, 30), notes: Float64Array.of(onTime, 25, onTime), split: 'a' }
+    const source = lane('p-w-1-q|', { p: buffer([1, 2, 3], columns), w, q: buffer([4]) })
+    expectLane(source.pipe(operator)).toBe(gives, { ...values, w })
+  }),
+)
 
-test('keyBy puts key and key group beside each record, equal keys into one group', async () => {
-  const [first] = await elementsOf(lane(buffer([1, 12, 31, 2])).pipe(keyBy(n => n % 10)))
-  const { keys, groups } = plain(first as StreamElement<number>) as { keys: number[]; groups: number[] }
+test('keyBy puts key and key group beside each record, equal keys into one group', () => {
+  const buffers: Buffer<number>[] = []
+  marbles(({ lane, expectLane }) => {
+    const keyed = lane('p', { p: buffer([1, 12, 31, 2]) }).pipe(keyBy(n => n % 10))
+    keyed.subscribe(element => element.kind === 'buffer' && buffers.push(element))
+    expectLane(keyed).toBe(
+      `
+      a
+      b
+      c
+      d
+      `,
+      { a: 1, b: 12, c: 31, d: 2 },
+    )
+  })
+  const [{ keys = [], groups = [] } = buffer([])] = buffers
   expect(keys).toEqual([1, 2, 1, 2])
   expect(groups[0]).toBe(groups[2])
   expect(groups[1]).toBe(groups[3])

@@ -47,7 +47,10 @@ const rows: Readonly<Record<string, Row>> = {
     imports: ['lib', 'lib/graph', 'lib/store', 'lib/index.ts', 'operators/index.ts'],
     packages: [...usual, 'node:*'],
   },
-  'lib/testing': { imports: [...inner, 'lib/index.ts', 'operators', 'operators/index.ts'], packages: usual },
+  'lib/testing': {
+    imports: [...inner, 'lib/index.ts', 'operators', 'operators/index.ts'],
+    packages: [...usual, 'rxjs/testing'],
+  },
   operators: { imports: ['lib/index.ts'], packages: [...usual, 'immer'] },
   'operators/index.ts': {
     imports: ['operators', 'lib/control/align.ts', 'lib/control/serialize.ts', 'lib/control/coordinate.ts'],

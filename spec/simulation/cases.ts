@@ -24,7 +24,7 @@ export interface Sizes {
 export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 5 }
 export const small: Sizes = { stages: 3, records: 200, parallelism: 2, faults: ['crash'], faultsMax: 1 }
 
-export const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
+const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
   const met = meetings.filter(({ kind }) => faults === 'all' || faults.includes(kind))
   const fault = fc.tuple(fc.constantFrom(...met), fc.oneof(fc.nat({ max: 3 }), fc.nat({ max: 40 })))
   return fc.record({
