@@ -1,3 +1,4 @@
+import { plan } from '../../graph/plan.ts'
 import type { Pipeline } from '../../graph/stream.ts'
 import type { Store } from '../../store/store.ts'
 import { type Attempt, attempt, type Conditions } from './attempt.ts'
@@ -64,7 +65,7 @@ export class SimulationFailure extends Error {
  */
 export const simulate = (pipelines: Pipeline | readonly Pipeline[], options: SimulateOptions): Simulation => {
   const all = Array.isArray(pipelines) ? (pipelines as readonly Pipeline[]) : [pipelines as Pipeline]
-  const conditions = conditionsOf(options)
+  const conditions = conditionsOf(all, options)
   const expected = expectedOf(all, options)
   const tried = (of: Conditions) => judged(attempt(all, of), of, { expected, check: options.check })
   const first = tried(conditions)
@@ -81,27 +82,28 @@ interface Judged {
 type Expected = ReadonlyMap<string, readonly string[]>
 
 /** What is not given is drawn from the seed. */
-const conditionsOf = (options: SimulateOptions): Conditions => {
+const conditionsOf = (pipelines: readonly Pipeline[], options: SimulateOptions): Conditions => {
   const random = seeded(options.seed)
-  const everyMs = 2 + random.below(20)
+  const drawnParallelism = 1 + random.below(4)
+  const parallelism = options.parallelism ?? drawnParallelism
+  const everyMs = (1 + random.below(10)) * (1 + sizeOf(pipelines, parallelism) / 60)
   const drawn = {
-    parallelism: 1 + random.below(4),
     alignment: 'either' as const,
-    checkpoints: { everyMs, timeoutMs: 4 * everyMs + 20, retainedCount: 1 + random.below(2) },
+    checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
     channels: {
       buffersMax: 1 + random.below(4),
       bufferRecordsMax: 1 + random.below(16),
       flushMs: 1 + random.below(20),
       overdraftBuffersMax: random.below(3),
     },
-    latencyMs: random.next() * 4,
+    latencyMs: random.next() * 3,
     slowness: random.chance(0.5) ? random.next() / 2 : 0,
   }
   const faults = options.faults ?? 3
   return {
     seed: options.seed,
     faults: typeof faults === 'number' ? randomFaults(random, faults) : faults,
-    parallelism: options.parallelism ?? drawn.parallelism,
+    parallelism,
     alignment: options.alignment ?? drawn.alignment,
     checkpoints: options.checkpoints ?? drawn.checkpoints,
     channels: options.channels ?? drawn.channels,
@@ -110,16 +112,23 @@ const conditionsOf = (options: SimulateOptions): Conditions => {
   }
 }
 
+/** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
+const sizeOf = (pipelines: readonly Pipeline[], parallelism: number): number => {
+  const { stages, edges } = plan(pipelines)
+  const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
+  return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
+}
+
 const expectedOf = (pipelines: readonly Pipeline[], { expected, seed }: SimulateOptions): Expected => {
   if (expected !== undefined) return new Map(Object.entries(expected).map(([name, of]) => [name, sorted(of)]))
   const undisturbed = attempt(pipelines, {
-    ...conditionsOf({ seed, faults: [], parallelism: 1, latencyMs: 0, slowness: 0 }),
+    ...conditionsOf(pipelines, { seed, faults: [], parallelism: 1, latencyMs: 0, slowness: 0 }),
     checkpoints: { everyMs: 2 ** 30, timeoutMs: 2 ** 30, retainedCount: 1 },
   })
   if (undisturbed.violation !== undefined) {
     throw new SimulationFailure(
       `an undisturbed run fails already: ${undisturbed.violation}\n\n${undisturbed.world.picture.text({ columnsMax })}`,
-      conditionsOf({ seed, faults: [] }),
+      conditionsOf(pipelines, { seed, faults: [] }),
     )
   }
   return new Map([...undisturbed.published].map(([name, tasks]) => [name, sorted(tasks.flat())]))
