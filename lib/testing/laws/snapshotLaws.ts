@@ -1,7 +1,7 @@
 import type { HarnessSnapshot } from '../harnessSnapshot.ts'
-import { OperatorRun } from './operatorRun.ts'
+import { cut, ended, OperatorRun } from './operatorRun.ts'
 import { beforeBarrier, type Elements, expectOutputs, outputName, outputsOf } from './outputs.ts'
-import type { Tried } from './reference.ts'
+import { type Tried, tried } from './reference.ts'
 import { expectSame } from './same.ts'
 
 /** Barriers, snapshots and restores at every position. */
@@ -21,6 +21,23 @@ export const snapshotLaws: Readonly<Record<string, (subject: Tried) => void>> = 
           expectSame(barriers, { expected, where: `${where}, ${outputName(name)}` })
         }
         expectOutputs(outputs, { expected: reference.outputs, keyOf, where })
+      }
+    }
+  },
+
+  'one record alone comes through restores before and behind it': subject => {
+    const lanes = subject.lanes.map(lane =>
+      ended(
+        cut(lane, 1)
+          .filter(({ kind }) => kind === 'buffer')
+          .slice(0, 1),
+      ),
+    )
+    const single = tried({ ...subject, lanes, recordsMax: 1 })
+    for (const alignment of alignments) {
+      for (let position = 0; position < single.reference.steps; position++) {
+        const run = new OperatorRun(single).play({ to: position })
+        expectRest(single, run, { position, alignment, where: `${alignment} snapshot behind element ${position}` })
       }
     }
   },
