@@ -1,5 +1,6 @@
 import * as t from 'io-ts'
-import { keyedOperator, operator, type Stream } from 'spillway'
+import { merge } from 'rxjs'
+import { active, buffer, idle, keyedOperator, operator, Stream, watermark } from 'spillway'
 import * as operators from 'spillway/operators'
 import { type Law, operatorLaws } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
@@ -137,6 +138,24 @@ const contract: Readonly<Record<string, readonly Law[]>> = {
         }),
       ),
     samples.slice(0, 5),
+  ),
+  'an operator with two inputs': operatorLaws(
+    'both',
+    () => (a: Stream<Sample>, b: Stream<Sample>) =>
+      new Stream<Sample>({ name: 'both', inputs: [a, b] }, task => merge(a.in(task), b.in(task))).pipe(
+        flatMap(({ key, n }) => [
+          { key, n },
+          { key, n: -n },
+        ]),
+      ),
+    ['left', 'right'].map((key, i) => [
+      buffer([1, 2].map(n => ({ key, n }))),
+      watermark(10 + i),
+      ...(i === 0 ? [idle, watermark(12), active] : []),
+      buffer([3, 4].map(n => ({ key, n }))),
+      watermark(20),
+    ]),
+    { keyOf: ({ key }: Sample) => key },
   ),
   'a pipe from a source to a window': operatorLaws(
     'pipe',

@@ -21,7 +21,7 @@ export const resultLaws: Readonly<Record<string, (subject: Tried) => void>> = {
   'an input that gives nothing and does not end gives nothing': subject => {
     const silent = new OperatorRun(subject)
     silent.h.advance(3_600_000)
-    for (const [name, elements] of silent.elements) expectSame(elements, { expected: [], where: `${outputName(name)}` })
+    for (const [name, elements] of silent.elements) expectSame(elements, { expected: [], where: outputName(name) })
   },
 
   'buffers of any cut give the same results, each with its time and note': subject => {
@@ -84,7 +84,7 @@ export const resultLaws: Readonly<Record<string, (subject: Tried) => void>> = {
         passed.set(name, watermarkMs)
       }
     }
-    for (const [name, output] of outputsOf(run.elements)) expectForward(output, `${outputName(name)}`)
+    for (const [name, output] of outputsOf(run.elements)) expectForward(output, outputName(name))
   },
 }
 
