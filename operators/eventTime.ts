@@ -23,7 +23,8 @@ export interface EventTimeOptions<T> {
 /**
  * Gives each record its time and follows each split's watermark: its largest time so far minus `outOfOrderMs`. A record behind
  * it is noted as late. Emits the smallest watermark of the splits that have not ended, after each buffer; one that has not
- * begun holds it back. At the end the watermark is infinite. Watermarks from upstream end here. Stands before any exchange. Snapshots hold each split's time.
+ * begun holds it back. At the end the watermark is infinite. Watermarks from upstream end here. Stands before any exchange.
+ * Snapshots hold each split's time.
  * Source: lateness per split follows the design of Flink's per-partition watermarks.
  */
 export const eventTime =

@@ -72,7 +72,6 @@ const gatheredInPlace = <T>(inputs: readonly Stream<T>[], task: Task): Observabl
           const element = elementOf(aligned)
           if (element !== undefined) subscriber.next({ element, input: gate.current })
         },
-        complete: () => subscriber.complete(),
       }),
     )
     together(task, () =>

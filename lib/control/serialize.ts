@@ -20,6 +20,7 @@ import {
   of,
   retry,
   type SchedulerLike,
+  Subject,
   takeUntil,
   throwError,
   timer,
@@ -78,6 +79,7 @@ const serialized = <E extends { readonly kind: string }>(
   let entry = options.nextEntry
   /** Checkpoints up to this one are given up; ids only grow, and one is under way at a time. */
   let abortedUpTo: CheckpointId = 0
+  const garbage$ = new Subject<string>()
 
   const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
     shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
@@ -114,7 +116,7 @@ const serialized = <E extends { readonly kind: string }>(
       finalize(() => {
         releaseSnapshot(snapshot)
         // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-        if (isAborted() && !stored) deleted([object(1)], []).subscribe()
+        if (isAborted() && !stored) garbage$.next(object(1))
       }),
     )
   }
@@ -172,7 +174,11 @@ const serialized = <E extends { readonly kind: string }>(
         return EMPTY
       }),
     ),
-    kind('snapshot').pipe(mergeMap(written, writesMax)),
+    kind('snapshot').pipe(
+      mergeMap(written, writesMax),
+      finalize(() => garbage$.complete()),
+    ),
+    garbage$.pipe(mergeMap(object => deleted([object], []))),
     kind('commit').pipe(concatMap(committed)),
     kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
     shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),

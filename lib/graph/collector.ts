@@ -66,7 +66,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
     this.#timeMs = timeMs
   }
 
-  /** Results belong to no record, as those at the end of the input. */
+  /** Results belong to no record from now on, as those at the end of the input; those of a call under way count on. */
   followNothing(): void {
     this.flush()
     this.#input = undefined

@@ -39,9 +39,10 @@ export const remaining = (work: Work<unknown>): Work<unknown> => {
   }
 }
 
-const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
 /** What an operator keeps beside its user's state, by names that no user would give. */
 export const ownState = { watermark: '(watermark)', frame: '(frame)', end: '(end)', timers: '(timers)' } as const
+
+const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
 
 export const frameType = t.intersection([
   begunType,

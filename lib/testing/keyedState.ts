@@ -26,8 +26,6 @@ export const keyedState = (
     set: (key, value) => {
       if (state.callOpen)
         throw new Error(`${state.operator} is suspended in the middle of a call, which may change ${name}`)
-      // A call of its own, so that it is not taken for a change by the handler that is called next, or was before.
-      state.calls.begin()
       table.set(table.entry(key, groupOf(key, task.keyGroups)), value)
     },
     get entries() {

@@ -1,11 +1,13 @@
 import * as t from 'io-ts'
-import { keyedOperator, operator, type Stream } from 'spillway'
+import * as rx from 'rxjs'
+import { active, buffer, idle, keyedOperator, operator, type Stream, watermark } from 'spillway'
 import * as operators from 'spillway/operators'
 import { type Law, operatorLaws } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { type Sample, samples } from './inputs.ts'
 
-const { eventTime, filter, flatMap, fromArray, keyBy, map, rebalance, scan, sum, tumblingWindow } = operators
+const { eachRecord, eventTime, filter, flatMap, fromArray, keyBy, map, rebalance, scan, sum, tumblingWindow, union } =
+  operators
 
 const keyed = { keyBy: ({ key }: Sample) => key }
 const n = ({ n }: Sample) => n
@@ -16,10 +18,31 @@ const threeSplits = fromArray(
   { splits: 3 },
 )
 
+/** Two inputs, each of one key. */
+const lanes = ['left', 'right'].map((key, i) => [
+  buffer([1, 2].map(n => ({ key, n }))),
+  watermark(10 + i),
+  ...(i === 0 ? [idle, watermark(12), active] : []),
+  buffer([3, 4].map(n => ({ key, n }))),
+  watermark(20),
+])
+
 const exported: Readonly<Record<string, readonly Law[]>> = {
   map: operatorLaws('map', () => map(({ n }: Sample) => ({ tenfold: 10 * n })), samples),
   filter: operatorLaws('filter', () => filter(({ n }: Sample) => n % 2 === 1), samples),
   flatMap: operatorLaws('flatMap', () => flatMap(({ n }: Sample) => [n, -n].slice(0, n % 3)), samples),
+  eachRecord: operatorLaws(
+    'eachRecord',
+    () =>
+      eachRecord(
+        rx.mergeMap(({ n }: Sample) => rx.range(n, n % 4)),
+        rx.scan((total, n) => total + n, 0),
+      ),
+    samples,
+  ),
+  union: operatorLaws('union', () => (a: Stream<Sample>, b: Stream<Sample>) => union(a, b), lanes, {
+    keyOf: ({ key }: Sample) => key,
+  }),
   rebalance: operatorLaws('rebalance', () => rebalance<Sample>(), samples),
   keyBy: operatorLaws('keyBy', () => keyBy(({ key }: Sample) => [key, 1]), samples),
   scan: operatorLaws('scan', () => scan((total: number, { n }: Sample) => total + n, 0, t.number), samples, keyed),
@@ -137,6 +160,18 @@ const contract: Readonly<Record<string, readonly Law[]>> = {
         }),
       ),
     samples.slice(0, 5),
+  ),
+  'operators behind a union': operatorLaws(
+    'behind a union',
+    () => (a: Stream<Sample>, b: Stream<Sample>) =>
+      union(a, b).pipe(
+        flatMap(({ key, n }) => [
+          { key, n },
+          { key, n: -n },
+        ]),
+      ),
+    lanes,
+    { keyOf: ({ key }: Sample) => key },
   ),
   'a pipe from a source to a window': operatorLaws(
     'pipe',

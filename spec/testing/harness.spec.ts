@@ -128,6 +128,9 @@ test('state of a key is read, and filled beforehand', () => {
   h.push(order('alice'))
   expect(h.output).toEqual([{ key: 'alice', count: 42 }])
   expect(h.state('count').entries).toEqual([['alice', 42]])
+  const suspended = harness(thrice(), { keyBy: letter => letter, room: 1 })
+  suspended.push('a')
+  expect(() => suspended.state('count').set('a', 9)).toThrow('in the middle of a call')
   expect(() => h.state('total')).toThrow('no operator has keyed state total')
 })
 
@@ -252,7 +255,7 @@ test('at another parallelism the watermark is the smallest', () => {
       { sizeMs: 10, late: 'drop' },
       mean(o => o.cents),
     )
-  const old = [10, 20].map((watermarkMs, index) => {
+  const old = [20, 10].map((watermarkMs, index) => {
     const h = harness(windows(), { keyBy, subtask: { index, parallelism: 2 } })
     for (const customer of letters) h.push(order(customer), { timeMs: 25 })
     h.watermark(watermarkMs)

@@ -54,6 +54,7 @@ export function operatorLaws(
       source: 'open' in inputs ? inputs : undefined,
       keyBy: options.keyBy,
       keyOf: options.keyOf,
+      recordsMax: 2,
     })
     return subject
   })

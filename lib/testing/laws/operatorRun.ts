@@ -15,6 +15,8 @@ export interface OperatorSubject {
   readonly source: Source<any> | undefined
   readonly keyBy: ((record: any) => Key) | undefined
   readonly keyOf: ((record: any) => unknown) | undefined
+  /** Of a source, read at once. */
+  readonly recordsMax: number
 }
 
 interface RunOptions {
@@ -35,11 +37,10 @@ export class OperatorRun {
   readonly #steps: readonly Send[] | undefined
   readonly #recordsMax: number
 
-  constructor(subject: OperatorSubject, options: RunOptions & { readonly recordsMax?: number } = {}) {
-    const { operator, lanes, source, keyBy } = subject
-    const { recordsMax = 2, ...rest } = options
+  constructor(subject: OperatorSubject, options: RunOptions = {}) {
+    const { operator, lanes, source, keyBy, recordsMax } = subject
     this.h = harness(operator(), {
-      ...rest,
+      ...options,
       lanes: lanes.length,
       ...(keyBy === undefined ? {} : { keyBy }),
       ...(source === undefined ? {} : { source }),

@@ -1,7 +1,7 @@
 import type { HarnessSnapshot } from '../harnessSnapshot.ts'
-import { OperatorRun } from './operatorRun.ts'
+import { cut, ended, OperatorRun } from './operatorRun.ts'
 import { beforeBarrier, type Elements, expectOutputs, outputName, outputsOf } from './outputs.ts'
-import type { Tried } from './reference.ts'
+import { type Tried, tried } from './reference.ts'
 import { expectSame } from './same.ts'
 
 /** Barriers, snapshots and restores at every position. */
@@ -21,6 +21,23 @@ export const snapshotLaws: Readonly<Record<string, (subject: Tried) => void>> = 
           expectSame(barriers, { expected, where: `${where}, ${outputName(name)}` })
         }
         expectOutputs(outputs, { expected: reference.outputs, keyOf, where })
+      }
+    }
+  },
+
+  'one record alone comes through restores before and behind it': subject => {
+    const lanes = subject.lanes.map(lane =>
+      ended(
+        cut(lane, 1)
+          .filter(({ kind }) => kind === 'buffer')
+          .slice(0, 1),
+      ),
+    )
+    const single = tried({ ...subject, lanes, recordsMax: 1 })
+    for (const alignment of alignments) {
+      for (let position = 0; position < single.reference.steps; position++) {
+        const run = new OperatorRun(single).play({ to: position })
+        expectRest(single, run, { position, alignment, where: `${alignment} snapshot behind element ${position}` })
       }
     }
   },
@@ -103,25 +120,35 @@ const snapshotOf = (
 interface Suspension {
   /** The element that is suspended in. */
   readonly position: number
-  readonly room: number
+  /** The results it has given, some at a time. */
+  readonly room: readonly number[]
   readonly where: string
 }
 
-/** Runs that are suspended after the first, second, ... result of each element; behind the eighth at larger steps. */
+/**
+ * Runs that are suspended after the first, second, ... result of each element, stopped there or at every result; behind the
+ * eighth at larger steps.
+ */
 const eachSuspension = (subject: Tried, act: (run: OperatorRun, suspension: Suspension) => void): void => {
   for (let position = 0; position < subject.reference.steps; position++) {
-    for (let room = 1; ; room = room < 8 ? room + 1 : 2 * room) {
-      const run = suspendedAt(subject, { position, room })
-      if (!run.h.suspended) break
-      act(run, { position, room, where: `suspended in element ${position + 1} after ${room} results` })
+    for (let results = 1; ; results = results < 8 ? results + 1 : 2 * results) {
+      const rooms = [[results], ...(results === 1 ? [] : [new Array<number>(results).fill(1)])]
+      const runs = rooms.map(room => ({ room, run: suspendedAt(subject, { position, room }) }))
+      if (!runs.every(({ run }) => run.h.suspended)) break
+      for (const { room, run } of runs) {
+        const stopped = room.length === 1 ? '' : ', stopped at each'
+        act(run, { position, room, where: `suspended in element ${position + 1} after ${results} results${stopped}` })
+      }
     }
   }
 }
 
 const suspendedAt = (subject: Tried, { position, room }: Omit<Suspension, 'where'>): OperatorRun => {
   const run = new OperatorRun(subject).play({ to: position })
-  run.h.free(room)
+  const [first = 1, ...others] = room
+  run.h.free(first)
   run.step(position)
+  for (const results of others) run.h.free(results)
   return run
 }
 

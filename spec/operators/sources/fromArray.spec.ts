@@ -17,27 +17,6 @@ test.each([1, 2, 3, 7, 9])(
   },
 )
 
-test.each([1, 3])('a restore at any position of %i splits gives the rest', async splits => {
-  const source = fromArray(letters, { splits })
-  for (const id of await splitsOf(source)) {
-    const whole = await readSplit(source, id, { recordsMax: 1 })
-    for (const { count, position } of [{ count: 0, position: 0 }, ...whole.positions]) {
-      expect((await readSplit(source, id, { from: position })).records).toEqual(whole.records.slice(count))
-    }
-  }
-})
-
-test('no batch is larger than was asked for, or empty', () => {
-  const reader = fromArray(letters).open('0/1', undefined)
-  expect([reader.next(3), reader.next(3), reader.next(3), reader.next(3), reader.position()]).toEqual([
-    ['a', 'b', 'c'],
-    ['d', 'e', 'f'],
-    ['g'],
-    'end',
-    7,
-  ])
-})
-
 test('an empty array ends at once', async () => {
   expect((await readSplit(fromArray([]), '0/1')).records).toEqual([])
 })

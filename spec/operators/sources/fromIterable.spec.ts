@@ -15,16 +15,6 @@ test('the iterable is read to its end', async () => {
   ).toEqual(letters)
 })
 
-test('a restore at any position makes the iterable again and gives the rest', async () => {
-  const source = fromIterable(() => letters.values())
-  const { positions } = await readSplit(source, '0/1', { recordsMax: 1 })
-  expect(positions).toHaveLength(5)
-  for (const { count, position } of [{ count: 0, position: 0 }, ...positions]) {
-    const rest = await readSplit(source, '0/1', { from: position })
-    expect(rest.records).toEqual(letters.slice(count))
-  }
-})
-
 test('the position before the first record read again is the restored one', () => {
   expect(
     fromIterable(() => letters)
@@ -73,9 +63,4 @@ test('an iterable that has become shorter is an error at a restore', async () =>
     code: 'READ_FAILED',
     message: expect.stringContaining('6 records were read before the restore, but there are only 5 now'),
   })
-})
-
-test('asking again after the end is the end', () => {
-  const reader = fromIterable(() => letters).open('0/1', undefined)
-  expect([reader.next(9), reader.next(9), reader.next(9)]).toEqual([letters, 'end', 'end'])
 })
