@@ -21,7 +21,7 @@ export interface Sizes {
   readonly faultsMax: number
 }
 
-export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 8 }
+export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 10 }
 export const small: Sizes = { stages: 3, records: 200, parallelism: 2, faults: ['crash'], faultsMax: 1 }
 
 const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
@@ -34,15 +34,34 @@ const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
     seed: fc.nat(),
     faults: fc.array(
       fc.tuple(pair, after).map(([meeting, after]) => ({ ...meeting, after })),
-      { minLength: Math.min(1, faultsMax), maxLength: faultsMax },
+      { minLength: Math.min(3, faultsMax), maxLength: faultsMax },
     ),
   })
 }
 
 /** Pairs that are rarely met, because the phase is short, or because something must have happened before, come more often. */
-const weightOf = ({ kind, phase }: { readonly kind: FaultKind; readonly phase: Phase }): number => {
-  if (kind === 'partialRead' || kind === 'otherParallelism') return 8
-  return phase === 'restoring' || phase === 'flowing' || phase === 'finishing' ? 1 : 3
+const weightOf = ({ kind, phase }: { readonly kind: FaultKind; readonly phase: Phase }): number =>
+  rare[kind]?.[phase] ?? usual[phase]
+
+const usual: Readonly<Record<Phase, number>> = {
+  restoring: 2,
+  flowing: 2,
+  aligning: 5,
+  writing: 5,
+  committing: 8,
+  publishing: 10,
+  finishing: 2,
+}
+
+const rare: { readonly [K in FaultKind]?: Partial<Record<Phase, number>> } = {
+  storeFailure: { aligning: 12, publishing: 12 },
+  storeInDoubt: { restoring: 4, aligning: 12, publishing: 12 },
+  storeDelay: { aligning: 12 },
+  partialRead: { restoring: 5 },
+  taskFailure: { publishing: 20 },
+  sinkDelay: { aligning: 7, committing: 12, publishing: 18 },
+  sinkFailure: { committing: 20 },
+  otherParallelism: { restoring: 40 },
 }
 
 /** Runs one case under all oracles. */
@@ -51,7 +70,7 @@ export const runCase = ({ topology, parallelism, seed, faults }: Case): Simulati
   const expected = { ...job.expected }
   // What is chained depends on the order of arrival, and is explained instead.
   for (const name of job.chained) delete expected[name]
-  return simulate(job.pipelines, {
+  return simulate(() => job.pipelines, {
     seed,
     parallelism,
     faults,

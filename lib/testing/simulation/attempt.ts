@@ -7,7 +7,15 @@ import { Process, type ProcessEnd } from './process.ts'
 import { seeded } from './random.ts'
 import { World } from './world.ts'
 
-/** All that a simulated run depends on, beside its pipelines. */
+/** Makes a job's pipelines: called at every start, as a new process would. */
+export type Job = () => Pipeline | readonly Pipeline[]
+
+export const pipelinesOf = (job: Job): readonly Pipeline[] => {
+  const pipelines = job()
+  return pipelines instanceof Pipeline ? [pipelines] : pipelines
+}
+
+/** All that a simulated run depends on, beside its job. */
 export interface Conditions {
   readonly seed: number
   readonly faults: readonly Fault[]
@@ -35,7 +43,7 @@ export interface Attempt {
 }
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
-export const attempt = (pipelines: readonly Pipeline[], conditions: Conditions): Attempt => {
+export const attempt = (job: Job, conditions: Conditions): Attempt => {
   const { parallelism, latencyMs, slowness, checkpoints, channels } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
@@ -53,7 +61,9 @@ export const attempt = (pipelines: readonly Pipeline[], conditions: Conditions):
     const alignment =
       conditions.alignment === 'either' ? random.pick(['aligned', 'unaligned'] as const) : conditions.alignment
     process.start(
-      pipelines.map(({ name, input }) => renamed(new Pipeline(input, world.outside(name).sinkOf(process)), name)),
+      pipelinesOf(job).map(({ name, input }) =>
+        renamed(new Pipeline(input, world.outside(name).sinkOf(process)), name),
+      ),
       {
         parallelism: isOther ? parallelism + 1 : parallelism,
         store: world.disk.storeOf(process),

@@ -1,7 +1,6 @@
 import { plan } from '../../graph/plan.ts'
-import type { Pipeline } from '../../graph/stream.ts'
 import type { Store } from '../../store/store.ts'
-import { type Attempt, attempt, type Conditions } from './attempt.ts'
+import { type Attempt, attempt, type Conditions, type Job, pipelinesOf } from './attempt.ts'
 import { canonical } from './canonical.ts'
 import { type Fault, randomFaults } from './faults.ts'
 import { seeded } from './random.ts'
@@ -53,7 +52,7 @@ export class SimulationFailure extends Error {
 }
 
 /**
- * Runs a whole job under virtual time: the real runtime, operators and serializer, over a simulated store and simulated
+ * Runs a whole job, made anew at each start as a new process would, under virtual time: the real runtime, operators and serializer, over a simulated store and simulated
  * sinks in the place of the pipelines' own, through crashes and failures, until it is done. Synchronous; takes some
  * milliseconds. The same seed gives the same run.
  *
@@ -63,11 +62,10 @@ export class SimulationFailure extends Error {
  *
  * @throws SimulationFailure
  */
-export const simulate = (pipelines: Pipeline | readonly Pipeline[], options: SimulateOptions): Simulation => {
-  const all = Array.isArray(pipelines) ? (pipelines as readonly Pipeline[]) : [pipelines as Pipeline]
-  const conditions = conditionsOf(all, options)
-  const expected = expectedOf(all, options)
-  const tried = (of: Conditions) => judged(attempt(all, of), of, { expected, check: options.check })
+export const simulate = (job: Job, options: SimulateOptions): Simulation => {
+  const conditions = conditionsOf(job, options)
+  const expected = expectedOf(job, options)
+  const tried = (of: Conditions) => judged(attempt(job, of), of, { expected, check: options.check })
   const first = tried(conditions)
   if (first.failure === undefined) return first.run
   const shortest = options.shrink === false ? first : shrunk(first, tried)
@@ -82,11 +80,11 @@ interface Judged {
 type Expected = ReadonlyMap<string, readonly string[]>
 
 /** What is not given is drawn from the seed. */
-const conditionsOf = (pipelines: readonly Pipeline[], options: SimulateOptions): Conditions => {
+const conditionsOf = (job: Job, options: SimulateOptions): Conditions => {
   const random = seeded(options.seed)
   const drawnParallelism = 1 + random.below(4)
   const parallelism = options.parallelism ?? drawnParallelism
-  const everyMs = (1 + random.below(10)) * (1 + sizeOf(pipelines, parallelism) / 60)
+  const everyMs = (1 + random.below(10)) * (1 + sizeOf(job, parallelism) / 60)
   const drawn = {
     alignment: 'either' as const,
     checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
@@ -113,22 +111,22 @@ const conditionsOf = (pipelines: readonly Pipeline[], options: SimulateOptions):
 }
 
 /** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
-const sizeOf = (pipelines: readonly Pipeline[], parallelism: number): number => {
-  const { stages, edges } = plan(pipelines)
+const sizeOf = (job: Job, parallelism: number): number => {
+  const { stages, edges } = plan(pipelinesOf(job))
   const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
   return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
 }
 
-const expectedOf = (pipelines: readonly Pipeline[], { expected, seed }: SimulateOptions): Expected => {
+const expectedOf = (job: Job, { expected, seed }: SimulateOptions): Expected => {
   if (expected !== undefined) return new Map(Object.entries(expected).map(([name, of]) => [name, sorted(of)]))
-  const undisturbed = attempt(pipelines, {
-    ...conditionsOf(pipelines, { seed, faults: [], parallelism: 1, latencyMs: 0, slowness: 0 }),
+  const undisturbed = attempt(job, {
+    ...conditionsOf(job, { seed, faults: [], parallelism: 1, latencyMs: 0, slowness: 0 }),
     checkpoints: { everyMs: 2 ** 30, timeoutMs: 2 ** 30, retainedCount: 1 },
   })
   if (undisturbed.violation !== undefined) {
     throw new SimulationFailure(
       `an undisturbed run fails already: ${undisturbed.violation}\n\n${undisturbed.world.picture.text({ columnsMax })}`,
-      conditionsOf(pipelines, { seed, faults: [] }),
+      conditionsOf(job, { seed, faults: [] }),
     )
   }
   return new Map([...undisturbed.published].map(([name, tasks]) => [name, sorted(tasks.flat())]))
