@@ -25,8 +25,8 @@ export interface ExecutorOptions {
   /** Turns in a slice at the most: what ends a slice under a clock that stands still. */
   readonly sliceTurnsMax: number
   readonly flushMs: number
-  /** Which of so many ready tasks, longest waiting first, is next. */
-  readonly choose: (ready: number) => number
+  /** Which of so many tasks is next: first come the urgent ones, then the ready ones, each longest waiting first. */
+  readonly choose: (tasks: number, urgent: number) => number
   /** There is nothing to do, and nothing partly filled. */
   readonly onIdle: () => void
 }
@@ -34,7 +34,7 @@ export interface ExecutorOptions {
 /**
  * Gives tasks their turns, in slices of a few ms, on the one thread there is.
  *
- * Tasks with an unaligned barrier to take come first, then the choice among the ready ones. Background work (encoding) gets
+ * Tasks with an unaligned barrier to take come first, unless the choice is another. Background work (encoding) gets
  * what time tasks leave, and at least a share of `backgroundShare`. What is partly filled is flushed when there is nothing
  * else to do, and at the latest after `flushMs`. With nothing to do no slice is scheduled.
  */
@@ -106,7 +106,7 @@ export class Executor {
   }
 
   #oneTurn(): boolean {
-    const member = this.#urgent.shift() ?? (this.#backgroundIsDue() ? undefined : this.#takeReady())
+    const member = this.#takeNext()
     if (member === undefined) return this.#oneOfBackground()
     const { clock } = this.#options
     const begunMs = clock()
@@ -116,11 +116,14 @@ export class Executor {
     return true
   }
 
-  #takeReady(): Member | undefined {
-    const { length } = this.#ready
-    if (length === 0) return undefined
-    const chosen = this.#options.choose(length)
-    const member = (chosen === 0 ? this.#ready.shift() : this.#ready.splice(chosen, 1)[0]) as Member
+  #takeNext(): Member | undefined {
+    const urgent = this.#urgent.length
+    if (urgent === 0 && this.#backgroundIsDue()) return undefined
+    const tasks = urgent + this.#ready.length
+    if (tasks === 0) return undefined
+    const chosen = this.#options.choose(tasks, urgent)
+    if (chosen < urgent) return taken(this.#urgent, chosen)
+    const member = taken(this.#ready, chosen - urgent)
     member.queued = false
     return member
   }
@@ -162,6 +165,9 @@ export class Executor {
     if (!this.#scheduled && !this.#stopped) this.#options.onIdle()
   }
 }
+
+const taken = (members: Member[], at: number): Member =>
+  (at === 0 ? members.shift() : members.splice(at, 1)[0]) as Member
 
 /** Of the time, while tasks have work too. */
 const backgroundShare = 0.3

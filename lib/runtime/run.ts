@@ -48,7 +48,8 @@ export interface Environment {
   readonly clock: () => number
   /** Runs it as a macrotask of its own. */
   readonly nextSlice: (slice: () => void) => void
-  readonly choose: (ready: number) => number
+  /** Of so many tasks, the first `urgent` of which have an unaligned barrier to take. */
+  readonly choose: (tasks: number, urgent: number) => number
   readonly sliceTurnsMax: number
   /** Sees what happens, as it happens. What it throws at a doing of a task (`built`, `turn`, `begun`) fails that task. */
   readonly observe?: (happening: Happening) => void

@@ -22,7 +22,7 @@ export interface Sizes {
 }
 
 export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 10 }
-export const small: Sizes = { stages: 3, records: 200, parallelism: 2, faults: ['crash'], faultsMax: 1 }
+export const small: Sizes = { stages: 3, records: 66, parallelism: 2, faults: ['crash'], faultsMax: 1 }
 
 const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
   const met = meetings.filter(({ kind }) => faults === 'all' || faults.includes(kind))
@@ -87,8 +87,13 @@ export interface Failure {
   readonly message: string
 }
 
-/** The case of this seed; if it fails it is made as short as possible. `onRun` hears of each run but those of shrinking. */
-export const runSeed = (seed: number, sizes: Sizes, onRun: (run: Simulation) => void): Failure | undefined => {
+/** The case of this seed; if it fails it is made as short as can be (if `shrink`). `onRun` hears of each run but those of shrinking. */
+export const runSeed = (
+  seed: number,
+  sizes: Sizes,
+  onRun: (run: Simulation) => void,
+  { shrink = true }: { readonly shrink?: boolean } = {},
+): Failure | undefined => {
   let first = true
   const property = fc.property(cases(sizes), of => {
     const heard = first
@@ -96,7 +101,7 @@ export const runSeed = (seed: number, sizes: Sizes, onRun: (run: Simulation) => 
     const run = runCase(of)
     if (heard) onRun(run)
   })
-  const { counterexample, errorInstance } = fc.check(property, { seed, numRuns: 1 })
+  const { counterexample, errorInstance } = fc.check(property, { seed, numRuns: 1, endOnFailure: !shrink })
   if (counterexample === null) return undefined
   const message =
     errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance)

@@ -3,14 +3,15 @@ import { large, runSeed, type Sizes, small } from './cases.ts'
 import { Coverage } from './coverage.ts'
 
 /**
- * `npm run -s simulate -- [--runs N] [--seed N] [--minutes M]`: as many generated jobs, from this seed on; ends with the first
- * failure, or after so many minutes.
+ * `npm run -s simulate -- [--runs N] [--seed N] [--minutes M] [--as-found]`: as many generated jobs, from this seed on; ends with
+ * the first failure, made as short as can be unless it is wanted as found, or after so many minutes.
  */
 const { values } = parseArgs({
   options: {
     runs: { type: 'string', default: '2000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 1e9)) },
     minutes: { type: 'string', default: 'Infinity' },
+    'as-found': { type: 'boolean', default: false },
   },
 })
 const [runsMax, firstSeed, minutes] = [Number(values.runs), Number(values.seed), Number(values.minutes)]
@@ -32,11 +33,16 @@ const simulated = async (sizes: Sizes, options: { runs: number; untilMs: number 
   for (; totals.runs < options.runs && performance.now() < options.untilMs; totals.runs++) {
     // Lets the promises of the runs before settle, which hold all that they have held.
     await new Promise(resolve => setImmediate(resolve))
-    const failure = runSeed(firstSeed + totals.runs, sizes, run => {
-      coverage.add(run)
-      totals.checkpoints += run.checkpoints
-      totals.restarts += run.starts - 1
-    })
+    const failure = runSeed(
+      firstSeed + totals.runs,
+      sizes,
+      run => {
+        coverage.add(run)
+        totals.checkpoints += run.checkpoints
+        totals.restarts += run.starts - 1
+      },
+      { shrink: !values['as-found'] },
+    )
     if (failure === undefined) continue
     console.error(`FAILED after ${totals.runs + 1} runs. Again: npm run -s simulate -- --runs 1 --seed ${failure.seed}`)
     console.error(`the shortest case found: ${JSON.stringify(failure.case)}\n\n${failure.message}`)
@@ -68,5 +74,5 @@ const smallBegunMs = performance.now()
 await simulated(small, { runs: smallRuns, untilMs: Number.POSITIVE_INFINITY })
 const smallSeconds = (performance.now() - smallBegunMs) / 1000
 console.log(
-  `small jobs (at most 3 stages, parallelism 2, 200 records a source, one crash): ${(smallRuns / smallSeconds).toFixed(0)} a second`,
+  `small jobs (at most 3 stages, parallelism 2, 200 records, one crash): ${(smallRuns / smallSeconds).toFixed(0)} a second`,
 )

@@ -60,6 +60,10 @@ export const plainSteps = {
     }),
     plain: records => each(records, of => [nth(of, 0), nth(of, 1)]),
   },
+  loop: {
+    apply: (source, name) => ({ main: source.pipe(named(name, loop())) }),
+    plain: records => each(records, looped),
+  },
   sideways: {
     apply: (source, name) => {
       const main = source.pipe(named(name, sideways()))
@@ -163,10 +167,10 @@ export const keyedSteps = {
     timed: true,
     apply: (source, name) => ({ main: source.pipe(named(name, delayed())) }),
     plain: records => ({
-      main: records.map(record =>
+      main: records.flatMap(record =>
         record.timeMs < record.noteMs
-          ? record
-          : { of: unordered(record.of), timeMs: record.timeMs + 5, noteMs: Number.NEGATIVE_INFINITY },
+          ? [record]
+          : reminders(record.of).map(of => ({ of, timeMs: record.timeMs + 5, noteMs: Number.NEGATIVE_INFINITY })),
       ),
       state: { table: 'waiting', of: new Map() },
     }),
@@ -180,8 +184,10 @@ export const keyedSteps = {
 
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
+const looped = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 8 === 1 ? 25 : 1 }, (_, i) => nth(of, i))
 const burstOf = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 5 === 0 ? 15 : 1 }, (_, i) => nth(of, i))
-const unordered = (of: Rec): Rec => ({ ...of, trail: undefined })
+/** Timers know nothing of the order in which records came. */
+const reminders = (of: Rec): readonly Rec[] => [0, 1, 2, 3].map(i => ({ ...nth(of, i), trail: undefined }))
 const lastWords = (name: string, subtask: number): readonly Rec[] =>
   Array.from({ length: 12 }, (_, i) => made(`${name}:${subtask}.${i}`, { n: i, key: i % 5, timeMs: 0 }))
 const windowResult = (name: string, key: number, { startMs, records }: { startMs: number; records: number }) =>
@@ -198,6 +204,14 @@ export const keyKinds = {
 } as const
 export const keyNumber = (key: unknown): number =>
   typeof key === 'number' ? key : Number(/\d+/.exec(String(key))?.[0])
+
+/** Cannot be suspended: what is behind it may have to wait. */
+const loop = () =>
+  operator<Rec, Rec>('loop', () => ({
+    record(of, out) {
+      for (const result of looped(of)) out.emit(result)
+    },
+  }))
 
 const sideways = () =>
   operator<Rec, Rec, { odd: Rec }>(
@@ -261,7 +275,7 @@ interface Waiting {
   readonly dueMs: number
 }
 
-/** Gives what is not late 5 ms of event time later, all of a moment in one call. */
+/** Gives four of what is not late 5 ms of event time later, all of a moment in one call. */
 const delayed = () =>
   keyedOperator<Rec, any, Rec>('delayed', ({ state, timers }) => {
     const waiting = state.value<readonly Waiting[]>('waiting', t.readonlyArray(t.any), [])
@@ -276,7 +290,7 @@ const delayed = () =>
         const due = all.filter(({ dueMs }) => dueMs === timeMs)
         if (due.length === all.length) waiting.clear()
         else waiting.set(all.filter(({ dueMs }) => dueMs !== timeMs))
-        for (const { of } of due) yield unordered(of)
+        for (const { of } of due) yield* reminders(of)
       },
     }
   })

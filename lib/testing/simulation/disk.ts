@@ -94,7 +94,8 @@ export class Disk {
   #operation<T>(process: Process, { kind, what, effect }: Operation<T>): Observable<T> {
     return defer(() => {
       const fault = process.strikes(...faultsOf[kind])
-      const waitMs = fault === 'storeDelay' ? 1.5 * process.timeoutMs : this.#random.next() * this.#latencyMs
+      const usualMs = this.#random.next() * this.#latencyMs * process.storeDelay
+      const waitMs = fault === 'storeDelay' ? 1.5 * process.timeoutMs : usualMs
       return remotely(process, waitMs, () => {
         if (kind === 'change') process.world.note('store', what.slice(0, 1))
         if (fault === 'storeFailure') throw injected(what)

@@ -25,6 +25,8 @@ export class Process {
   readonly everyMs: number
   readonly timeoutMs: number
   alive = true
+  /** How many times as long as others' its calls to the store take. */
+  readonly storeDelay: number
   /** Faults that have struck it. */
   struck = 0
   /** Another process was alive at the same time. */
@@ -57,6 +59,7 @@ export class Process {
     this.#onEnd = options.onEnd
     this.#onRival = options.onRival
     this.#random = world.random.fork()
+    this.storeDelay = this.#random.chance(0.2) ? 1 + 40 * this.#random.next() : 1
     this.scheduler = new ProcessScheduler(world, this)
   }
 
@@ -141,7 +144,7 @@ export class Process {
         return this.world.nowMs + this.#cpuMs
       },
       nextSlice: slice => void this.#scheduled(this.#slices, random.next() / 20, slice),
-      choose: ready => random.below(ready),
+      choose: (tasks, urgent) => random.below(urgent > 0 && random.chance(0.8) ? urgent : tasks),
       sliceTurnsMax: 1 + random.below(6),
       observe: happening => this.#happened(happening),
     }

@@ -84,7 +84,7 @@ const conditionsOf = (job: Job, options: SimulateOptions): Conditions => {
   const random = seeded(options.seed)
   const drawnParallelism = 1 + random.below(4)
   const parallelism = options.parallelism ?? drawnParallelism
-  const everyMs = (1 + random.below(10)) * (1 + sizeOf(job, parallelism) / 60)
+  const everyMs = (0.3 + 4 * random.next() ** 2) * (1 + sizeOf(job, parallelism) / 60)
   const drawn = {
     alignment: 'either' as const,
     checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },

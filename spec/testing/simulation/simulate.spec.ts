@@ -110,7 +110,9 @@ test('a source that waits for what never comes stalls', () => {
     splits: () => of(['only']),
     open: () => ({ next: () => 'wait', ready$: NEVER, position: () => 0, close() {} }),
   }
-  const { message } = failureOf(() => simulate(() => stream(source).pipe(into(collect())), { seed: 1, expected: {}, shrink: false }))
+  const { message } = failureOf(() =>
+    simulate(() => stream(source).pipe(into(collect())), { seed: 1, expected: {}, shrink: false }),
+  )
   expect(message).toContain('STALLED')
 })
 

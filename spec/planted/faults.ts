@@ -1,0 +1,282 @@
+/** One mutation of the engine: in `file`, `from` (which stands there once) becomes `to`. */
+export interface Planted {
+  readonly what: string
+  readonly file: string
+  readonly from: string
+  readonly to: string
+  /** Found by this spec, where no run of a whole job could show it; else by simulation. */
+  readonly spec?: string
+}
+
+/** What would be wrong if one line were. Every one must be found; a spec sees to it that all apply. */
+export const planted: readonly Planted[] = [
+  {
+    what: 'an overtaken buffer is not captured',
+    file: 'lib/channel/channel.ts',
+    from: 'Math.max(0, before)).filter(isData)',
+    to: 'Math.max(0, before)).filter(isData).slice(1)',
+  },
+  {
+    what: 'what arrives before its barrier is captured twice',
+    file: 'lib/channel/channel.ts',
+    from: `        this.#append(element)
+        this.#capture(element)
+        break
+      case 'cancel':`,
+    to: `        this.#append(element)
+        this.#capture(element)
+        this.#capture(element)
+        break
+      case 'cancel':`,
+  },
+  {
+    what: 'a watermark is left out of the in-flight data',
+    file: 'lib/channel/channel.ts',
+    from: "kind === 'buffer' || kind === 'watermark' || kind === 'idle'",
+    to: "kind === 'buffer' || kind === 'idle'",
+  },
+  {
+    what: 'in-flight data is restored in the wrong order',
+    file: 'lib/channel/channel.ts',
+    from: 'for (const element of elements) this.push(element)',
+    to: 'for (const element of elements.toReversed()) this.push(element)',
+  },
+  {
+    what: 'a blocked channel is not blocked',
+    file: 'lib/alignment/alignment.ts',
+    from: "[{ kind: 'block', channel }]]",
+    to: '[]]',
+  },
+  {
+    what: 'a blocked channel is opened too early, when the second barrier comes',
+    file: 'lib/alignment/alignment.ts',
+    from: "blocked: with_(next.blocked, channel) } }, [{ kind: 'block', channel }]]",
+    to: "blocked: with_(next.blocked, channel) } }, [...unblock(next), { kind: 'block', channel }]]",
+  },
+  {
+    what: 'the number of a barrier is not checked',
+    file: 'lib/alignment/alignment.ts',
+    from: '  if (underWay === undefined || checkpoint > underWay.barrier.checkpoint) {',
+    to: '  if (underWay === undefined) {',
+    spec: 'spec/alignment/alignment.spec.ts',
+  },
+  {
+    what: 'a channel that has ended is waited for',
+    file: 'lib/alignment/alignment.ts',
+    from: 'if (!delivered.has(channel) && !state.ended.has(channel)) return false',
+    to: 'if (!delivered.has(channel)) return false',
+  },
+  {
+    what: 'state is captured after later records',
+    file: 'lib/runtime/task.ts',
+    from: 'this.#options.report(snapshot.finished(this.id, alignmentMs))',
+    to: 'this.#options.report({ ...snapshot.finished(this.id, alignmentMs), operators: this.#capture() })',
+  },
+  {
+    what: 'the state of a suspended call is captured as it is in its midst',
+    file: 'lib/state/operatorState.ts',
+    from: 'beforeCall: this.callOpen',
+    to: 'beforeCall: false',
+  },
+  {
+    what: 'a frame is restored one result too far',
+    file: 'lib/graph/handling.ts',
+    from: `    this.#out.skip = delivered
+    this.#more`,
+    to: `    this.#out.skip = delivered + 1
+    this.#more`,
+  },
+  {
+    what: 'a frame is restored one result too early',
+    file: 'lib/graph/handling.ts',
+    from: `    this.#out.skip = delivered
+    this.#more`,
+    to: `    this.#out.skip = Math.max(0, delivered - 1)
+    this.#more`,
+  },
+  {
+    what: 'what waits behind a suspended call is left out of its frame',
+    file: 'lib/graph/handling.ts',
+    from: 'pending: [...this.#pending] }',
+    to: 'pending: [] }',
+  },
+  {
+    what: 'a timer whose call is suspended is forgotten',
+    file: 'lib/graph/handling.ts',
+    from: '        work.firing = due\n',
+    to: '',
+  },
+  {
+    what: 'a split that has ended is left out of the snapshot',
+    file: 'lib/graph/reading.ts',
+    from: 'Object.fromEntries(this.#stands)',
+    to: '{}',
+  },
+  {
+    what: 'the largest times of splits are not restored',
+    file: 'operators/eventTime.ts',
+    from: 'for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)',
+    to: 'Object.entries(stored ?? {})',
+  },
+  {
+    what: 'the watermark of several channels is the largest',
+    file: 'lib/time/watermarks.ts',
+    from: `    let smallestMs = Number.POSITIVE_INFINITY
+    let counting = 0`,
+    to: `    let smallestMs = Number.NEGATIVE_INFINITY
+    let counting = 0`,
+  },
+  {
+    what: 'a lateness note is lost in the writer',
+    file: 'lib/channel/writer.ts',
+    from: 'if (from.notes !== undefined) partial.note(at, from.notes[i] as number)',
+    to: '',
+  },
+  {
+    what: 'a barrier overtakes what is partly filled',
+    file: 'lib/channel/writer.ts',
+    from: `  #sendToAll(element: StreamElement<T>): void {
+    this.flush()`,
+    to: `  #sendToAll(element: StreamElement<T>): void {
+    if (element.kind !== 'barrier') this.flush()`,
+  },
+  {
+    what: 'a producer is not woken when its channels are free again',
+    file: 'lib/channel/writer.ts',
+    from: 'if (this.#full === 0) onFreed()',
+    to: '',
+  },
+  {
+    what: 'the key group of a record is off by one',
+    file: 'lib/channel/writer.ts',
+    from: 'channelOf[groups[i] as number] as number',
+    to: 'channelOf[(groups[i] as number) + 1] as number',
+    spec: 'spec/channel/writer.spec.ts',
+  },
+  {
+    what: 'the first key group of a task is off by one',
+    file: 'lib/state/keyGroups.ts',
+    from: 'begin: Math.ceil((subtask * groups) / parallelism)',
+    to: 'begin: Math.ceil((subtask * groups) / parallelism) + 1',
+    spec: 'spec/state/keyGroups.spec.ts',
+  },
+  {
+    what: 'sinks publish before the checkpoint is durable',
+    file: 'lib/coordination/checkpoints.ts',
+    from: "committing: true } }, [{ kind: 'commit', checkpoint, tasks }]]",
+    to: "committing: true } }, [{ kind: 'commit', checkpoint, tasks }, { kind: 'notify', checkpoint }]]",
+  },
+  {
+    what: 'the job is done before its sinks have published',
+    file: 'lib/coordination/checkpoints.ts',
+    from: "left.size === 0 ? [{ kind: 'finished' }] : []",
+    to: "[{ kind: 'finished' }]",
+  },
+  {
+    what: 'a snapshot of another checkpoint is taken for the pending one',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'snapshot.ended ? checkpoint <= barrier.checkpoint : checkpoint === barrier.checkpoint',
+    to: 'snapshot.ended ? true : checkpoint === barrier.checkpoint',
+  },
+  {
+    what: 'a part is committed before its snapshots are stored',
+    file: 'lib/control/serialize.ts',
+    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined))',
+    to: 'merge(of(undefined), store.put(name, bytes).pipe(ignoreElements()))',
+  },
+  {
+    what: "a part is committed before the sinks' transactions would survive a crash",
+    file: 'lib/control/serialize.ts',
+    from: '        merge(...snapshot.durable).pipe(ignoreElements()),\n',
+    to: '',
+  },
+  {
+    what: "another run's log entry is taken for one's own",
+    file: 'lib/control/serialize.ts',
+    from: 'if (readEntry(entry, found, encoding).epoch !== epoch) throw error',
+    to: 'readEntry(entry, found, encoding)',
+  },
+  {
+    what: 'the writing of a sinking checkpoint goes on',
+    file: 'lib/control/serialize.ts',
+    from: '      takeUntil(gone),\n',
+    to: '',
+    spec: 'spec/control/serialize.spec.ts',
+  },
+  {
+    what: 'transactions not yet published are left out of the snapshot',
+    file: 'lib/runtime/sinkOutput.ts',
+    from: '[...this.#unpublished]) ?? []',
+    to: '[]) ?? []',
+  },
+  {
+    what: 'what a restored snapshot holds is not published',
+    file: 'lib/runtime/sinkOutput.ts',
+    from: 'recover({ publish: this.#restored.map(({ tx }) => tx) })',
+    to: 'recover({ publish: [] })',
+  },
+  {
+    what: 'the sink takes everything, also when it is full',
+    file: 'lib/runtime/sinkOutput.ts',
+    from: 'return this.#writer.mayWrite()',
+    to: 'return true',
+    spec: 'spec/runtime/bounded.spec.ts',
+  },
+  {
+    what: 'a start does not raise the epoch',
+    file: 'lib/runtime/restore.ts',
+    from: 'epoch: 1 + Math.max(0, ...entries.map(({ entry }) => entry.epoch))',
+    to: 'epoch: Math.max(1, ...entries.map(({ entry }) => entry.epoch))',
+  },
+  {
+    what: 'a start goes on from an older checkpoint',
+    file: 'lib/runtime/restore.ts',
+    from: 'commits.at(-1)',
+    to: 'commits.at(0)',
+  },
+  {
+    what: 'a start does not see that another run has gone on meanwhile',
+    file: 'lib/runtime/execution.ts',
+    from: 'if (entries.some(n => n > nextEntry)) throw fenced(this.#store.name, nextEntry)',
+    to: 'entries.some(n => n > nextEntry)',
+  },
+  {
+    what: 'entries of checkpoints that are gone stay in the log',
+    file: 'lib/runtime/execution.ts',
+    from: 'commits.filter(n => n !== restored?.entry)',
+    to: 'commits.filter(n => n < 0)',
+  },
+  {
+    what: 'the objects of the newest checkpoint are deleted with those of older ones',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'const retained = kept.slice(-state.retainedCount)',
+    to: 'const retained = kept.slice(-state.retainedCount, -1)',
+  },
+  {
+    what: 'a damaged section of a snapshot is restored',
+    file: 'lib/snapshot/container.ts',
+    from: 'if (position > index || sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry))',
+    to: 'if (position > index)',
+    spec: 'spec/snapshot/container.spec.ts',
+  },
+  {
+    what: "another task's snapshot is restored in a task's place",
+    file: 'lib/runtime/restore.ts',
+    from: 'if (bytes.length !== size || checksum(bytes) !== crc) {',
+    to: 'if (bytes.length !== bytes.length) {',
+    spec: 'spec/runtime/badInput.spec.ts',
+  },
+  {
+    what: 'deletions that a last checkpoint orders are left undone',
+    file: 'lib/runtime/execution.ts',
+    from: `        this.#events$.complete()
+        return this.#orders$.complete()`,
+    to: `        return this.#end()`,
+  },
+  {
+    what: "a sink's work goes on after its job has failed",
+    file: 'lib/runtime/sinkOutput.ts',
+    from: 'if (!begun) this.#open.add(durable.subscribe(done$))',
+    to: 'if (!begun) durable.subscribe(done$)',
+  },
+]
