@@ -28,7 +28,18 @@ export const coordinate =
       const timers = new Subscription()
       let expiry = Subscription.EMPTY
 
+      const waiting: CoordinateEvent[] = []
+
+      /** What an order leads to at once is heard only after the other orders of its event have been given. */
       const heard = (event: CoordinateEvent): void => {
+        if (waiting.push(event) > 1) return
+        for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
+          decided(next)
+          waiting.shift()
+        }
+      }
+
+      const decided = (event: CoordinateEvent): void => {
         const [next, orders] = checkpoints(state, event, scheduler.now())
         state = next
         for (const order of orders) {

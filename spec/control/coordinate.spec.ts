@@ -1,4 +1,4 @@
-import { filter, map } from 'rxjs'
+import { filter, map, Subject, VirtualTimeScheduler } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { expect, test } from 'vitest'
 import { coordinate } from '../../lib/control/coordinate.ts'
@@ -151,4 +151,20 @@ test('an error of its source is one of its own', () => {
     const options = { initial, scheduler, timeoutMs: 1, everyMs: 5, alignment: 'aligned' as const }
     expectObservable(hot<CoordinateEvent>('--#').pipe(coordinate(options))).toBe('--#')
   })
+})
+
+test('what an order leads to at once is heard after all orders of its event', () => {
+  const events$ = new Subject<CoordinateEvent>()
+  const given: string[] = []
+  const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
+  const scheduler = new VirtualTimeScheduler()
+  events$
+    .pipe(coordinate({ initial, scheduler, timeoutMs: 100, everyMs: undefined, alignment: 'aligned' }))
+    .subscribe(({ kind }) => {
+      given.push(kind)
+      if (kind === 'notify') events$.next(event('published 1'))
+    })
+  events$.next(event('end 1'))
+  events$.next(event('committed 1'))
+  expect(given).toEqual(['commit', 'notify', 'report', 'finished'])
 })

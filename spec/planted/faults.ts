@@ -103,8 +103,23 @@ export const planted: readonly Planted[] = [
   {
     what: 'a timer whose call is suspended is forgotten',
     file: 'lib/graph/handling.ts',
-    from: '        work.firing = due\n',
-    to: '',
+    from: `        this.#state.calls.begin()
+        out.beginTimer(due.timeMs, due.group)
+        const call = this.#call as KeyedCall
+        call.begin(due.key, due.group)
+        call.timeMs = due.timeMs
+        call.watermarkMs = this.#watermarkMs
+        timers.delete(due.key, due.timeMs)
+        work.firing = due
+`,
+    to: `        timers.delete(due.key, due.timeMs)
+        this.#state.calls.begin()
+        out.beginTimer(due.timeMs, due.group)
+        const call = this.#call as KeyedCall
+        call.begin(due.key, due.group)
+        call.timeMs = due.timeMs
+        call.watermarkMs = this.#watermarkMs
+`,
   },
   {
     what: 'a split that has ended is left out of the snapshot',
@@ -247,10 +262,21 @@ export const planted: readonly Planted[] = [
     to: 'commits.filter(n => n < 0)',
   },
   {
-    what: 'the objects of the newest checkpoint are deleted with those of older ones',
+    what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
     from: 'const retained = kept.slice(-state.retainedCount)',
     to: 'const retained = kept.slice(-state.retainedCount, -1)',
+  },
+  {
+    what: 'the objects of the newest checkpoint are deleted with those of older ones',
+    file: 'lib/coordination/checkpoints.ts',
+    from: `    ...state.retained.flatMap(({ objects }) => objects),
+    ...[...state.ended.values()].map(({ snapshot }) => snapshot.object),
+  ])
+  const objects = retired.flatMap(`,
+    to: `    ...[...state.ended.values()].map(({ snapshot }) => snapshot.object),
+  ])
+  const objects = [...retired, ...state.retained].flatMap(`,
   },
   {
     what: 'a damaged section of a snapshot is restored',
@@ -278,5 +304,11 @@ export const planted: readonly Planted[] = [
     file: 'lib/runtime/sinkOutput.ts',
     from: 'if (!begun) this.#open.add(durable.subscribe(done$))',
     to: 'if (!begun) durable.subscribe(done$)',
+  },
+  {
+    what: 'what an order leads to is heard before the other orders of its event',
+    file: 'lib/control/coordinate.ts',
+    from: 'if (waiting.push(event) > 1) return',
+    to: 'waiting.unshift(event)',
   },
 ]

@@ -284,6 +284,20 @@ const cases: Record<string, Case> = {
       return start(() => counting('counts'), { store, parallelism: 3 })
     },
   },
+  "two tasks' snapshots, whole but each in the other's place": {
+    code: 'DAMAGED',
+    names: ['it is not what was written for task', 'backup'],
+    start: async () => {
+      const store = await filled(counting('counts'), { parallelism: 2 })
+      const swapped: Store = { ...store, get: (object, range) => store.get(object.replace(/\d(\.1)$/, other), range) }
+      return start(() => counting('counts'), { store: swapped, parallelism: 2 })
+    },
+  },
+}
+
+/** The object of subtask 0 for that of 1, and the other way round. */
+function other(end: string): string {
+  return end === '0.1' ? '1.1' : '0.1'
 }
 
 for (const [name, { code, names, start: begin }] of Object.entries(cases)) {

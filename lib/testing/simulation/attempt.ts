@@ -83,7 +83,7 @@ export const attempt = (job: Job, conditions: Conditions): Attempt => {
     }
     if (end.kind === 'done') {
       done = true
-      const left = process.struck === 0 && process.alone ? leftovers(world.disk) : undefined
+      const left = process.struck === 0 && process.alone ? leftovers(world.disk, checkpoints.retainedCount) : undefined
       if (left !== undefined) world.violated(left)
     }
     if (!done && alive.size === 0) world.schedule(start, 1)
