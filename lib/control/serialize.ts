@@ -32,6 +32,7 @@ import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
 import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
+import { fenced } from '../store/failures.ts'
 import type { Store } from '../store/store.ts'
 
 export interface SerializeOptions {
@@ -77,6 +78,8 @@ const serialized = <E extends { readonly kind: string }>(
   const { store, encoding, epoch, writesMax, scheduler } = options
   const names = objectNames(epoch)
   let entry = options.nextEntry
+  /** The number of the last entry whose append was tried. */
+  let tried = 0
   /** Checkpoints up to this one are given up; ids only grow, and one is under way at a time. */
   let abortedUpTo: CheckpointId = 0
   const garbage$ = new Subject<string>()
@@ -132,7 +135,10 @@ const serialized = <E extends { readonly kind: string }>(
         return appended(bytes)
       }),
     ).pipe(
-      map((n): StoreEvent => ({ kind: 'committed', checkpoint, entry: n, object })),
+      map((n): StoreEvent => {
+        entry = n + 1
+        return { kind: 'committed', checkpoint, entry: n, object }
+      }),
       catchError(error =>
         of<StoreEvent>(
           error instanceof SpillwayError && error.code === 'FENCED'
@@ -144,10 +150,12 @@ const serialized = <E extends { readonly kind: string }>(
   }
 
   /** Gives the entry's number. An entry of our own in its place is one whose append failed, but took place. */
-  const appended = (bytes: Uint8Array): Observable<number> =>
-    store.append(entry, bytes).pipe(
+  const appended = (bytes: Uint8Array): Observable<number> => {
+    const wasTried = tried === entry
+    tried = entry
+    return store.append(entry, bytes).pipe(
       last(),
-      map(() => entry++),
+      map(() => entry),
       catchError(error => {
         if (!(error instanceof SpillwayError && error.code === 'FENCED')) throw error
         return store.entry(entry).pipe(
@@ -157,6 +165,20 @@ const serialized = <E extends { readonly kind: string }>(
             return appended(bytes)
           }),
         )
+      }),
+      concatMap(n => (wasTried ? ifNewest(n) : of(n))),
+    )
+  }
+
+  /**
+   * Where an append failed but took place, a newer start may have begun behind that entry, and have deleted it since: then its
+   * number is free again, but newer ones tell.
+   */
+  const ifNewest = (n: number): Observable<number> =>
+    store.entries().pipe(
+      map(entries => {
+        if (entries.some(other => other > n)) throw fenced(store.name, n)
+        return n
       }),
     )
 

@@ -28,8 +28,8 @@ import type { Store } from '../../lib/store/store.ts'
 const encoding = msgpackEncoding()
 const epoch = 1
 
-/** What a call does: fails without effect, fails although it has taken place, or takes this long instead of 2 ms. */
-type Behaviour = Error | 'fails, but takes place' | number
+/** What a call does: fails without effect, fails although it has taken place (once), or takes this long instead of 2 ms. */
+type Behaviour = Error | 'fails, but takes place' | 'the first fails, but takes place' | number
 
 const broken = new SpillwayError('STORE_FAILED', { place: 's', problem: 'broken.', remedy: '-' })
 
@@ -40,8 +40,10 @@ const slowStore = (nowMs: () => number, scheduler: TestScheduler, behaves: Reado
   const short = (name: string) => name.replace('e000001/', '').replace('c00000', 'c')
   const slow = (call: string, act: () => Observable<void>): Observable<void> =>
     new Observable(subscriber => {
+      const isFirst = !log.some(line => line.endsWith(` ${call}`))
       log.push(`${nowMs()} ${call}`)
-      const behaviour = behaves[call] ?? 2
+      const wanted = behaves[call] ?? 2
+      const behaviour = wanted !== 'the first fails, but takes place' ? wanted : isFirst ? 'fails, but takes place' : 2
       const done$ = timer(typeof behaviour === 'number' ? behaviour : 2, scheduler).pipe(
         switchMap(() => (behaviour instanceof Error ? throwError(() => behaviour) : act())),
         switchMap(() => (behaviour === 'fails, but takes place' ? throwError(() => broken) : of(undefined))),
@@ -274,6 +276,14 @@ const cases: Readonly<Record<string, Case>> = {
     store: { 'append 5': 'fails, but takes place' },
     log: ['0 put c1/part', '2 append 5', '5 put c2/part', '7 append 5', '9 append 6'],
     left: ['c1/part', 'c2/part', 5, 6],
+  },
+  'an entry that has taken place all the same, and that a newer run has deleted since, is not written again': {
+    in: ' 1----r-2-----',
+    out: '----X------F--',
+    events: { 1: commit(1), 2: commit(2), r: release([], [5]) },
+    means: { X: 'commit 1 failed', F: 'failed: FENCED' },
+    store: { 'append 5': 'the first fails, but takes place' },
+    given: store => store.append(6, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
   },
   "another run's entry fails the job": {
     in: ' 1-----',

@@ -311,4 +311,11 @@ export const planted: readonly Planted[] = [
     from: 'if (waiting.push(event) > 1) return',
     to: 'waiting.unshift(event)',
   },
+  {
+    what: 'an entry in doubt, deleted by a newer run, is written again in its place',
+    file: 'lib/control/serialize.ts',
+    from: 'concatMap(n => (wasTried ? ifNewest(n) : of(n)))',
+    to: 'concatMap(n => of(n))',
+    spec: 'spec/control/serialize.spec.ts',
+  },
 ]

@@ -1,33 +1,11 @@
 import { messageOf, SpillwayError } from '../../error.ts'
 import { Pipeline } from '../../graph/stream.ts'
-import type { RunOptions } from '../../runtime/options.ts'
+import { type Conditions, pipelinesOf, type SimulatedJob } from './conditions.ts'
 import { type Fault, FaultPlan, isExcused } from './faults.ts'
 import { leftovers } from './leftovers.ts'
 import { Process, type ProcessEnd } from './process.ts'
 import { seeded } from './random.ts'
 import { World } from './world.ts'
-
-/** Makes a job's pipelines: called at every start, as a new process would. */
-export type Job = () => Pipeline | readonly Pipeline[]
-
-export const pipelinesOf = (job: Job): readonly Pipeline[] => {
-  const pipelines = job()
-  return pipelines instanceof Pipeline ? [pipelines] : pipelines
-}
-
-/** All that a simulated run depends on, beside its job. */
-export interface Conditions {
-  readonly seed: number
-  readonly faults: readonly Fault[]
-  readonly parallelism: number
-  readonly alignment: 'aligned' | 'unaligned' | 'either'
-  readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
-  readonly channels: NonNullable<RunOptions['channels']>
-  /** Operations of the store take up to so many ms. */
-  readonly latencyMs: number
-  /** How likely a sink is full for a while after a write. */
-  readonly slowness: number
-}
 
 /** What became of a run. */
 export interface Attempt {
@@ -43,7 +21,7 @@ export interface Attempt {
 }
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
-export const attempt = (job: Job, conditions: Conditions): Attempt => {
+export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
   const { parallelism, latencyMs, slowness, checkpoints, channels } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })

@@ -20,8 +20,6 @@ import { remotely } from './remotely.ts'
 export class Disk {
   readonly objects = new Map<string, Uint8Array>()
   readonly log = new Map<number, Uint8Array>()
-  /** The newest durable checkpoint. */
-  committed: CheckpointId = 0
   /** Brings back what has been deleted lately. */
   readonly #deletions: (() => void)[] = []
   readonly #random: Random
@@ -49,13 +47,24 @@ export class Disk {
         read(`get ${object}`, () => found(objects.get(object), `object ${object}`).slice(range?.begin, range?.end)),
       list: prefix => ask('list', () => [...objects.keys()].filter(object => object.startsWith(prefix)).sort()),
       delete: object => act(`delete ${object}`, () => this.#delete(objects, object)),
-      append: (n, bytes) => act(`append ${n}`, () => this.#append(n, bytes)),
+      append: (n, bytes) =>
+        act(`append ${n}`, () => {
+          if (log.has(n)) throw fenced(name, n)
+          log.set(n, bytes.slice())
+        }),
       entries: () => ask('entries', () => [...log.keys()].sort((a, b) => a - b)),
       entry: n => read(`entry ${n}`, () => found(log.get(n), `log entry ${n}`).slice()),
       deleteEntry: n => act(`deleteEntry ${n}`, () => this.#delete(log, n)),
     }
   }
 
+  /** The newest durable checkpoint; 0: none. */
+  get committed(): CheckpointId {
+    const entries = [...this.log].map(([n, bytes]) => readEntry(n, bytes, encoding))
+    return entries.reduce((newest, entry) => (entry.kind === 'commit' ? Math.max(newest, entry.checkpoint) : newest), 0)
+  }
+
+  /** After a power failure. */
   loseDeletions(): void {
     for (const bringBack of this.#deletions.splice(0)) if (this.#random.chance(0.5)) bringBack()
   }
@@ -72,13 +81,6 @@ export class Disk {
     for (const [object, bytes] of this.objects) store.put(object, bytes).subscribe()
     for (const [n, bytes] of this.log) store.append(n, bytes).subscribe()
     return store
-  }
-
-  #append(n: number, bytes: Uint8Array): void {
-    if (this.log.has(n)) throw fenced(name, n)
-    this.log.set(n, bytes.slice())
-    const entry = readEntry(n, bytes, encoding)
-    if (entry.kind === 'commit') this.committed = Math.max(this.committed, entry.checkpoint)
   }
 
   #delete<K>(from: Map<K, Uint8Array>, key: K): void {

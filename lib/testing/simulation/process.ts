@@ -3,7 +3,7 @@ import { messageOf } from '../../error.ts'
 import type { Pipeline } from '../../graph/stream.ts'
 import { absurd } from '../../invariant.ts'
 import type { RunOptions } from '../../runtime/options.ts'
-import { type Environment, type Happening, type Job, type JobStatus, runIn } from '../../runtime/run.ts'
+import { type Environment, type Happening, type JobStatus, runIn } from '../../runtime/run.ts'
 import type { CapturedOperator } from '../../state/operatorState.ts'
 import { type FaultKind, InjectedFault, sayBug } from './faults.ts'
 import { PhaseTracker } from './phases.ts'
@@ -70,7 +70,7 @@ export class Process {
       if (outcome === 'completed') this.checkpoints++
       if (reason !== undefined && sayBug(reason)) this.world.violated(reason)
     })
-    job.status$.subscribe(status => this.#became(job, status))
+    job.status$.subscribe(status => this.#became(status))
   }
 
   /** Nothing that another process has done has come between. */
@@ -179,23 +179,23 @@ export class Process {
     if (this.strikes('taskFailure')) throw new InjectedFault('the task fails')
   }
 
-  #became(job: Job, status: JobStatus): void {
+  #became(status: JobStatus): void {
     switch (status.kind) {
       case 'starting':
         return
       case 'running':
         return this.#phases.runs()
       case 'done':
-        return this.#ended(job, { kind: 'done' })
+        return this.#ended({ kind: 'done' })
       case 'failed':
-        return this.#ended(job, { kind: 'failed', error: status.error })
+        return this.#ended({ kind: 'failed', error: status.error })
       case 'cancelled':
         return this.world.violated('the job has been cancelled, though nobody asked for it')
     }
   }
 
   /** By itself: it leaves nothing behind. */
-  #ended(_job: Job, end: ProcessEnd): void {
+  #ended(end: ProcessEnd): void {
     // Once what has ended it has returned.
     this.world.schedule(() => {
       const { world } = this

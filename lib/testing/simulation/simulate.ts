@@ -1,15 +1,12 @@
-import { plan } from '../../graph/plan.ts'
 import type { Store } from '../../store/store.ts'
-import { type Attempt, attempt, type Conditions, type Job, pipelinesOf } from './attempt.ts'
-import { canonical } from './canonical.ts'
-import { type Fault, randomFaults } from './faults.ts'
-import { seeded } from './random.ts'
+import { type Attempt, attempt } from './attempt.ts'
+import { type Conditions, conditionsOf, type GivenConditions, type SimulatedJob } from './conditions.ts'
+import { difference, type ExpectedRecords, sorted } from './difference.ts'
+import type { Fault } from './faults.ts'
+import { shrunk } from './shrunk.ts'
 
-export interface SimulateOptions extends Partial<Omit<Conditions, 'seed' | 'faults'>> {
-  /** All chance comes from it: which task is next, how long everything takes, and whatever is not given here. */
-  readonly seed: number
-  /** So many random ones, or these; default 3. */
-  readonly faults?: number | readonly Fault[]
+/** Conditions that are not given are drawn from the seed. */
+export interface SimulateOptions extends GivenConditions {
   /**
    * What sinks are to publish, in any order, by their pipelines' names; the others' is not compared. Without it: what an
    * undisturbed run at parallelism 1 publishes.
@@ -52,9 +49,9 @@ export class SimulationFailure extends Error {
 }
 
 /**
- * Runs a whole job, made anew at each start as a new process would, under virtual time: the real runtime, operators and serializer, over a simulated store and simulated
- * sinks in the place of the pipelines' own, through crashes and failures, until it is done. Synchronous; takes some
- * milliseconds. The same seed gives the same run.
+ * Runs a whole job under virtual time: the real runtime, operators and serializer, over a simulated store and simulated
+ * sinks in the place of the pipelines' own, through crashes and failures, until it is done. The job is made anew at each start,
+ * as by a new process. Synchronous; takes some milliseconds. The same seed gives the same run.
  *
  * Checked: each sink publishes exactly what it should; the sinks' contract; no publication before its checkpoint is durable;
  * no run fails but by a fault; no task is left waiting (`STALLED`); no timer, sink, captured table or stored object is left
@@ -62,7 +59,7 @@ export class SimulationFailure extends Error {
  *
  * @throws SimulationFailure
  */
-export const simulate = (job: Job, options: SimulateOptions): Simulation => {
+export const simulate = (job: SimulatedJob, options: SimulateOptions): Simulation => {
   const conditions = conditionsOf(job, options)
   const expected = expectedOf(job, options)
   const tried = (of: Conditions) => judged(attempt(job, of), of, { expected, check: options.check })
@@ -77,47 +74,7 @@ interface Judged {
   readonly failure: string | undefined
 }
 
-type Expected = ReadonlyMap<string, readonly string[]>
-
-/** What is not given is drawn from the seed. */
-const conditionsOf = (job: Job, options: SimulateOptions): Conditions => {
-  const random = seeded(options.seed)
-  const drawnParallelism = 1 + random.below(4)
-  const parallelism = options.parallelism ?? drawnParallelism
-  const everyMs = (0.3 + 4 * random.next() ** 2) * (1 + sizeOf(job, parallelism) / 60)
-  const drawn = {
-    alignment: 'either' as const,
-    checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
-    channels: {
-      buffersMax: 1 + random.below(4),
-      bufferRecordsMax: 1 + random.below(16),
-      flushMs: 1 + random.below(20),
-      overdraftBuffersMax: random.below(3),
-    },
-    latencyMs: random.next() * 3,
-    slowness: random.chance(0.5) ? random.next() / 2 : 0,
-  }
-  const faults = options.faults ?? 3
-  return {
-    seed: options.seed,
-    faults: typeof faults === 'number' ? randomFaults(random, faults) : faults,
-    parallelism,
-    alignment: options.alignment ?? drawn.alignment,
-    checkpoints: options.checkpoints ?? drawn.checkpoints,
-    channels: options.channels ?? drawn.channels,
-    latencyMs: options.latencyMs ?? drawn.latencyMs,
-    slowness: options.slowness ?? drawn.slowness,
-  }
-}
-
-/** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
-const sizeOf = (job: Job, parallelism: number): number => {
-  const { stages, edges } = plan(pipelinesOf(job))
-  const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
-  return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
-}
-
-const expectedOf = (job: Job, { expected, seed }: SimulateOptions): Expected => {
+const expectedOf = (job: SimulatedJob, { expected, seed }: SimulateOptions): ExpectedRecords => {
   if (expected !== undefined) return new Map(Object.entries(expected).map(([name, of]) => [name, sorted(of)]))
   const undisturbed = attempt(job, {
     ...conditionsOf(job, { seed, faults: [], parallelism: 1, latencyMs: 0, slowness: 0 }),
@@ -135,7 +92,7 @@ const expectedOf = (job: Job, { expected, seed }: SimulateOptions): Expected => 
 const judged = (
   { violation, world, ...rest }: Attempt,
   conditions: Conditions,
-  { expected, check }: { expected: Expected; check: SimulateOptions['check'] },
+  { expected, check }: { expected: ExpectedRecords; check: SimulateOptions['check'] },
 ): Judged => {
   const run: Simulation = {
     conditions,
@@ -163,62 +120,6 @@ const failed = (check: SimulateOptions['check'], run: Simulation): string | unde
   }
 }
 
-/** As multisets. */
-const difference = (published: Simulation['published'], expected: Expected): string | undefined => {
-  for (const [name, wanted] of expected) {
-    const found = sorted((published.get(name) ?? []).flat())
-    const [lost, more] = [without(wanted, found), without(found, wanted)]
-    if (lost.length === 0 && more.length === 0) continue
-    return [
-      `${name} published ${found.length} records instead of ${wanted.length}`,
-      ...(lost.length > 0 ? [`  not published: ${listed(lost)}`] : []),
-      ...(more.length > 0 ? [`  too many:      ${listed(more)}`] : []),
-    ].join('\n')
-  }
-  return undefined
-}
-
-const sorted = (records: readonly unknown[]): readonly string[] => records.map(canonical).sort()
-
-/** Both ascending. */
-const without = (from: readonly string[], what: readonly string[]): readonly string[] => {
-  let at = 0
-  return from.filter(record => {
-    while (at < what.length && (what[at] as string) < record) at++
-    if (what[at] !== record) return true
-    at++
-    return false
-  })
-}
-
-const listed = (records: readonly string[]): string =>
-  records.slice(0, shownMax).join(' ') + (records.length > shownMax ? ` and ${records.length - shownMax} more` : '')
-
-/** Leaves out what can be left out, as long as it fails. */
-const shrunk = (failing: Judged, tried: (of: Conditions) => Judged): Judged => {
-  let shortest = failing
-  for (let attempts = 0; attempts < attemptsMax; ) {
-    const shorter = simpler(shortest.run.conditions).find(of => {
-      attempts++
-      const next = tried(of)
-      if (next.failure === undefined) return false
-      shortest = next
-      return true
-    })
-    if (shorter === undefined) break
-  }
-  return shortest
-}
-
-const simpler = (of: Conditions): readonly Conditions[] => [
-  ...(of.parallelism > 1 ? [{ ...of, parallelism: of.parallelism - 1 }] : []),
-  ...of.faults.map((_, left) => ({ ...of, faults: of.faults.filter((__, at) => at !== left) })),
-  ...of.faults.flatMap((fault, at) =>
-    fault.after > 0 ? [{ ...of, faults: of.faults.with(at, { ...fault, after: Math.floor(fault.after / 2) }) }] : [],
-  ),
-  ...(of.slowness > 0 ? [{ ...of, slowness: 0 }] : []),
-]
-
 const described = (first: Judged, shortest: Judged): string =>
   [
     `the simulation fails with seed ${first.run.conditions.seed}: ${first.failure}`,
@@ -230,6 +131,4 @@ const described = (first: Judged, shortest: Judged): string =>
     shortest.run.picture,
   ].join('\n')
 
-const shownMax = 10
 const columnsMax = 600
-const attemptsMax = 200

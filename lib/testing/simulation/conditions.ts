@@ -1,0 +1,71 @@
+import { plan } from '../../graph/plan.ts'
+import { Pipeline } from '../../graph/stream.ts'
+import type { RunOptions } from '../../runtime/options.ts'
+import { type Fault, randomFaults } from './faults.ts'
+import { seeded } from './random.ts'
+
+/** Makes a job's pipelines: called at every start, as a new process would. */
+export type SimulatedJob = () => Pipeline | readonly Pipeline[]
+
+/** All that a simulated run depends on, beside its job. */
+export interface Conditions {
+  readonly seed: number
+  readonly faults: readonly Fault[]
+  readonly parallelism: number
+  readonly alignment: 'aligned' | 'unaligned' | 'either'
+  readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
+  readonly channels: NonNullable<RunOptions['channels']>
+  /** Operations of the store take up to so many ms. */
+  readonly latencyMs: number
+  /** How likely a sink is full for a while after a write. */
+  readonly slowness: number
+}
+
+/** What is given of them; `faults` may be the number of random ones, 3 without it. */
+export interface GivenConditions extends Partial<Omit<Conditions, 'seed' | 'faults'>> {
+  readonly seed: number
+  readonly faults?: number | readonly Fault[]
+}
+
+/** What is not given is drawn from the seed. */
+export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Conditions => {
+  const random = seeded(options.seed)
+  const drawnParallelism = 1 + random.below(4)
+  const parallelism = options.parallelism ?? drawnParallelism
+  const everyMs = (0.3 + 4 * random.next() ** 2) * (1 + sizeOf(job, parallelism) / 60)
+  const drawn = {
+    alignment: 'either' as const,
+    checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
+    channels: {
+      buffersMax: 1 + random.below(4),
+      bufferRecordsMax: 1 + random.below(16),
+      flushMs: 1 + random.below(20),
+      overdraftBuffersMax: random.below(3),
+    },
+    latencyMs: random.next() * 3,
+    slowness: random.chance(0.5) ? random.next() / 2 : 0,
+  }
+  const faults = options.faults ?? 3
+  return {
+    seed: options.seed,
+    faults: typeof faults === 'number' ? randomFaults(random, faults) : faults,
+    parallelism,
+    alignment: options.alignment ?? drawn.alignment,
+    checkpoints: options.checkpoints ?? drawn.checkpoints,
+    channels: options.channels ?? drawn.channels,
+    latencyMs: options.latencyMs ?? drawn.latencyMs,
+    slowness: options.slowness ?? drawn.slowness,
+  }
+}
+
+/** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
+const sizeOf = (job: SimulatedJob, parallelism: number): number => {
+  const { stages, edges } = plan(pipelinesOf(job))
+  const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
+  return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
+}
+
+export const pipelinesOf = (job: SimulatedJob): readonly Pipeline[] => {
+  const pipelines = job()
+  return pipelines instanceof Pipeline ? [pipelines] : pipelines
+}
