@@ -24,7 +24,7 @@ export interface Sizes {
 export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 10 }
 export const small: Sizes = { stages: 3, records: 66, parallelism: 2, faults: ['crash'], faultsMax: 1 }
 
-const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
+export const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
   const met = meetings.filter(({ kind }) => faults === 'all' || faults.includes(kind))
   const pair = fc.oneof(...met.map(of => ({ weight: weightOf(of), arbitrary: fc.constant(of) })))
   const after = fc.oneof({ weight: 3, arbitrary: fc.nat({ max: 2 }) }, { weight: 1, arbitrary: fc.nat({ max: 30 }) })
@@ -101,9 +101,17 @@ export const runSeed = (
     const run = runCase(of)
     if (heard) onRun(run)
   })
-  const { counterexample, errorInstance } = fc.check(property, { seed, numRuns: 1, endOnFailure: !shrink })
+  const { counterexample, errorInstance } = fc.check(property, {
+    seed,
+    numRuns: 1,
+    endOnFailure: !shrink,
+    interruptAfterTimeLimit: shrinkMs,
+  })
   if (counterexample === null) return undefined
   const message =
     errorInstance instanceof Error ? (errorInstance.stack ?? errorInstance.message) : String(errorInstance)
   return { seed, case: counterexample[0], message }
 }
+
+/** For making a failing case shorter. */
+const shrinkMs = 30_000
