@@ -2,6 +2,7 @@ import { asyncScheduler } from 'rxjs'
 import { type Job, memoryStore, type Pipeline, type RunOptions } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { seeded } from '../../lib/testing/simulation/random.ts'
 import { pipelines, sorted } from './exactlyOncePipelines.ts'
 import { stoppedAndResumed, turnsOf } from './restored.ts'
 import { unions } from './unions.ts'
@@ -25,17 +26,6 @@ for (const [name, of] of Object.entries(pipelines)) {
       }
       expect(resumed).toBeGreaterThan(turns / step / 2)
     })
-  }
-}
-
-/** Mulberry32: a small generator with a seed. */
-const generator = (seed: number) => {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let x = Math.imul(state ^ (state >>> 15), 1 | state)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
   }
 }
 
@@ -91,7 +81,7 @@ const unionsOf = Object.entries(unions).map(([name, { of }]) => [`a union of ${n
 for (const [name, of] of [...Object.entries(pipelines), ...unionsOf]) {
   test(`${name}: exactly once through several crashes, whoever is next (SEED=${firstSeed})`, async () => {
     for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
-      const random = generator(seed)
+      const random = seeded(seed).next
       const settings = {
         parallelism: 1 + Math.floor(random() * 4),
         checks: true,
