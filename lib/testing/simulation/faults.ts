@@ -83,8 +83,8 @@ export const isExcused = (error: unknown): boolean =>
 
 /** An invariant does not hold. */
 export const isBug = (error: unknown): boolean => {
-  for (let of: unknown = error; of instanceof Error; of = of.cause) if (sayBug(of.message)) return true
+  for (let of: unknown = error; of instanceof Error; of = of.cause) if (saysBug(of.message)) return true
   return false
 }
 
-export const sayBug = (message: string): boolean => message.includes('Spillway has a bug')
+export const saysBug = (message: string): boolean => message.includes('Spillway has a bug')

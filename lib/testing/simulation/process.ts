@@ -5,7 +5,7 @@ import { absurd } from '../../invariant.ts'
 import type { RunOptions } from '../../runtime/options.ts'
 import { type Environment, type Happening, type JobStatus, runIn } from '../../runtime/run.ts'
 import type { CapturedOperator } from '../../state/operatorState.ts'
-import { type FaultKind, InjectedFault, sayBug } from './faults.ts'
+import { type FaultKind, InjectedFault, saysBug } from './faults.ts'
 import { PhaseTracker } from './phases.ts'
 import type { Random } from './random.ts'
 import type { World } from './world.ts'
@@ -68,7 +68,7 @@ export class Process {
     job.done.catch(() => {})
     job.checkpoints$.subscribe(({ outcome, reason }) => {
       if (outcome === 'completed') this.checkpoints++
-      if (reason !== undefined && sayBug(reason)) this.world.violated(reason)
+      if (reason !== undefined && saysBug(reason)) this.world.violated(reason)
     })
     job.status$.subscribe(status => this.#became(status))
   }
