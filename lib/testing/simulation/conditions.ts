@@ -32,7 +32,7 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const random = seeded(options.seed)
   const drawnParallelism = 1 + random.below(4)
   const parallelism = options.parallelism ?? drawnParallelism
-  const everyMs = (0.3 + 4 * random.next() ** 2) * (1 + sizeOf(job, parallelism) / 60)
+  const everyMs = 0.3 + 4 * random.next() ** 2 + sizeOf(job, parallelism) * (0.05 + random.next() / 10)
   const drawn = {
     alignment: 'either' as const,
     checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
