@@ -54,10 +54,10 @@ const usual: Readonly<Record<Phase, number>> = {
 }
 
 const rare: { readonly [K in FaultKind]?: Partial<Record<Phase, number>> } = {
-  storeFailure: { aligning: 12, publishing: 12 },
-  storeInDoubt: { restoring: 4, aligning: 12, publishing: 12 },
+  storeFailure: { aligning: 12, publishing: 26 },
+  storeInDoubt: { restoring: 4, aligning: 12, publishing: 24 },
   storeDelay: { aligning: 12 },
-  partialRead: { restoring: 5 },
+  partialRead: { restoring: 8 },
   taskFailure: { publishing: 20 },
   sinkDelay: { aligning: 7, committing: 12, publishing: 18 },
   sinkFailure: { committing: 20 },
