@@ -21,7 +21,7 @@ export interface Sizes {
   readonly faultsMax: number
 }
 
-export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 10 }
+export const large: Sizes = { stages: 6, records: 120, parallelism: 8, faults: 'all', faultsMax: 14 }
 export const small: Sizes = { stages: 3, records: 66, parallelism: 2, faults: ['crash'], faultsMax: 1 }
 
 export const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case> => {
@@ -34,7 +34,7 @@ export const cases = ({ faults, faultsMax, ...sizes }: Sizes): fc.Arbitrary<Case
     seed: fc.nat(),
     faults: fc.array(
       fc.tuple(pair, after).map(([meeting, after]) => ({ ...meeting, after })),
-      { minLength: Math.min(3, faultsMax), maxLength: faultsMax },
+      { minLength: Math.min(5, faultsMax), maxLength: faultsMax },
     ),
   })
 }
@@ -54,14 +54,14 @@ const usual: Readonly<Record<Phase, number>> = {
 }
 
 const rare: { readonly [K in FaultKind]?: Partial<Record<Phase, number>> } = {
-  storeFailure: { aligning: 12, publishing: 26 },
-  storeInDoubt: { restoring: 4, aligning: 12, publishing: 24 },
-  storeDelay: { aligning: 12 },
+  taskFailure: { committing: 12, publishing: 20 },
+  storeFailure: { restoring: 4, aligning: 12, committing: 14, publishing: 26 },
+  storeInDoubt: { restoring: 4, aligning: 12, committing: 14, publishing: 24, finishing: 4 },
+  storeDelay: { aligning: 12, committing: 16 },
   partialRead: { restoring: 8 },
-  taskFailure: { publishing: 20 },
   sinkDelay: { aligning: 7, committing: 12, publishing: 18 },
   sinkFailure: { committing: 20 },
-  otherParallelism: { restoring: 40 },
+  otherParallelism: { restoring: 50 },
 }
 
 /** Runs one case under all oracles. */
