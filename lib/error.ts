@@ -33,6 +33,7 @@ export type ErrorCode =
   | 'EVENT_TIME_NOT_PER_SPLIT'
   | 'NO_EVENT_TIME'
   | 'INVALID_KEY'
+  | 'NO_KEY'
   // user code
   | 'USER_FUNCTION_FAILED'
   | 'EACH_RECORD_ASYNC'

@@ -1,6 +1,7 @@
 import { type Draft, produce } from 'immer'
 import * as t from 'io-ts'
 import type { Key } from '../element.ts'
+import { SpillwayError } from '../error.ts'
 import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { ABSENT, type Entry, type Table } from '../state/table.ts'
@@ -16,7 +17,8 @@ export class MutableAt {
 
 /** The key that a handler is being called for, and the state and timers that it sees. */
 export class KeyedCall extends MutableAt {
-  key: Key = 0
+  /** undefined: the call is about no key, or there is none. */
+  key: Key | undefined
   group = 0
   readonly #state: OperatorState
   #timers: TimerTable | undefined
@@ -31,8 +33,19 @@ export class KeyedCall extends MutableAt {
     this.group = group
   }
 
+  /** The call that follows is that of the whole task. */
+  beginOfTask(): void {
+    this.key = undefined
+  }
+
+  /** That of a state of this name, or of a timer. @throws NO_KEY */
+  keyOf(state?: string): Key {
+    if (this.key === undefined) throw noKey(this.#state.operator, state === undefined ? 'a timer' : `state ${state}`)
+    return this.key
+  }
+
   value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V> {
-    return new KeyedValue(this, this.#state.table(name, codec), initial)
+    return new KeyedValue(this, this.#state.table(name, codec), { name, initial })
   }
 
   /** Tells calls apart: `calls.begin()` comes before each. */
@@ -49,8 +62,12 @@ export class KeyedCall extends MutableAt {
     const timers = new TimerTable(this.#state.table(ownState.timers, t.readonlyArray(t.number)))
     this.#timers = timers
     return {
-      at: timeMs => timers.add(this.key, this.group, timeMs),
-      cancel: timeMs => timers.delete(this.key, timeMs),
+      at: timeMs => {
+        const key = this.keyOf()
+        if (timeMs === Number.NEGATIVE_INFINITY) throw noEventTime(this.#state.operator)
+        timers.add(key, this.group, timeMs)
+      },
+      cancel: timeMs => timers.delete(this.keyOf(), timeMs),
     }
   }
 }
@@ -59,13 +76,15 @@ export class KeyedCall extends MutableAt {
 class KeyedValue<V> implements ValueState<V> {
   readonly #call: KeyedCall
   readonly #table: Table<V>
+  readonly #name: string
   readonly #initial: V
   #entry: Entry<V> | undefined
   #number = -1
 
-  constructor(call: KeyedCall, table: Table<V>, initial: V) {
+  constructor(call: KeyedCall, table: Table<V>, { name, initial }: { readonly name: string; readonly initial: V }) {
     this.#call = call
     this.#table = table
+    this.#name = name
     this.#initial = initial
   }
 
@@ -77,7 +96,7 @@ class KeyedValue<V> implements ValueState<V> {
   set(value: V): void {
     let entry = this.#found()
     if (entry === undefined) {
-      entry = this.#table.entry(this.#call.key, this.#call.group)
+      entry = this.#table.entry(this.#call.keyOf(this.#name), this.#call.group)
       this.#entry = entry
     }
     this.#table.set(entry, value)
@@ -101,9 +120,9 @@ class KeyedValue<V> implements ValueState<V> {
   }
 
   #found(): Entry<V> | undefined {
-    const { number, key } = this.#call
+    const { number } = this.#call
     if (this.#number !== number) {
-      this.#entry = this.#table.find(key)
+      this.#entry = this.#table.find(this.#call.keyOf(this.#name))
       this.#number = number
     }
     return this.#entry
@@ -136,6 +155,20 @@ export const taskValue = <V>(state: OperatorState, name: string, codec: t.Type<V
     clear: () => set(initial),
   }
 }
+
+const noKey = (operator: string, what: string) =>
+  new SpillwayError('NO_KEY', {
+    place: operator,
+    problem: `${what} is of a key, and is asked for where no key is being handled.`,
+    remedy: 'Use keyed state and timers in record and timer alone; what each key has to do at the end, a timer does.',
+  })
+
+const noEventTime = (operator: string) =>
+  new SpillwayError('NO_EVENT_TIME', {
+    place: operator,
+    problem: 'a timer is asked for at -Infinity, which is the time of records that have none.',
+    remedy: 'Put eventTime(...) directly behind the source.',
+  })
 
 const produced = <V>(value: V, recipe: (draft: Draft<V>) => void): V =>
   produce(value, draft => {

@@ -46,9 +46,9 @@ export interface KeyedHandlers<in T, K extends Key, R, S extends Sides = NoSides
   record(record: T, out: Out<R, S>, at: KeyedAt<K>): Results<R>
   /** A timer of this key is due: the watermark has reached `timeMs`. */
   timer?(timeMs: number, out: Out<R, S>, at: KeyedAt<K>): Results<R>
-  /** The watermark has advanced, timers that are due have fired; it is forwarded afterwards. Of no key: state is out of reach. */
+  /** The watermark has advanced, timers that are due have fired; it is forwarded afterwards. Of no key: state is out of reach (NO_KEY). */
   watermark?(timeMs: number, out: Out<R, S>): void
-  /** All input has been taken. Of no key: state is out of reach. */
+  /** All input has been taken. Of no key: state is out of reach (NO_KEY). */
   end?(out: Out<R, S>): Results<R>
 }
 

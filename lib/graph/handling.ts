@@ -155,6 +155,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const { length } = records
     const handlers = this.#handlers as KeyedHandlers<T, Key, R, S>
     const [out, at, call, calls] = [this.#out, this.#at, this.#call, this.#state.calls]
+    if (call !== undefined && keys === undefined) throw noKeys(this.#name)
     out.follow(work.buffer)
     out.flushed = false
     if (this.#results !== undefined) {
@@ -207,12 +208,13 @@ export class Handling<T, R, S extends Sides> implements Rest {
         call.watermarkMs = this.#watermarkMs
         timers.delete(due.key, due.timeMs)
         work.firing = due
-        const results = timer.call(this.#handlers, due.timeMs, out, call)
+        const results = timer.call(this.#handlers, due.timeMs, out, call as KeyedCall & { key: Key })
         if (results !== undefined && !this.#opened(results)) return false
         work.firing = undefined
       }
     }
     if (this.#handlers.watermark !== undefined) {
+      this.#beginOfTask()
       out.followTime(work.timeMs)
       this.#handlers.watermark(work.timeMs, out)
     }
@@ -223,13 +225,19 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const out = this.#out
     out.followNothing()
     if (this.#results !== undefined) return this.#drained(this.#results)
-    this.#state.calls.begin()
+    this.#beginOfTask()
     out.beginEnd()
     const results = this.#handlers.end?.(out)
     return results === undefined || this.#opened(results)
   }
 
+  #beginOfTask(): void {
+    this.#state.calls.begin()
+    this.#call?.beginOfTask()
+  }
+
   #opened(results: Exclude<Results<R>, void>): boolean {
+    if (typeof results?.[Symbol.iterator] !== 'function') throw noIterable(results)
     this.#results = results[Symbol.iterator]()
     return this.#drained(this.#results)
   }
@@ -306,6 +314,17 @@ const notDeterministic = (name: string, missing: number) =>
     problem: `a call that a restore repeats gave ${missing} results less than were delivered before.`,
     remedy: 'Let a handler that returns an iterable give the same results again for the same record and state.',
   })
+
+const noKeys = (name: string) =>
+  new SpillwayError('NO_KEY', {
+    place: name,
+    problem: 'its records have no keys.',
+    remedy: 'Put keyBy(...) directly before it.',
+  })
+
+/** The compiler has been got around, or there is none. */
+const noIterable = (results: unknown) =>
+  new TypeError(`it gave ${String(results)}, not an iterable; asynchronous work belongs into a source or a sink`)
 
 const describeWork = (work: Work<unknown> | undefined): string => {
   if (work === undefined) return 'an element'

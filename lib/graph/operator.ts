@@ -4,7 +4,8 @@ import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { KeyedCall, taskValue } from './call.ts'
 import { userFunctionFailed } from './callEach.ts'
-import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers } from './handlers.ts'
+import { frozenState } from './frozen.ts'
+import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers, ValueState } from './handlers.ts'
 import { Handling, type Opened } from './handling.ts'
 import { type KeyedStream, type NoSides, type OperatorNode, type Sides, Stream } from './stream.ts'
 import type { Task } from './task.ts'
@@ -30,7 +31,7 @@ export const operator =
         const context: OperatorContext = {
           name: state.operator,
           subtask: task.subtask,
-          state: { value: (cell, codec, initial) => taskValue(state, cell, codec, initial) },
+          state: { value: (cell, codec, initial) => inTask(task, taskValue(state, cell, codec, initial)) },
         }
         return { handlers: opened(state.operator, () => open(context)) }
       }),
@@ -53,7 +54,7 @@ export const keyedOperator =
           open({
             name: state.operator,
             subtask: task.subtask,
-            state: { value: (cell, codec, initial) => call.value(cell, codec, initial) },
+            state: { value: (cell, codec, initial) => inTask(task, call.value(cell, codec, initial)) },
             // A getter, because most operators have no timers and pay nothing for them.
             get timers() {
               timers ??= call.openTimers()
@@ -64,6 +65,8 @@ export const keyedOperator =
         return { handlers: handlers as unknown as KeyedHandlers<T, Key, R, S>, call }
       }),
     )
+
+const inTask = <V>(task: Task, state: ValueState<V>): ValueState<V> => (task.checks ? frozenState(state) : state)
 
 const opened = <H>(name: string, open: () => H): H => {
   try {

@@ -27,6 +27,7 @@ export interface Source<out T, P = any, S extends Record<string, unknown> = Reco
 export interface SplitReader<out T, out P> {
   /** At most `recordsMax` records; at least one, unless it came across records for side outputs. */
   next(recordsMax: number): readonly T[] | 'wait' | 'end'
+  /** Subscribed to after each `wait`, up to its first value. It may be cold, and fetch when it is subscribed to. */
   readonly ready$: Observable<unknown>
   /** The position behind the last record that `next` has given. */
   position(): P

@@ -1,6 +1,7 @@
 import { filter, map, Observable, share, tap } from 'rxjs'
 import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { frozen } from './frozen.ts'
 import { inPlace } from './inPlace.ts'
 import type { Sink } from './sink.ts'
 import type { Source } from './source.ts'
@@ -325,12 +326,9 @@ export const named =
     return result
   }
 
-/** So that a change to what has been emitted, and may be part of a snapshot by now, throws where it happens. */
 const freezeRecords = (element: StreamElement<unknown>): void => {
   if (element.kind === 'side') freezeRecords(element.buffer)
-  // Typed arrays cannot be frozen.
-  if (element.kind === 'buffer')
-    for (const record of element.records) if (!ArrayBuffer.isView(record)) Object.freeze(record)
+  if (element.kind === 'buffer') for (const record of element.records) frozen(record)
 }
 
 const checkStream = (input: unknown, place: string): void => {

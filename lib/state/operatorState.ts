@@ -1,7 +1,7 @@
 import type * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import type { Key } from '../element.ts'
-import { invariant } from '../invariant.ts'
+import { SpillwayError } from '../error.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 
 /**
@@ -29,7 +29,7 @@ export class OperatorState {
 
   /**
    * A keyed table, already filled by a restore.
-   * @throws STATE_NOT_MATCHED if a stored value does not decode
+   * @throws STATE_NOT_MATCHED if a stored value does not decode, DUPLICATE_NAME
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name)
@@ -43,7 +43,7 @@ export class OperatorState {
 
   /**
    * A small value of the whole task: `now` is asked at every snapshot (`undefined` is not stored); returns the restored one.
-   * @throws STATE_NOT_MATCHED if what is stored does not decode
+   * @throws STATE_NOT_MATCHED if what is stored does not decode, DUPLICATE_NAME
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
     this.#claim(name)
@@ -84,7 +84,7 @@ export class OperatorState {
   }
 
   #claim(name: string): void {
-    invariant(!this.#claimed.has(name), () => `state ${name} of operator ${this.operator} is declared once`)
+    if (this.#claimed.has(name)) throw declaredTwice(this.operator, name)
     this.#claimed.add(name)
   }
 
@@ -96,6 +96,14 @@ export class OperatorState {
     })
   }
 }
+
+const declaredTwice = (operator: string, name: string) =>
+  new SpillwayError('DUPLICATE_NAME', {
+    place: operator,
+    problem: `it declares state ${name} twice.`,
+    remedy:
+      'Give each state a name of its own, and declare it in the function that gives the handlers, not in a handler.',
+  })
 
 /** An operator's part of a snapshot, by reference; each table's `captured` must be released once. */
 export interface CapturedOperator {

@@ -1,6 +1,16 @@
 import * as t from 'io-ts'
 import { catchError, Observable, of } from 'rxjs'
-import { buffer, operator, perElement, Stream, type StreamElement, type Task, withRecords } from 'spillway'
+import {
+  buffer,
+  keyedOperator,
+  operator,
+  perElement,
+  Stream,
+  type StreamElement,
+  type Task,
+  watermark,
+  withRecords,
+} from 'spillway'
 import { map } from 'spillway/operators'
 import { operatorLaws } from 'spillway/testing'
 import { expect, test } from 'vitest'
@@ -171,6 +181,7 @@ const broken: Readonly<Record<string, { readonly operator: () => Operator; reado
   },
   'one record alone comes through restores before and behind it': {
     operator: counting(count => (count === 1 ? undefined : count)),
+    and: ['a snapshot taken at any position, restored into a new instance, gives the rest'],
   },
   'a snapshot taken at any position, restored into a new instance, gives the rest': {
     operator: counting(count => (count < 2 ? count : undefined)),
@@ -206,4 +217,21 @@ test('what fails says law, position, expected and received', async () => {
       'aligned snapshot behind element 1, restored, the main output, number 4 (13 expected, 13 received): ' +
       'expected {"record":4,"timeMs":12}, received {"record":1,"timeMs":12}',
   )
+})
+
+test('an operator that keeps its count in a variable is found out by one buffer', async () => {
+  const inVariable = () =>
+    keyedOperator<Sample, string, number>('inVariable', () => {
+      let count = 0
+      return { record: (_, out) => out.emit(++count) }
+    })
+  const records = buffer([1, 2, 3].map(n => ({ key: 'k', n })))
+  expect(await failing(operatorLaws('inVariable', inVariable, [records], { keyBy: ({ key }) => key }))).toEqual([
+    'a snapshot taken at any position, restored into a new instance, gives the rest',
+  ])
+})
+
+test.each([[[]], [[watermark(5)]], [[[watermark(5)], []]]])('laws without a record to try are refused: %j', inputs => {
+  const laws = () => operatorLaws('map', () => map(n => n), inputs as readonly StreamElement<unknown>[])
+  expect(laws).toThrow('The laws of map are given no record')
 })

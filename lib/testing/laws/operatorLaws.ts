@@ -1,4 +1,4 @@
-import type { Key, StreamElement } from '../../element.ts'
+import { countRecords, type Key, type StreamElement } from '../../element.ts'
 import type { Source } from '../../graph/source.ts'
 import type { Fn, KeyedStream, Stream } from '../../graph/stream.ts'
 import { inPlaceLaws } from './inPlaceLaws.ts'
@@ -21,6 +21,8 @@ export interface OperatorLawsOptions {
  *
  * `factory` makes the operator anew for each run. `inputs`: the elements of its input (an end follows by itself), of each of
  * its inputs, or a source for an operator that must stand behind one, as `eventTime` must for its splits.
+ *
+ * Throws if there is no record among them.
  */
 export function operatorLaws<A, K extends Key>(
   name: string,
@@ -46,6 +48,7 @@ export function operatorLaws(
   inputs: readonly (StreamElement<any> | readonly StreamElement<any>[])[] | Source<any>,
   options: OperatorLawsOptions & { readonly keyBy?: (record: any) => Key } = {},
 ): readonly Law[] {
+  if (!('open' in inputs) && !lanesOf(inputs).some(lane => countRecords(lane) > 0)) throw noRecords(name)
   let subject: Tried | undefined
   return lawsOf<Tried>(name, { ...resultLaws, ...inPlaceLaws, ...snapshotLaws }, () => {
     subject ??= tried({
@@ -59,6 +62,10 @@ export function operatorLaws(
     return subject
   })
 }
+
+/** All laws would hold. */
+const noRecords = (name: string): Error =>
+  new Error(`The laws of ${name} are given no record to try it with. Give them some, such as [buffer([1, 2, 3])].`)
 
 const lanesOf = (
   inputs: readonly (StreamElement<any> | readonly StreamElement<any>[])[],

@@ -43,11 +43,14 @@ export const snapshotLaws: Readonly<Record<string, (subject: Tried) => void>> = 
   },
 
   'a snapshot taken at any position, restored into a new instance, gives the rest': subject => {
-    for (const alignment of alignments) {
-      for (let position = 0; position < subject.reference.steps; position++) {
-        const run = new OperatorRun(subject).play({ to: position })
-        const where = `${alignment} snapshot behind element ${position}`
-        expectRest(subject, run, { position, alignment, where })
+    for (const of of [subject, recordByRecord(subject)]) {
+      for (const alignment of alignments) {
+        for (let position = 0; position < of.reference.steps; position++) {
+          const run = new OperatorRun(of).play({ to: position })
+          const records = of === subject ? '' : ', of one record each'
+          const where = `${alignment} snapshot behind element ${position}${records}`
+          expectRest(of, run, { position, alignment, where })
+        }
       }
     }
   },
@@ -83,6 +86,10 @@ export const snapshotLaws: Readonly<Record<string, (subject: Tried) => void>> = 
 }
 
 const alignments = ['aligned', 'unaligned'] as const
+
+/** With a position between any two records, however few buffers are given. */
+const recordByRecord = (subject: Tried): Tried =>
+  tried({ ...subject, lanes: subject.lanes.map(lane => cut(lane, 1)), recordsMax: 1 })
 
 interface Position {
   /** The number of steps played before the barrier. */
