@@ -170,7 +170,7 @@ const laws: Readonly<Record<string, Check>> = {
       const expected = indexes(before).flatMap(index => [ofTask(subject, index)(0), ofTask(subject, index)(1)])
       expectSame(sorted(await place.published()), { expected: sorted(expected), where })
       for (const life of [...lives, ...heirs]) life.close()
-      await expectNothingLeft(place, { subject, where })
+      await expectNothingLeft(place, { subject, where, tasks: after })
     }
   },
 }
@@ -239,14 +239,30 @@ const expectVisible = async (place: SinkPlace<any>, records: number, { subject, 
     where: `${where}: visible`,
   })
 
-const expectNothingLeft = async (place: SinkPlace<any>, { subject, where }: Where): Promise<void> => {
+/**
+ * A life that has been dropped is still there in this process: what its work under way makes after its heirs have come is the
+ * next start's to discard.
+ */
+const expectNothingLeft = async (place: SinkPlace<any>, { subject, where, tasks = 1 }: Left): Promise<void> => {
   let left = 0
   const asked = async () => {
     left = (await place.leftBehind?.()) ?? 0
     return left === 0
   }
   const otherwise = () => `${where}: expected nothing left behind, received ${left}`
-  await until(asked, { waitMs: subject.waitMs, otherwise })
+  const wait = { waitMs: subject.waitMs, otherwise }
+  const nextStart = async () => {
+    for (const index of indexes(tasks)) {
+      const of = { index, parallelism: tasks }
+      const life = await begun(place, { subject, of, epoch: lastEpoch, checkpoint: lastEpoch })
+      life.close()
+    }
+  }
+  await until(asked, wait).catch(() => nextStart().then(() => until(asked, wait)))
+}
+
+interface Left extends Where {
+  readonly tasks?: number
 }
 
 const ofTask =
@@ -260,6 +276,8 @@ const sorted = (records: readonly unknown[]): readonly unknown[] =>
   records.toSorted((a, b) => (shown(a) < shown(b) ? -1 : 1))
 
 const nothing: Durable = { records: 0, transactions: [] }
+/** After all others. */
+const lastEpoch = 100
 /** More than any life writes. */
 const recordsOfTask = 1_000
 /** Of a hundred records: a writer that is never full is asked no more. */

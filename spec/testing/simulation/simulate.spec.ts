@@ -45,10 +45,13 @@ const crashesAfterwards = [
   { kind: 'crash', phase: 'publishing', after: 0 },
 ] as const
 
-/** Several checkpoints before the end. */
+/** Several checkpoints before the end; nothing is drawn but what happens in the run. */
 const inSmallSteps = {
+  alignment: 'aligned' as const,
+  latencyMs: 2,
+  slowness: 0.2,
   checkpoints: { everyMs: 1, timeoutMs: 50, retainedCount: 1 },
-  channels: { buffersMax: 1, bufferRecordsMax: 2 },
+  channels: { buffersMax: 1, bufferRecordsMax: 2, flushMs: 5 },
 }
 
 test('a job is done through crashes, and has published what it should', () => {
