@@ -132,6 +132,7 @@ export const planted: readonly Planted[] = [
     file: 'operators/eventTime.ts',
     from: 'for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)',
     to: 'Object.entries(stored ?? {})',
+    spec: 'spec/laws/operators.spec.ts',
   },
   {
     what: 'the watermark of several channels is the largest',

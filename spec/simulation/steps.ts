@@ -61,7 +61,12 @@ export const plainSteps = {
     plain: records => each(records, of => [nth(of, 0), nth(of, 1)]),
   },
   loop: {
-    apply: (source, name) => ({ main: source.pipe(named(name, loop())) }),
+    apply: (source, name) => ({
+      main: source.pipe(
+        named(name, loop()),
+        flatMap(of => [of]),
+      ),
+    }),
     plain: records => each(records, looped),
   },
   sideways: {
@@ -205,7 +210,7 @@ export const keyKinds = {
 export const keyNumber = (key: unknown): number =>
   typeof key === 'number' ? key : Number(/\d+/.exec(String(key))?.[0])
 
-/** Cannot be suspended: what is behind it may have to wait. */
+/** Cannot be suspended: when what is behind it is, its results have to wait. */
 const loop = () =>
   operator<Rec, Rec>('loop', () => ({
     record(of, out) {
