@@ -65,6 +65,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/alignment/alignment.ts',
     from: 'if (!delivered.has(channel) && !state.ended.has(channel)) return false',
     to: 'if (!delivered.has(channel)) return false',
+    spec: 'spec/alignment/alignment.spec.ts',
   },
   {
     what: 'state is captured after later records',

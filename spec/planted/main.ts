@@ -53,8 +53,10 @@ const bySimulation = async (of: Planted, copy: string): Promise<Finding> => {
     ...['--runs', values.runs, '--seed', values.seed, '--as-found'],
   ])
   const runs = /FAILED after (\d+) runs/.exec(output)?.[1]
-  if (!failed) return { of, by: undefined, how: `not in ${values.runs} runs` }
-  if (runs === undefined) return { of, by: 'simulation', how: 'it does not even run' }
+  if (runs === undefined) {
+    const how = failed ? (output.trim().split('\n').at(-1) ?? 'it does not run') : `not in ${values.runs} runs`
+    return { of, by: undefined, how }
+  }
   const reason = /the simulation fails with seed \d+: (.*)/.exec(output)?.[1] ?? ''
   return { of, by: `simulation, run ${runs}`, how: reason.slice(0, 90) }
 }
