@@ -32,7 +32,7 @@ import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
 import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
-import { fenced } from '../store/failures.ts'
+import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
 
 export interface SerializeOptions {
@@ -149,7 +149,10 @@ const serialized = <E extends { readonly kind: string }>(
     )
   }
 
-  /** Gives the entry's number. An entry of our own in its place is one whose append failed, but took place. */
+  /**
+   * Gives the entry's number. An entry of our own in its place is one whose append failed, but took place; a newer start may
+   * have begun behind it, and have deleted it since.
+   */
   const appended = (bytes: Uint8Array): Observable<number> => {
     const wasTried = tried === entry
     tried = entry
@@ -166,21 +169,9 @@ const serialized = <E extends { readonly kind: string }>(
           }),
         )
       }),
-      concatMap(n => (wasTried ? ifNewest(n) : of(n))),
+      concatMap(n => (wasTried ? ifNewest(store, n) : of(n))),
     )
   }
-
-  /**
-   * Where an append failed but took place, a newer start may have begun behind that entry, and have deleted it since: then its
-   * number is free again, but newer ones tell.
-   */
-  const ifNewest = (n: number): Observable<number> =>
-    store.entries().pipe(
-      map(entries => {
-        if (entries.some(other => other > n)) throw fenced(store.name, n)
-        return n
-      }),
-    )
 
   /** What cannot be deleted now is left behind: the next start deletes what nothing names. */
   const deleted = (objects: readonly string[], entries: readonly number[]): Observable<never> =>

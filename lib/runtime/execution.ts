@@ -32,7 +32,7 @@ import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
-import { fenced } from '../store/failures.ts'
+import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { Executor } from './executor.ts'
@@ -172,19 +172,12 @@ export class Execution {
   }
 
   /**
-   * Appends the start's entry: the next append of an older run meets it. If such a run has gone on since the log was read, and
-   * has deleted its entry of that number again, newer ones tell: its newest commit entry is never deleted.
+   * Appends the start's entry: the next append of an older run meets it. Such a run may have gone on since the log was read,
+   * and have deleted its entry of that number again.
    */
   #logTaken({ epoch, nextEntry }: Found): Observable<never> {
     const entry = encodedEntry({ kind: 'start', epoch }, this.#encoding)
-    return concat(
-      this.#store.append(nextEntry, entry),
-      this.#store.entries().pipe(
-        tap(entries => {
-          if (entries.some(n => n > nextEntry)) throw fenced(this.#store.name, nextEntry)
-        }),
-      ),
-    ).pipe(ignoreElements())
+    return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */

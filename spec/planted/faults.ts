@@ -254,8 +254,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a start does not see that another run has gone on meanwhile',
     file: 'lib/runtime/execution.ts',
-    from: 'if (entries.some(n => n > nextEntry)) throw fenced(this.#store.name, nextEntry)',
-    to: 'entries.some(n => n > nextEntry)',
+    from: 'concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry))',
+    to: 'this.#store.append(nextEntry, entry)',
   },
   {
     what: 'entries of checkpoints that are gone stay in the log',
@@ -316,7 +316,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'an entry in doubt, deleted by a newer run, is written again in its place',
     file: 'lib/control/serialize.ts',
-    from: 'concatMap(n => (wasTried ? ifNewest(n) : of(n)))',
+    from: 'concatMap(n => (wasTried ? ifNewest(store, n) : of(n)))',
     to: 'concatMap(n => of(n))',
     spec: 'spec/control/serialize.spec.ts',
   },

@@ -45,7 +45,9 @@ const simulated = async (sizes: Sizes, options: { runs: number; untilMs: number 
     )
     if (failure === undefined) continue
     console.error(`FAILED after ${totals.runs + 1} runs. Again: npm run -s simulate -- --runs 1 --seed ${failure.seed}`)
-    console.error(`the shortest case found: ${JSON.stringify(failure.case)}\n\n${failure.message}`)
+    console.error(
+      `${values['as-found'] ? 'the case' : 'the shortest case found'}: ${JSON.stringify(failure.case)}\n\n${failure.message}`,
+    )
     process.exit(1)
   }
   return totals

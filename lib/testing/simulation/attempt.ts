@@ -1,5 +1,5 @@
 import { messageOf, SpillwayError } from '../../error.ts'
-import { Pipeline } from '../../graph/stream.ts'
+import { type AnyStream, named, Pipeline } from '../../graph/stream.ts'
 import { type Conditions, pipelinesOf, type SimulatedJob } from './conditions.ts'
 import { type Fault, FaultPlan, isExcused } from './faults.ts'
 import { leftovers } from './leftovers.ts'
@@ -40,7 +40,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
       conditions.alignment === 'either' ? random.pick(['aligned', 'unaligned'] as const) : conditions.alignment
     process.start(
       pipelinesOf(job).map(({ name, input }) =>
-        renamed(new Pipeline(input, world.outside(name).sinkOf(process)), name),
+        named(name, (source: AnyStream) => new Pipeline(source, world.outside(name).sinkOf(process)))(input),
       ),
       {
         parallelism: isOther ? parallelism + 1 : parallelism,
@@ -82,11 +82,6 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     published: new Map([...world.outsides].map(({ name, published }) => [name, published])),
     world,
   }
-}
-
-const renamed = (pipeline: Pipeline, name: string): Pipeline => {
-  pipeline.name = name
-  return pipeline
 }
 
 const described = (error: unknown): string => {

@@ -58,10 +58,17 @@ export class Disk {
     }
   }
 
+  /** The log's commit entries. */
+  get commits(): readonly Committed[] {
+    return [...this.log].flatMap(([n, bytes]) => {
+      const entry = readEntry(n, bytes, encoding)
+      return entry.kind === 'commit' ? [{ n, checkpoint: entry.checkpoint, object: entry.object }] : []
+    })
+  }
+
   /** The newest durable checkpoint; 0: none. */
   get committed(): CheckpointId {
-    const entries = [...this.log].map(([n, bytes]) => readEntry(n, bytes, encoding))
-    return entries.reduce((newest, entry) => (entry.kind === 'commit' ? Math.max(newest, entry.checkpoint) : newest), 0)
+    return Math.max(0, ...this.commits.map(({ checkpoint }) => checkpoint))
   }
 
   /** After a power failure. */
@@ -107,6 +114,12 @@ export class Disk {
       })
     })
   }
+}
+
+interface Committed {
+  readonly n: number
+  readonly checkpoint: CheckpointId
+  readonly object: string
 }
 
 interface Operation<T> {
