@@ -127,11 +127,17 @@ const storedTables = (store: Store): ReadonlyMap<string, Map<number, unknown>> =
 
 /** A store in memory answers at once. */
 const now = <T>(answer: Observable<T>): T => {
-  let found: { readonly value: T } | undefined
-  answer.subscribe(value => {
-    found = { value }
+  let found: { readonly value: T } | { readonly error: unknown } | undefined
+  answer.subscribe({
+    next: value => {
+      found = { value }
+    },
+    error: error => {
+      found = { error }
+    },
   })
   if (found === undefined) throw new Error('the store has not answered at once')
+  if ('error' in found) throw found.error
   return found.value
 }
 
