@@ -1,7 +1,7 @@
 import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type Watermark } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
-import type { Channel } from './channel.ts'
+import type { Producer, SendingHalf } from './channel.ts'
 
 /** How a writer deals records to its channels. */
 export type Dealing =
@@ -28,36 +28,43 @@ export interface WriterOptions {
  * Bound: a channel holds at most buffersMax buffers from operators that ask `mayGoOn`, two more from the batch being handed
  * over, and `overdraftBuffersMax` + 64 from one that emits in a loop; then `OUTPUT_OVERFLOW`.
  */
-export class Writer<T> {
+export class Writer<T> implements Producer<T> {
   /** There is something to flush, for the first time since the last flush. */
   onPartial: () => void = () => {}
-  readonly #channels: readonly Channel<T>[]
+  readonly #channels: readonly SendingHalf<T>[]
   readonly #options: WriterOptions
-  readonly #partials: Partial<T>[]
+  /** Made with the first record for a channel. */
+  readonly #partials: (Partial<T> | undefined)[]
+  readonly #onFreed: () => void
   #full = 0
   #current = 0
   #partial = false
   #ended = false
 
-  constructor(channels: readonly Channel<T>[], options: WriterOptions, onFreed: () => void) {
+  constructor(channels: readonly SendingHalf<T>[], options: WriterOptions, onFreed: () => void) {
     this.#channels = channels
     this.#options = options
-    this.#partials = channels.map(() => new Partial<T>(options.bufferRecordsMax))
+    this.#onFreed = onFreed
+    this.#partials = new Array(channels.length).fill(undefined)
     for (const channel of channels) {
       if (channel.full) this.#full++
-      channel.onFilled = () => {
-        this.#full++
-      }
-      channel.onFreed = () => {
-        this.#full--
-        if (this.#full === 0) onFreed()
-      }
+      channel.producer = this
     }
   }
 
   /** No channel is full. */
   get available(): boolean {
     return this.#full === 0
+  }
+
+  sent(_channel: SendingHalf<T>, queued: number): void {
+    if (queued === this.#options.buffersMax) this.#full++
+  }
+
+  taken(_channel: SendingHalf<T>, queued: number): void {
+    if (queued !== this.#options.buffersMax) return
+    this.#full--
+    if (this.#full === 0) this.#onFreed()
   }
 
   next(element: StreamElement<T>): void {
@@ -105,8 +112,8 @@ export class Writer<T> {
   #deal(from: Buffer<T>): void {
     const { dealing } = this.#options
     if (dealing.kind === 'keyed') return this.#dealKeyed(from, dealing.channelOf)
-    const partial = this.#partials[this.#current] as Partial<T>
-    if (partial.count === 0 && 2 * from.records.length >= this.#options.bufferRecordsMax) {
+    const partial = this.#partials[this.#current]
+    if ((partial === undefined || partial.count === 0) && 2 * from.records.length >= this.#options.bufferRecordsMax) {
       this.#push(this.#current, withoutSplit(from))
       this.#turn()
       return
@@ -122,7 +129,11 @@ export class Writer<T> {
   }
 
   #put(id: number, from: Buffer<T>, i: number): void {
-    const partial = this.#partials[id] as Partial<T>
+    let partial = this.#partials[id]
+    if (partial === undefined) {
+      partial = new Partial<T>(this.#options.bufferRecordsMax)
+      this.#partials[id] = partial
+    }
     if (!partial.takes(from)) this.#flush(id)
     if (partial.count === 0) partial.begin(from)
     const at = partial.count
@@ -144,8 +155,8 @@ export class Writer<T> {
 
   #sendWatermark(element: Watermark): void {
     for (let id = 0; id < this.#partials.length; id++) {
-      const partial = this.#partials[id] as Partial<T>
-      if (partial.count === 0) (this.#channels[id] as Channel<T>).push(element)
+      const partial = this.#partials[id]
+      if (partial === undefined || partial.count === 0) (this.#channels[id] as SendingHalf<T>).push(element)
       else partial.watermark = element
     }
   }
@@ -156,16 +167,17 @@ export class Writer<T> {
   }
 
   #flush(id: number): void {
-    const partial = this.#partials[id] as Partial<T>
+    const partial = this.#partials[id]
+    if (partial === undefined) return
     if (partial.count > 0) this.#push(id, partial.finish())
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined
-    ;(this.#channels[id] as Channel<T>).push(watermark)
+    ;(this.#channels[id] as SendingHalf<T>).push(watermark)
   }
 
   #push(id: number, full: Buffer<T>): void {
-    const channel = this.#channels[id] as Channel<T>
+    const channel = this.#channels[id] as SendingHalf<T>
     const { name, buffersMax, overdraftBuffersMax } = this.#options
     if (channel.queued >= buffersMax + overdraftBuffersMax + pendingBuffersMax) {
       throw outputOverflow(
