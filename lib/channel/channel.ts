@@ -32,6 +32,8 @@ export interface ReceivingHalf<T> {
   capture(checkpoint: CheckpointId): readonly InFlight<T>[]
   /** The checkpoint has been given up. */
   endCapture(checkpoint: CheckpointId): void
+  /** The checkpoint's barrier, which stands in the queue, moves behind the unaligned ones at its head. */
+  prioritize(checkpoint: CheckpointId): void
   /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void
 }
@@ -176,6 +178,18 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 
   endCapture(checkpoint: CheckpointId): void {
     if (this.#capturing === checkpoint) this.#capturing = undefined
+  }
+
+  prioritize(checkpoint: CheckpointId): void {
+    const at = this.#queue.findIndex(element => element.kind === 'barrier' && element.checkpoint === checkpoint)
+    if (at < this.#first) return
+    const [barrier] = this.#queue.splice(at, 1) as [StreamElement<T>]
+    this.#queue.splice(this.#first, 0, barrier)
+    this.#first++
+    // It has no place among the data any more: what stands behind that place counts one less.
+    this.#pushed--
+    const place = this.#barriers.find(sent => sent.checkpoint === checkpoint)?.ordinal ?? 0
+    this.#barriers = this.#barriers.map(sent => (sent.ordinal > place ? { ...sent, ordinal: sent.ordinal - 1 } : sent))
   }
 
   pushBeforeEnd(barrier: Barrier): void {
