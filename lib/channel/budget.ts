@@ -1,10 +1,7 @@
-import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
 import { initialPool, isAvailable, overdraftOf, type PoolEvent, type PoolState, pool } from './pool.ts'
 
 export interface PoolOptions {
-  /** The writer, for messages. */
-  readonly name: string
   /** Buffers that are always its own. */
   readonly guaranteed: number
   /** Buffers that it may hold, what it draws on the budget included. */
@@ -36,10 +33,9 @@ export class BufferBudget {
     this.#buffersMax = buffersMax
   }
 
-  /** @throws BUDGET_TOO_SMALL if the guarantees of all pools are more than there is */
   pool(options: PoolOptions): BufferPool {
     this.#guaranteed += options.guaranteed
-    if (this.#guaranteed > this.#buffersMax) throw tooSmall(options.name, this.#guaranteed, this.#buffersMax)
+    invariant(this.#guaranteed <= this.#buffersMax, () => 'the budget is not below the sum of the guarantees')
     return new BufferPool(this, options)
   }
 
@@ -123,6 +119,12 @@ export class BufferPool {
     return this.#state.held > before
   }
 
+  /** What a restore puts into a channel that holds so many buffers is granted always. */
+  restore(channelHeld: number): void {
+    this.#happened({ kind: 'restored', channelHeld })
+    this.#budget.settle()
+  }
+
   /** Of a channel that holds so many buffers, this one included. */
   release(channelHeld: number): void {
     this.#happened({ kind: 'released', channelHeld })
@@ -166,10 +168,3 @@ export class BufferPool {
     this.#budget.giveBack()
   }
 }
-
-const tooSmall = (name: string, guaranteed: number, buffersMax: number) =>
-  new SpillwayError('BUDGET_TOO_SMALL', {
-    place: `channels.budgetBuffers, at ${name}`,
-    problem: `the writers up to this one need ${guaranteed} buffers to go on at all, and the job has ${buffersMax}.`,
-    remedy: 'Raise channels.budgetBuffers, or lower the parallelism.',
-  })

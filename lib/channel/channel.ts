@@ -6,10 +6,9 @@ export type InFlight<T> = StreamElement<T>
 
 /** What a writer sees of a channel. */
 export interface SendingHalf<T> {
-  producer: Producer<T> | undefined
+  producer: Producer | undefined
   /** Buffers sent and not yet taken whole. */
   readonly queued: number
-  readonly full: boolean
   push(element: StreamElement<T>): void
   /** Puts a barrier before the end that its producer, which has ended, has already sent. */
   pushBeforeEnd(barrier: Barrier): void
@@ -39,11 +38,11 @@ export interface ReceivingHalf<T> {
 }
 
 /** A channel's writer. */
-export interface Producer<T> {
-  /** A buffer has been sent, or restored; so many are queued with it. */
-  sent(channel: SendingHalf<T>, queued: number): void
+export interface Producer {
+  /** A restore has put a buffer into the channel; so many are queued with it. */
+  restored(queued: number): void
   /** A buffer has been taken whole; so many were queued with it. */
-  taken(channel: SendingHalf<T>, queued: number): void
+  taken(queued: number): void
 }
 
 /** A channel's gate. */
@@ -53,29 +52,23 @@ export interface Consumer<T> {
   captured(channel: number, checkpoint: CheckpointId, element: InFlight<T>): void
 }
 
-export interface ChannelOptions {
-  /** The channel is full, and its producer waits, from so many queued buffers on. */
-  readonly buffersMax: number
-}
-
 /**
  * The bounded queue between two tasks of one process. Producer and consumer share it, so what is sent has arrived.
  *
  * - Data (buffers, watermarks, idle, active), aligned barriers, cancel markers and ends stand in the order sent; of two
  *   watermarks in a row the later replaces the earlier.
  * - Unaligned barriers stand first, in the order sent among themselves.
- * - Capacity counts buffers alone and is asked for beforehand (`full`); a push is never refused, because what is not data
- *   must always get through. The writer answers for what it pushes beyond (`queued`).
+ * - A push is never refused, because what is not data must always get through: the writer asks its pool before it pushes a
+ *   buffer, and is told when one has been taken whole.
  *
  * A large exchange has a million channels, most of them empty: one that has never been used is this object alone.
  */
 export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
-  producer: Producer<T> | undefined = undefined
+  producer: Producer | undefined = undefined
   /** Records sent, and records taken, since the channel was made. */
   recordsSent = 0
   recordsTaken = 0
-  readonly #options: ChannelOptions
   #consumer: Consumer<T> | undefined = undefined
   #number = 0
   #queue: StreamElement<T>[] = unused
@@ -88,17 +81,9 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #barriers: readonly SentBarrier[] = unused
   #capturing: CheckpointId | undefined = undefined
 
-  constructor(options: ChannelOptions) {
-    this.#options = options
-  }
-
   connect(consumer: Consumer<T>, number: number): void {
     this.#consumer = consumer
     this.#number = number
-  }
-
-  get full(): boolean {
-    return this.#buffers >= this.#options.buffersMax
   }
 
   get queued(): number {
@@ -120,7 +105,6 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
         break
       case 'buffer':
         this.#buffers++
-        this.producer?.sent(this, this.#buffers)
         this.recordsSent += element.records.length
         this.#append(element)
         this.#capture(element)
@@ -159,7 +143,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
       this.recordsTaken += length
       this.#shift()
       this.#buffers--
-      this.producer?.taken(this, this.#buffers + 1)
+      this.producer?.taken(this.#buffers + 1)
       return element
     }
     this.#shift()
@@ -202,7 +186,10 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   }
 
   restore(elements: readonly InFlight<T>[]): void {
-    for (const element of elements) this.push(element)
+    for (const element of elements) {
+      this.push(element)
+      if (element.kind === 'buffer') this.producer?.restored(this.#buffers)
+    }
   }
 
   #pushBarrier(barrier: Barrier): void {

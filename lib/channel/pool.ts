@@ -21,6 +21,8 @@ export type PoolEvent =
   | { readonly kind: 'requested'; readonly channelHeld: number }
   /** A channel gives back one of its `channelHeld` buffers. */
   | { readonly kind: 'released'; readonly channelHeld: number }
+  /** A restore has put a buffer into a channel that holds `channelHeld`: granted, whatever the size. */
+  | { readonly kind: 'restored'; readonly channelHeld: number }
   | { readonly kind: 'resized'; readonly size: number }
 
 /** To a request; `overdraft`: granted beyond the size, for what cannot be suspended. */
@@ -42,7 +44,9 @@ export const pool = (state: PoolState, event: PoolEvent): readonly [PoolState, P
   const { size, held, channelsAtLimit } = state
   switch (event.kind) {
     case 'requested':
-      return requested(state, event.channelHeld)
+      return held - size >= state.overdraftMax ? [state, 'refused'] : granted(state, event.channelHeld)
+    case 'restored':
+      return granted(state, event.channelHeld)
     case 'released': {
       const atLimit = event.channelHeld === state.perChannelMax ? channelsAtLimit - 1 : channelsAtLimit
       return [changed(state, size, held - 1, atLimit), undefined]
@@ -52,10 +56,9 @@ export const pool = (state: PoolState, event: PoolEvent): readonly [PoolState, P
   }
 }
 
-/** Granted whatever the channel holds: its record has been begun. */
-const requested = (state: PoolState, channelHeld: number): readonly [PoolState, PoolAnswer] => {
-  const { size, overdraftMax, perChannelMax, held, channelsAtLimit } = state
-  if (held - size >= overdraftMax) return [state, 'refused']
+/** Whatever the channel holds: its record has been begun. */
+const granted = (state: PoolState, channelHeld: number): readonly [PoolState, PoolAnswer] => {
+  const { size, perChannelMax, held, channelsAtLimit } = state
   const atLimit = channelHeld + 1 === perChannelMax ? channelsAtLimit + 1 : channelsAtLimit
   return [changed(state, size, held + 1, atLimit), held < size ? 'granted' : 'overdraft']
 }

@@ -11,7 +11,7 @@ import {
 } from './channel.ts'
 
 export interface SplitChannelOptions {
-  /** Buffers that each half holds: the sender is full from so many on, and the receiver gives so many credits. */
+  /** Credits: buffers that may be on the link or in the receiver. */
   readonly buffersMax: number
   /** Of the link, each way. */
   readonly latencyMs: number
@@ -30,7 +30,8 @@ export interface Sent<T> {
  * unaligned barriers pass what waits in both halves, and nothing of what is on the link.
  *
  * In-flight data is the receiver's: what waits there and what arrives before the barrier; and what the barrier has passed in
- * the sending half (`overtaken`), which is newer. Bound: twice `buffersMax` buffers, those on the link have a credit each.
+ * the sending half (`overtaken`), which is newer. Bound: a credit for each buffer on the link or in the receiver,
+ * beside those of the writer's pool, which wait in the sending half.
  * Source: credits as in Flink's network stack; sequence numbers count records.
  */
 export const splitChannel = <T>(
@@ -44,7 +45,7 @@ export const splitChannel = <T>(
 
 /** The producer's half. */
 export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
-  producer: Producer<T> | undefined = undefined
+  producer: Producer | undefined = undefined
   readonly #options: SplitChannelOptions
   readonly #deliver: (sent: Sent<T>) => void
   readonly #queue: Channel<T>
@@ -59,20 +60,13 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
     this.#options = options
     this.#deliver = deliver
     this.#credits = options.buffersMax
-    this.#queue = new Channel<T>(options)
+    this.#queue = new Channel<T>()
     this.#queue.connect(this, 0)
-    this.#queue.producer = {
-      sent: (_, queued) => this.producer?.sent(this, queued),
-      taken: (_, queued) => this.producer?.taken(this, queued),
-    }
+    this.#queue.producer = { restored: () => {}, taken: queued => this.producer?.taken(queued) }
   }
 
   get queued(): number {
     return this.#queue.queued
-  }
-
-  get full(): boolean {
-    return this.#queue.full
   }
 
   push(element: StreamElement<T>): void {
@@ -148,7 +142,7 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
 }
 
 /** The consumer's half. */
-class SplitReceiving<T> implements ReceivingHalf<T>, Producer<T> {
+class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
   onCredit: () => void = () => {}
   readonly #options: SplitChannelOptions
   readonly #queue: Channel<T>
@@ -158,7 +152,7 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer<T> {
 
   constructor(options: SplitChannelOptions) {
     this.#options = options
-    this.#queue = new Channel<T>(options)
+    this.#queue = new Channel<T>()
     this.#queue.producer = this
   }
 
@@ -209,7 +203,7 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer<T> {
     this.#queue.push(element)
   }
 
-  sent(): void {}
+  restored(): void {}
 
   taken(): void {
     if (this.#restored > 0) this.#restored--

@@ -1,6 +1,7 @@
 import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type Watermark } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
+import type { BufferPool } from './budget.ts'
 import type { Producer, SendingHalf } from './channel.ts'
 
 /** How a writer deals records to its channels. */
@@ -14,8 +15,7 @@ export interface WriterOptions {
   /** The stage, for messages. */
   readonly name: string
   readonly bufferRecordsMax: number
-  readonly buffersMax: number
-  readonly overdraftBuffersMax: number
+  readonly pool: BufferPool
   readonly dealing: Dealing
 }
 
@@ -25,46 +25,41 @@ export interface WriterOptions {
  * A partly filled buffer is flushed before a barrier and an end, and whenever the runtime says so. A watermark waits behind
  * its channel's partly filled buffer: it may come later than records sent after it, never earlier than one before it.
  *
- * Bound: a channel holds at most buffersMax buffers from operators that ask `mayGoOn`, two more from the batch being handed
- * over, and `overdraftBuffersMax` + 64 from one that emits in a loop; then `OUTPUT_OVERFLOW`.
+ * A buffer being filled is one a channel; one that is sent is its pool's, until the consumer has taken it whole. What a batch
+ * that has been begun brings beyond the pool's size is overdraft; where that ends, `OUTPUT_OVERFLOW`.
  */
-export class Writer<T> implements Producer<T> {
+export class Writer<T> implements Producer {
   /** There is something to flush, for the first time since the last flush. */
   onPartial: () => void = () => {}
   readonly #channels: readonly SendingHalf<T>[]
   readonly #options: WriterOptions
   /** Made with the first record for a channel. */
   readonly #partials: (Partial<T> | undefined)[]
-  readonly #onFreed: () => void
-  #full = 0
   #current = 0
   #partial = false
   #ended = false
 
-  constructor(channels: readonly SendingHalf<T>[], options: WriterOptions, onFreed: () => void) {
+  constructor(channels: readonly SendingHalf<T>[], options: WriterOptions) {
     this.#channels = channels
     this.#options = options
-    this.#onFreed = onFreed
     this.#partials = new Array(channels.length).fill(undefined)
     for (const channel of channels) {
-      if (channel.full) this.#full++
       channel.producer = this
+      for (let held = 0; held < channel.queued; held++) options.pool.restore(held)
     }
   }
 
-  /** No channel is full. */
+  /** Its pool has a buffer left, and no channel holds as many as it may. */
   get available(): boolean {
-    return this.#full === 0
+    return this.#options.pool.available
   }
 
-  sent(_channel: SendingHalf<T>, queued: number): void {
-    if (queued === this.#options.buffersMax) this.#full++
+  restored(queued: number): void {
+    this.#options.pool.restore(queued - 1)
   }
 
-  taken(_channel: SendingHalf<T>, queued: number): void {
-    if (queued !== this.#options.buffersMax) return
-    this.#full--
-    if (this.#full === 0) this.#onFreed()
+  taken(queued: number): void {
+    this.#options.pool.release(queued)
   }
 
   next(element: StreamElement<T>): void {
@@ -178,11 +173,11 @@ export class Writer<T> implements Producer<T> {
 
   #push(id: number, full: Buffer<T>): void {
     const channel = this.#channels[id] as SendingHalf<T>
-    const { name, buffersMax, overdraftBuffersMax } = this.#options
-    if (channel.queued >= buffersMax + overdraftBuffersMax + pendingBuffersMax) {
+    const { name, pool } = this.#options
+    if (!pool.request(channel.queued)) {
       throw outputOverflow(
         name,
-        `${channel.queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
+        `${pool.held} buffers wait for the tasks behind it, because an operator emits without being asked to.`,
       )
     }
     channel.push(full)
@@ -261,6 +256,3 @@ class Partial<T> {
 /** Splits are known up to the first exchange. */
 const withoutSplit = <T>(of: Buffer<T>): Buffer<T> =>
   of.split === undefined ? of : buffer(of.records, { ...of, split: undefined })
-
-/** For what is emitted in a loop, beyond the overdraft. */
-const pendingBuffersMax = 64

@@ -49,7 +49,7 @@ const gathered = <T>(task: Task, node: OperatorNode): Observable<FromInput<T>> =
 
 const gatheredInPlace = <T>(inputs: readonly Stream<T>[], task: Task): Observable<FromInput<T>> =>
   new Observable(subscriber => {
-    const channels = inputs.map(() => new Channel<T>({ buffersMax: Number.POSITIVE_INFINITY }))
+    const channels = inputs.map(() => new Channel<T>())
     const restored = task
       .open({ name: '(gate)' })
       .keep('watermarks', capturedWatermarks, () => gate.captureWatermarks())

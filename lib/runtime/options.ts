@@ -29,8 +29,10 @@ export interface RunOptions {
     readonly bufferRecordsMax?: number
     /** How long a partly filled buffer may wait while the job is busy; default 100. */
     readonly flushMs?: number
-    /** Buffers beyond `buffersMax` for operators that cannot be suspended; default 5. */
+    /** Buffers of a task beyond its share for what cannot be suspended; default 5. */
     readonly overdraftBuffersMax?: number
+    /** Buffers of all channels together, without overdraft; default 16,384, or what the tasks need at least. */
+    readonly budgetBuffers?: number
   }
 }
 
@@ -51,6 +53,7 @@ export interface Settings {
     readonly bufferRecordsMax: number
     readonly flushMs: number
     readonly overdraftBuffersMax: number
+    readonly budgetBuffers: number | undefined
   }
 }
 
@@ -81,6 +84,7 @@ export const settings = (options: RunOptions): Settings => {
       bufferRecordsMax: channels.bufferRecordsMax ?? 256,
       flushMs: channels.flushMs ?? 100,
       overdraftBuffersMax: channels.overdraftBuffersMax ?? 5,
+      budgetBuffers: channels.budgetBuffers,
     },
   }
 }
@@ -134,5 +138,6 @@ const optionsType = t.partial({
     bufferRecordsMax: count,
     flushMs: duration,
     overdraftBuffersMax: countOrNone,
+    budgetBuffers: count,
   }),
 })

@@ -5,6 +5,7 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
+import { type BufferBound, bufferBound } from './bufferBound.ts'
 import { Execution } from './execution.ts'
 import { type RunOptions, settings } from './options.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
@@ -15,6 +16,8 @@ export interface Job {
   readonly done: Promise<void>
   /** The current status, and every later one. */
   readonly status$: Observable<JobStatus>
+  /** The most buffers and records that the job's channels hold at any time. */
+  readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
   readonly checkpoints$: Observable<CheckpointReport>
   /**
@@ -61,7 +64,7 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
 /**
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
  *
- * @throws UNKNOWN_OPTION, INVALID_OPTION, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
+ * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
  * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
@@ -79,6 +82,7 @@ export const runIn = (
 ): Job => {
   const chosen = settings(options)
   const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline])
+  const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
   const execution = new Execution(environment, planned, chosen, restored => {
@@ -105,6 +109,7 @@ export const runIn = (
   return {
     done,
     status$,
+    buffers,
     checkpoints$: execution.reports$,
     triggerCheckpoint: ({ alignment = chosen.checkpoints.alignment } = {}) =>
       firstValueFrom(execution.request(alignment)),

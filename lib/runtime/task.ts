@@ -41,7 +41,7 @@ export interface RunningTaskOptions {
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
   /** By the stage's outputs; each calls back when it becomes available. */
-  readonly writers: (onFreed: () => void) => readonly Writer<unknown>[]
+  readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
   readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined

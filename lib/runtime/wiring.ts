@@ -1,3 +1,4 @@
+import { BufferBudget } from '../channel/budget.ts'
 import { Channel } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
@@ -5,6 +6,7 @@ import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
+import { bufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { Environment } from './run.ts'
@@ -32,11 +34,12 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       edge,
       indexes(parallelism).map(from =>
         indexes(parallelism).map(to =>
-          edge.exchange !== 'forward' || from === to ? new Channel<unknown>(channelSettings) : undefined,
+          edge.exchange !== 'forward' || from === to ? new Channel<unknown>() : undefined,
         ),
       ),
     )
   }
+  const budget = new BufferBudget({ buffersMax: bufferBound(plan, settings).pooled })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
   return plan.stages.flatMap(stage =>
@@ -60,15 +63,22 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
             return channel === undefined ? [] : [{ channel, input, from }]
           }),
         ),
-        writers: onFreed =>
+        writers: onAvailable =>
           stage.outputs.map(edge => {
             const to = indexes(parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
-            const options = {
-              ...channelSettings,
+            const pool = budget.pool({
+              guaranteed: guaranteedBuffers(channelSettings),
+              max: maxBuffers(to.length, channelSettings),
+              perChannelMax: channelSettings.buffersMax,
+              overdraftMax: overdraftBuffers(to.length, channelSettings),
+              onAvailable,
+            })
+            return new Writer<unknown>(to, {
               name: `${edge.stream.node.name} in task ${id}`,
+              bufferRecordsMax: channelSettings.bufferRecordsMax,
+              pool,
               dealing: dealing(edge, parallelism),
-            }
-            return new Writer<unknown>(to, options, onFreed)
+            })
           }),
         restored: wiring.restored?.get(id),
         report: wiring.report,

@@ -59,7 +59,7 @@ export class DrivenTask {
     this.#restored = restored
     this.#room = room
     this.#lanes = inputs.map(() => ({
-      channel: new Channel({ buffersMax: Infinity }),
+      channel: new Channel(),
       head: new Subject(),
       ended: false,
     }))

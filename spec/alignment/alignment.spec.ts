@@ -378,7 +378,7 @@ interface Outcome {
 }
 
 const played = (scripts: readonly Script[], arrivals: readonly number[], takes: number, kinds: string): Outcome => {
-  const channels = scripts.map(() => new Channel<string>({ buffersMax: 100 }))
+  const channels = scripts.map(() => new Channel<string>())
   const channelGate = new ChannelGate(channels)
   const log: string[] = []
   const captured = new Map<string, string>()

@@ -58,7 +58,7 @@ class Played {
 
   constructor(of: Case) {
     this.#case = of
-    this.#channels = Array.from({ length: of.channels }, () => new Channel<string>({ buffersMax: 8 }))
+    this.#channels = Array.from({ length: of.channels }, () => new Channel<string>())
     this.#gate = new ChannelGate(this.#channels)
     this.#state = initialAlignment(of.channels)
     this.#gate.subscribe(event => {

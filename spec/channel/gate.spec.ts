@@ -9,7 +9,7 @@ const told = (
   lines: readonly string[],
   { channels: count, restored }: { channels: number; restored?: CapturedWatermarks },
 ) => {
-  const channels = Array.from({ length: count }, () => new Channel<string>({ buffersMax: 100 }))
+  const channels = Array.from({ length: count }, () => new Channel<string>())
   const gate = new ChannelGate(channels, restored)
   const said: string[] = []
   gate.subscribe(event => {

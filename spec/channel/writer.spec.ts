@@ -1,5 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
+import { BufferBudget } from '../../lib/channel/budget.ts'
 import { Channel } from '../../lib/channel/channel.ts'
 import { type Dealing, Writer } from '../../lib/channel/writer.ts'
 import { type Buffer, buffer, type Columns, end, type StreamElement, watermark } from '../../lib/element.ts'
@@ -10,23 +11,21 @@ interface Made<T> {
   readonly channels: readonly Channel<T>[]
 }
 
+const poolOf = (onAvailable: () => void, overdraftMax = Number.POSITIVE_INFINITY) =>
+  new BufferBudget({ buffersMax: 4 }).pool({ guaranteed: 4, max: 4, perChannelMax: 2, overdraftMax, onAvailable })
+
 const made = <T>(
   count: number,
   dealing: Dealing['kind'],
-  options: { onFreed?: () => void; bufferRecordsMax?: number } = {},
+  options: { onFreed?: () => void; bufferRecordsMax?: number; overdraftMax?: number } = {},
 ): Made<T> => {
-  const channels = Array.from({ length: count }, () => new Channel<T>({ buffersMax: 2 }))
-  const writer = new Writer(
-    channels,
-    {
-      name: 'map/0',
-      bufferRecordsMax: options.bufferRecordsMax ?? 4,
-      buffersMax: 2,
-      overdraftBuffersMax: 1,
-      dealing: dealing === 'keyed' ? { kind: 'keyed', channelOf: [0, 1, 0, 1] } : { kind: 'rebalance' },
-    },
-    options.onFreed ?? (() => {}),
-  )
+  const channels = Array.from({ length: count }, () => new Channel<T>())
+  const writer = new Writer(channels, {
+    name: 'map/0',
+    bufferRecordsMax: options.bufferRecordsMax ?? 4,
+    pool: poolOf(options.onFreed ?? (() => {}), options.overdraftMax),
+    dealing: dealing === 'keyed' ? { kind: 'keyed', channelOf: [0, 1, 0, 1] } : { kind: 'rebalance' },
+  })
   return { writer, channels }
 }
 
@@ -196,14 +195,15 @@ test.each(rebalancedCases)('rebalanced: %s', (_, ...lines) => {
 })
 
 test('channels that are full when it is made count', () => {
-  const channel = new Channel<string>({ buffersMax: 2 })
+  const channel = new Channel<string>()
   channel.restore(elements('a b c') as StreamElement<string>[])
   let freed = 0
-  const writer = new Writer(
-    [channel],
-    { name: 'map/0', bufferRecordsMax: 4, buffersMax: 2, overdraftBuffersMax: 1, dealing: { kind: 'rebalance' } },
-    () => freed++,
-  )
+  const writer = new Writer([channel], {
+    name: 'map/0',
+    bufferRecordsMax: 4,
+    pool: poolOf(() => freed++),
+    dealing: { kind: 'rebalance' },
+  })
   const availability = [writer.available]
   for (let i = 0; i < 3; i++) {
     channel.take(10)
@@ -253,9 +253,9 @@ test.each(columnCases)('columns: %s', (_, sent, arrived) => {
   expect(channels.flatMap(taken)).toEqual(arrived.map((columns, i) => buffer(records(i), columns)))
 })
 
-test('a channel holds its buffers, the overdraft and 64 more; the next is OUTPUT_OVERFLOW', () => {
-  const { writer, channels } = made<number>(1, 'rebalance')
-  const bound = 2 + 1 + 64
+test('a writer sends what its pool has, the overdraft included; the next is OUTPUT_OVERFLOW', () => {
+  const { writer, channels } = made<number>(1, 'rebalance', { overdraftMax: 3 })
+  const bound = 4 + 3
   for (let i = 0; i < bound; i++) writer.next(buffer([1, 2, 3, 4]))
   expect(channels[0]?.queued).toBe(bound)
   expect(() => writer.next(buffer([1, 2, 3, 4]))).toThrow(

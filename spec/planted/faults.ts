@@ -38,8 +38,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'in-flight data is restored in the wrong order',
     file: 'lib/channel/channel.ts',
-    from: 'for (const element of elements) this.push(element)',
-    to: 'for (const element of elements.toReversed()) this.push(element)',
+    from: 'for (const element of elements) {',
+    to: 'for (const element of elements.toReversed()) {',
   },
   {
     what: 'a blocked channel is not blocked',
@@ -157,8 +157,21 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a producer is not woken when its channels are free again',
-    file: 'lib/channel/writer.ts',
-    from: 'if (this.#full === 0) this.#onFreed()',
+    file: 'lib/channel/budget.ts',
+    from: 'if (!before && this.available) this.#budget.tell(this)',
+    to: '',
+  },
+  {
+    what: 'a pool that waits for the budget is passed over',
+    file: 'lib/channel/budget.ts',
+    from: '    next.drawn()\n',
+    to: '',
+    spec: 'spec/channel/budget.spec.ts',
+  },
+  {
+    what: 'what a restore puts into a channel is not counted',
+    file: 'lib/channel/channel.ts',
+    from: "if (element.kind === 'buffer') this.producer?.restored(this.#buffers)",
     to: '',
   },
   {

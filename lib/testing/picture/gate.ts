@@ -26,7 +26,7 @@ export class LaneGate<T> extends Gate<T> {
   readonly #gate: ChannelGate<T>
 
   constructor(lanes: Readonly<Record<string, Stream<T>>>, takes$: Observable<Appetite['takes']>) {
-    const channels = Object.values(lanes).map(lane => ({ lane, channel: new Channel<T>(unbounded) }))
+    const channels = Object.values(lanes).map(lane => ({ lane, channel: new Channel<T>() }))
     const gate = new ChannelGate(channels.map(({ channel }) => channel))
     super(subscriber => {
       subscriber.add(gate.subscribe(subscriber))
@@ -53,6 +53,5 @@ export class LaneGate<T> extends Gate<T> {
 }
 
 /** A lane is as long as it is drawn. */
-const unbounded = { buffersMax: Number.POSITIVE_INFINITY }
 
 const ignore = () => {}
