@@ -1,4 +1,4 @@
-import { type Barrier, type CheckpointId, type StreamElement, sliceBuffer } from '../element.ts'
+import { type Barrier, type CheckpointId, isUnaligned, type StreamElement, sliceBuffer } from '../element.ts'
 import { invariant } from '../invariant.ts'
 
 /** What stands in a channel, or passed into it, before a checkpoint's barrier: part of that checkpoint's in-flight data. */
@@ -32,6 +32,8 @@ export interface ReceivingHalf<T> {
   capture(checkpoint: CheckpointId): readonly InFlight<T>[]
   /** The checkpoint has been given up. */
   endCapture(checkpoint: CheckpointId): void
+  /** The checkpoint's barrier, which stands in the queue, moves behind the unaligned ones at its head. */
+  prioritize(checkpoint: CheckpointId): void
   /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void
 }
@@ -61,7 +63,7 @@ export interface ChannelOptions {
  *
  * - Data (buffers, watermarks, idle, active), aligned barriers, cancel markers and ends stand in the order sent; of two
  *   watermarks in a row the later replaces the earlier.
- * - Unaligned barriers stand first, in the order sent among themselves.
+ * - Unaligned barriers stand first, in the order sent among themselves; so does an aligned one from `prioritize` on.
  * - Capacity counts buffers alone and is asked for beforehand (`full`); a push is never refused, because what is not data
  *   must always get through. The writer answers for what it pushes beyond (`queued`).
  *
@@ -77,7 +79,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #consumer: Consumer<T> | undefined = undefined
   #number = 0
   #queue: StreamElement<T>[] = unused
-  /** So many elements at the head of the queue are unaligned barriers. */
+  /** So many elements at the head of the queue are barriers that stand first. */
   #first = 0
   #buffers = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
@@ -178,6 +180,18 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
     if (this.#capturing === checkpoint) this.#capturing = undefined
   }
 
+  prioritize(checkpoint: CheckpointId): void {
+    const at = this.#queue.findIndex(element => element.kind === 'barrier' && element.checkpoint === checkpoint)
+    if (at < this.#first) return
+    const [barrier] = this.#queue.splice(at, 1) as [StreamElement<T>]
+    this.#queue.splice(this.#first, 0, barrier)
+    this.#first++
+    // It has no place among the data any more: what stands behind that place counts one less.
+    this.#pushed--
+    const place = this.#barriers.find(sent => sent.checkpoint === checkpoint)?.ordinal ?? 0
+    this.#barriers = this.#barriers.map(sent => (sent.ordinal > place ? { ...sent, ordinal: sent.ordinal - 1 } : sent))
+  }
+
   pushBeforeEnd(barrier: Barrier): void {
     const last = this.#queue.at(-1)
     if (last?.kind !== 'end') return
@@ -194,7 +208,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
     this.#barriers = [...this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed }]
-    if (barrier.alignment === 'unaligned' && !barrier.savepoint) {
+    if (isUnaligned(barrier)) {
       if (this.#queue === unused) this.#queue = []
       this.#queue.splice(this.#first, 0, barrier)
       this.#first++

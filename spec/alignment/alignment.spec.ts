@@ -202,7 +202,7 @@ test('a barrier of a newer checkpoint ends the one under way', () =>
     effects   0: block A
     &         1: unblock A, aborted 1 subsumed, block B
     &         2: block A
-    &         3: begin 2 aligned, aligned 2, unblock B, unblock A
+    &         3: begin 2 aligned, aligned 2, unblock A, unblock B
     `,
     aligned,
   ))

@@ -1,0 +1,6 @@
+/** What a case expects and does not get. */
+export interface Failure {
+  readonly step: string
+  readonly expected: string
+  readonly got: string
+}
