@@ -48,6 +48,8 @@ export interface Producer<T> {
 
 /** A channel's gate. */
 export interface Consumer<T> {
+  /** No barrier overtakes data as it arrives. */
+  readonly keepsOrder: boolean
   arrived(channel: number, element: StreamElement<T>): void
   /** Data that arrives before the barrier of the checkpoint being captured. */
   captured(channel: number, checkpoint: CheckpointId, element: InFlight<T>): void
@@ -208,7 +210,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
     this.#barriers = [...this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed }]
-    if (isUnaligned(barrier)) {
+    if (isUnaligned(barrier) && this.#consumer?.keepsOrder !== true) {
       if (this.#queue === unused) this.#queue = []
       this.#queue.splice(this.#first, 0, barrier)
       this.#first++

@@ -47,6 +47,8 @@ export type GateOrder =
   | { readonly kind: 'prioritize'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'capture'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'drop'; readonly checkpoint: CheckpointId }
+  /** From now on no barrier overtakes data as it arrives. */
+  | { readonly kind: 'keepOrder' }
 
 /** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
 export abstract class Gate<T> extends Observable<Announced | Taken<T> | Captured<T>> {
@@ -79,6 +81,7 @@ export interface Appetite {
 export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** The channel of the element being handed over. */
   current: ChannelId = 0
+  keepsOrder = false
   /** Something has arrived, or stands first now. */
   onArrived: () => void = () => {}
   readonly #channels: readonly ReceivingHalf<T>[]
@@ -124,6 +127,9 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
         this.#of(order.channel).prioritize(order.checkpoint)
         this.#changed(order.channel)
         return this.onArrived()
+      case 'keepOrder':
+        this.keepsOrder = true
+        return
       case 'drop':
         for (const channel of this.#channels) channel.endCapture(order.checkpoint)
         return

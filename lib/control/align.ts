@@ -50,6 +50,7 @@ export const align =
   (gate: Gate<T>): Observable<AlignedElement<T>> =>
     new Observable(subscriber => {
       gate.alignment = unnamed
+      if (guarantee === 'at-least-once') gate.perform({ kind: 'keepOrder' })
       let state: AlignmentState = initialAlignment(gate.channels, guarantee)
       let buffers = 0
       let timer: Subscription | undefined

@@ -24,7 +24,14 @@ const told = (lines: readonly string[], options: ChannelOptions): readonly strin
       if (queued === options.buffersMax) said.push('freed')
     },
   }
-  channel.connect({ arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) }, 0)
+  channel.connect(
+    {
+      keepsOrder: false,
+      arrived: () => {},
+      captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`),
+    },
+    0,
+  )
   return transcript(lines, {
     said,
     commands: {
@@ -269,7 +276,7 @@ class Model {
       expect(checkpoint).toBe(this.capture?.checkpoint)
       this.capture?.found.push(...data(of))
     }
-    this.channel.connect({ arrived: () => {}, captured }, 0)
+    this.channel.connect({ keepsOrder: false, arrived: () => {}, captured }, 0)
   }
 
   push(of: StreamElement<Data>): void {
