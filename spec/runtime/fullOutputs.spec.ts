@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { EMPTY, NEVER, VirtualTimeScheduler } from 'rxjs'
 import { type Alignment, memoryStore, named, type RunOptions, type Sink, stream } from 'spillway'
-import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { flatMap, fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { type Environment, runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 
@@ -25,8 +25,15 @@ const options: RunOptions = {
   channels: { buffersMax: 1, bufferRecordsMax: 2, flushMs: 1 },
 }
 
-/** The tasks that begin, in a job all of whose outputs are full before the checkpoint is triggered at 100 ms. */
-const begun = (alignment: Alignment, untilMs: number): ReadonlySet<string> => {
+interface Run {
+  readonly alignment: Alignment
+  readonly untilMs: number
+  /** The sources' operators are in the middle of a record. */
+  readonly suspended?: boolean
+}
+
+/** How many tasks begin, in a job all of whose outputs are full before the checkpoint is triggered at 100 ms. */
+const begun = ({ alignment, untilMs, suspended = false }: Run): number => {
   const scheduler = new VirtualTimeScheduler(undefined, 100)
   const tasks = new Set<string>()
   const environment: Environment = {
@@ -45,7 +52,7 @@ const begun = (alignment: Alignment, untilMs: number): ReadonlySet<string> => {
       { splits: 2 },
     ),
   ).pipe(
-    map(n => n + 1),
+    suspended ? flatMap((n: number) => Array.from({ length: 1_000 }, (_, i) => n + i)) : map((n: number) => n + 1),
     keyBy(n => n % 7),
     scan(total => total + 1, 0, t.number),
     keyBy(n => n % 5),
@@ -60,20 +67,26 @@ const begun = (alignment: Alignment, untilMs: number): ReadonlySet<string> => {
   scheduler.schedule(() => void job.triggerCheckpoint({ alignment }).catch(() => {}), 100)
   scheduler.maxFrames = untilMs
   scheduler.flush()
-  return tasks
+  return tasks.size
 }
 
 const all = 6
 
 test('with every output full an unaligned checkpoint begins in every task', () => {
-  expect(begun('unaligned', 101).size).toBe(all)
+  expect(begun({ alignment: 'unaligned', untilMs: 101 })).toBe(all)
 })
 
 test('with every output full an aligned checkpoint begins in the sources alone', () => {
-  expect(begun('aligned', 1_000).size).toBe(2)
+  expect(begun({ alignment: 'aligned', untilMs: 1_000 })).toBe(2)
 })
 
 test('with every output full a checkpoint with a timeout begins in every task once it is passed', () => {
-  expect(begun({ alignedTimeoutMs: 50 }, 149).size).toBe(2)
-  expect(begun({ alignedTimeoutMs: 50 }, 151).size).toBe(all)
+  expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 149 })).toBe(2)
+  expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 151 })).toBe(all)
+})
+
+test('a source whose operator is suspended begins an aligned checkpoint never, one with a timeout when it is passed', () => {
+  expect(begun({ alignment: 'aligned', untilMs: 1_000, suspended: true })).toBe(0)
+  expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 149, suspended: true })).toBe(0)
+  expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 151, suspended: true })).toBe(all)
 })
