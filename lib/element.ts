@@ -164,4 +164,11 @@ export const barrier = (
   savepoint: options.savepoint ?? false,
 })
 
+/** It overtakes what stands before it. */
+export const isUnaligned = ({ alignment, savepoint }: Barrier): boolean => alignment === 'unaligned' && !savepoint
+
+/** How long after its timestamp an aligned barrier becomes an unaligned one; undefined for one that never does. */
+export const timeoutMsOf = ({ alignment, savepoint }: Barrier): number | undefined =>
+  typeof alignment === 'string' || savepoint ? undefined : alignment.alignedTimeoutMs
+
 const none = {}

@@ -1,4 +1,4 @@
-export type { Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
+export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {

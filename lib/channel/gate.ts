@@ -1,11 +1,28 @@
 import { Observable, type OperatorFunction, Subject } from 'rxjs'
-import { type Alignment, active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
+import {
+  type Alignment,
+  active,
+  type Barrier,
+  type CheckpointId,
+  cancel,
+  idle,
+  type StreamElement,
+  timeoutMsOf,
+  watermark,
+} from '../element.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
 import type { Consumer, InFlight, ReceivingHalf } from './channel.ts'
 import { Turns } from './turns.ts'
 
 /** A channel's number in its gate, from 0. */
 export type ChannelId = number
+
+/** A barrier that may time out has arrived in a channel's queue. */
+export interface Announced {
+  readonly kind: 'announced'
+  readonly channel: ChannelId
+  readonly barrier: Barrier
+}
 
 /** An element that the task takes. */
 export interface Taken<out T> {
@@ -26,11 +43,15 @@ export interface Captured<out T> {
 export type GateOrder =
   | { readonly kind: 'block'; readonly channel: ChannelId }
   | { readonly kind: 'unblock'; readonly channel: ChannelId }
+  /** The barrier, which has been announced, goes to the head of its queue. */
+  | { readonly kind: 'prioritize'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'capture'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'drop'; readonly checkpoint: CheckpointId }
+  /** From now on no barrier overtakes data as it arrives. */
+  | { readonly kind: 'keepOrder' }
 
 /** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
-export abstract class Gate<T> extends Observable<Taken<T> | Captured<T>> {
+export abstract class Gate<T> extends Observable<Announced | Taken<T> | Captured<T>> {
   /** Set by `align`: how barriers that name no alignment are aligned. */
   alignment: Alignment = 'aligned'
   abstract readonly channels: number
@@ -60,7 +81,8 @@ export interface Appetite {
 export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** The channel of the element being handed over. */
   current: ChannelId = 0
-  /** Something has arrived. */
+  keepsOrder = false
+  /** Something has arrived, or stands first now. */
   onArrived: () => void = () => {}
   readonly #channels: readonly ReceivingHalf<T>[]
   /** Channels that may be taken from: with an unaligned barrier first, and all others. */
@@ -69,10 +91,10 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** Of the ready ones those that begin with what is always taken. */
   readonly #always: Turns
   readonly #watermarks: ChannelWatermarks
-  readonly #taken: Subject<Taken<T> | Captured<T>>
+  readonly #taken: Subject<Announced | Taken<T> | Captured<T>>
 
   constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks) {
-    const taken = new Subject<Taken<T> | Captured<T>>()
+    const taken = new Subject<Announced | Taken<T> | Captured<T>>()
     super(subscriber => taken.subscribe(subscriber))
     this.#taken = taken
     this.#channels = channels
@@ -101,6 +123,13 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
         this.#of(order.channel).blocked = order.kind === 'block'
         return this.#changed(order.channel)
       }
+      case 'prioritize':
+        this.#of(order.channel).prioritize(order.checkpoint)
+        this.#changed(order.channel)
+        return this.onArrived()
+      case 'keepOrder':
+        this.keepsOrder = true
+        return
       case 'drop':
         for (const channel of this.#channels) channel.endCapture(order.checkpoint)
         return
@@ -141,8 +170,11 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     return true
   }
 
-  arrived(id: ChannelId): void {
+  arrived(id: ChannelId, element: StreamElement<T>): void {
     this.#changed(id)
+    if (element.kind === 'barrier' && timeoutMsOf(element) !== undefined) {
+      this.#taken.next({ kind: 'announced', channel: id, barrier: element })
+    }
     this.onArrived()
   }
 

@@ -106,7 +106,7 @@ const send = <T>(element: StreamElement<T>, channel: Channel<T>): void => {
         element.split === undefined ? element : buffer(element.records, { ...element, split: undefined }),
       )
     case 'barrier':
-      return channel.push(element.alignment === 'unaligned' ? { ...element, alignment: 'aligned' } : element)
+      return channel.push(element.alignment === 'aligned' ? element : { ...element, alignment: 'aligned' })
     default:
       return channel.push(element)
   }

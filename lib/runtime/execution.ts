@@ -26,7 +26,7 @@ import { serialize } from '../control/serialize.ts'
 import { initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
-import type { SplitId } from '../element.ts'
+import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
@@ -110,7 +110,7 @@ export class Execution {
     )
   }
 
-  request(alignment: 'aligned' | 'unaligned'): Observable<CheckpointReport> {
+  request(alignment: Alignment): Observable<CheckpointReport> {
     return new Observable(subscriber => {
       const request = ++this.#requests
       subscriber.add(
@@ -302,7 +302,7 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
           checkpoint: restored!.checkpoint,
           snapshot,
           sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-          times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0 },
+          times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
         },
       ]),
   )

@@ -1,9 +1,19 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import type { Guarantee } from '../alignment/alignment.ts'
+import type { AlignmentMetrics } from '../alignment/events.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import type { Writer } from '../channel/writer.ts'
-import { type AlignedElement, align } from '../control/align.ts'
+import { type Aligned, type AlignedElement, align } from '../control/align.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
-import { type Barrier, type CheckpointId, cancel, end, type SplitId, type StreamElement } from '../element.ts'
+import {
+  type Barrier,
+  type CheckpointId,
+  cancel,
+  end,
+  type SplitId,
+  type StreamElement,
+  timeoutMsOf,
+} from '../element.ts'
 import { insertRest, nothingNearer } from '../graph/inPlace.ts'
 import type { Stage } from '../graph/plan.ts'
 import { Reading } from '../graph/reading.ts'
@@ -37,6 +47,7 @@ export interface RunningTaskOptions {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  readonly guarantee: Guarantee
   /** The splits of the stage's source that belong to this task. */
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
@@ -75,6 +86,8 @@ export class RunningTask implements Task, Member {
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
   #triggered: Barrier | undefined
+  /** When the triggered barrier, which waits behind what is suspended, becomes unaligned. */
+  #limit: Subscription | undefined
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
   #inputEnded = false
@@ -159,6 +172,7 @@ export class RunningTask implements Task, Member {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#running.unsubscribe()
+    this.#limit?.unsubscribe()
     this.#reading?.close()
     for (const sink of this.#sinks) sink.close()
   }
@@ -169,6 +183,7 @@ export class RunningTask implements Task, Member {
       for (const writer of this.#writers) writer.next(barrier)
     } else if (this.#gate === undefined || this.#inputEnded) {
       this.#triggered = barrier
+      this.#startLimit(barrier)
       this.#options.executor.wakeFirst(this)
     }
   }
@@ -180,7 +195,10 @@ export class RunningTask implements Task, Member {
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
   abort(checkpoint: CheckpointId): void {
-    if (this.#triggered?.checkpoint === checkpoint) this.#triggered = undefined
+    if (this.#triggered?.checkpoint === checkpoint) {
+      this.#triggered = undefined
+      this.#limit?.unsubscribe()
+    }
     this.#gate?.cancel(checkpoint)
     this.#options.executor.wake(this)
   }
@@ -250,8 +268,10 @@ export class RunningTask implements Task, Member {
     if (this.#triggeredMayBegin()) {
       const barrier = this.#triggered as Barrier
       this.#triggered = undefined
-      this.#begin(barrier, Math.max(0, this.scheduler.now() - barrier.timestampMs))
-      this.#finish(0)
+      this.#limit?.unsubscribe()
+      const startDelayMs = Math.max(0, this.scheduler.now() - barrier.timestampMs)
+      this.#begin(barrier)
+      this.#finish({ ...instant, startDelayMs })
     } else if (gate?.hasUnaligned === true) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: 'unaligned barriers' })
     } else if (this.#rests.length > 0) {
@@ -275,6 +295,18 @@ export class RunningTask implements Task, Member {
     return barrier !== undefined && (barrier.alignment === 'unaligned' || this.#rests.length === 0)
   }
 
+  #startLimit(barrier: Barrier): void {
+    this.#limit?.unsubscribe()
+    const timeoutMs = timeoutMsOf(barrier)
+    if (timeoutMs === undefined) return
+    const passed = () => {
+      this.#triggered = { ...barrier, alignment: 'unaligned' }
+      this.#options.executor.wakeFirst(this)
+    }
+    const leftMs = Math.max(0, barrier.timestampMs + timeoutMs - this.scheduler.now())
+    this.#limit = this.scheduler.schedule(passed, leftMs)
+  }
+
   #handOver(element: StreamElement<unknown>): void {
     if (element.kind === 'end') this.#inputEnded = true
     const records = element.kind === 'buffer' ? element.records.length : 0
@@ -285,14 +317,16 @@ export class RunningTask implements Task, Member {
   #aligned(element: AlignedElement<unknown>): void {
     switch (element.kind) {
       case 'begin':
-        return this.#begin(element.barrier, element.startDelayMs)
+        return this.#begin(element.barrier)
       case 'captured':
         return this.#snapshot?.capture(element, this.#options.channels)
       case 'aligned':
-        return this.#finish(element.alignmentMs)
+        return this.#finish(metricsOf(element))
       case 'aborted':
         this.#snapshot?.release()
         this.#snapshot = undefined
+        // A newer barrier may have done it as it arrived, in the producer's turn: there is more to take now.
+        this.#options.executor.wake(this)
         return this.#head.next(cancel(element.checkpoint))
       case 'buffer': {
         const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
@@ -307,24 +341,20 @@ export class RunningTask implements Task, Member {
   }
 
   /** The synchronous phase: the barrier goes on, and references are taken. */
-  #begin(barrier: Barrier, startDelayMs: number): void {
+  #begin(barrier: Barrier): void {
     const { clock, observe } = this.#options
     const begunMs = clock()
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
-    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), {
-      startDelayMs,
-      alignmentMs: 0,
-      syncMs: clock() - begunMs,
-    })
+    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), clock() - begunMs)
   }
 
-  #finish(alignmentMs: number): void {
+  #finish(metrics: AlignmentMetrics): void {
     const snapshot = this.#snapshot
     this.#snapshot = undefined
-    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, alignmentMs))
+    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, metrics))
   }
 
   #capture(): readonly CapturedOperator[] {
@@ -349,7 +379,7 @@ export class RunningTask implements Task, Member {
       operators: this.#capture(),
       inFlight: [],
       durable: this.#durable(),
-      times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0 },
+      times: { ...instant, syncMs: 0 },
     })
     this.#reading?.close()
   }
@@ -411,7 +441,7 @@ export class RunningTask implements Task, Member {
     this.#gate = gate
     gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : executor.wake(this))
     this.#running.add(
-      gate.pipe(align<unknown>({ scheduler: this.scheduler })).subscribe({
+      gate.pipe(align<unknown>({ scheduler: this.scheduler, guarantee: this.#options.guarantee })).subscribe({
         next: element => this.#guarded(() => this.#aligned(element)),
         error: error => this.#fail(error),
       }),
@@ -451,6 +481,15 @@ export class RunningTask implements Task, Member {
     this.#options.report({ kind: 'failed', task: this.id, error })
   }
 }
+
+const metricsOf = ({ startDelayMs, alignmentMs, processedDuringAlignment }: Aligned): AlignmentMetrics => ({
+  startDelayMs,
+  alignmentMs,
+  processedDuringAlignment,
+})
+
+/** Of a task that waits for no barriers. */
+const instant: AlignmentMetrics = { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }
 
 /** The operator that made a stream's records; one that exchanges only deals them. */
 const makerOf = (node: OperatorNode): OperatorNode => {

@@ -56,6 +56,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         keyGroups: defaultKeyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
+        guarantee: settings.checkpoints.guarantee,
         splits: (wiring.splits.get(stage) ?? []).filter((_, split) => split % parallelism === index),
         channels: stage.inputs.flatMap((edge, input) =>
           indexes(parallelism).flatMap(from => {

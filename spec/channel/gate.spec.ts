@@ -14,6 +14,7 @@ const told = (
   const said: string[] = []
   gate.subscribe(event => {
     if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
+    else if (event.kind === 'announced') said.push(`announced ${event.barrier.checkpoint} in ${event.channel}`)
     else said.push(`captured ${event.checkpoint} of ${event.channel}: ${event.elements.map(picture).join(' ')}`)
   })
   const takes = (appetite: string) => (appetite || 'all') as 'all' | 'no data' | 'unaligned barriers'

@@ -8,7 +8,13 @@ test('every option has a default', () => {
     store: undefined,
     restore: 'latest',
     checks: false,
-    checkpoints: { everyMs: undefined, timeoutMs: 600_000, alignment: 'aligned', retainedCount: 1 },
+    checkpoints: {
+      everyMs: undefined,
+      timeoutMs: 600_000,
+      alignment: 'aligned',
+      guarantee: 'exactly-once',
+      retainedCount: 1,
+    },
     channels: { buffersMax: 8, bufferRecordsMax: 256, flushMs: 100, overdraftBuffersMax: 5 },
   })
 })
@@ -55,6 +61,17 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
     'checkpoints.timeoutMs: expected a duration in ms above 0',
   ],
   [{ checkpoints: { alignment: 'both' } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { alignment: { alignedTimeoutMs: 0 } } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { alignment: { alignedTimeoutMs: 5, or: 6 } } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { guarantee: 'at-most-once' } }, 'checkpoints.guarantee: expected'],
+  [
+    { checkpoints: { guarantee: 'at-least-once', alignment: 'unaligned' } },
+    "with the guarantee 'at-least-once' no barrier overtakes data",
+  ],
+  [
+    { checkpoints: { guarantee: 'at-least-once', alignment: { alignedTimeoutMs: 5 } } },
+    "with the guarantee 'at-least-once' no barrier overtakes data",
+  ],
   [{ checkpoints: { retainedCount: 0 } }, 'checkpoints.retainedCount: expected a whole number of at least 1, found 0'],
   [
     { channels: { overdraftBuffersMax: -1 } },
@@ -78,7 +95,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, retainedCount.',
+    'There are: everyMs, timeoutMs, alignment, guarantee, retainedCount.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

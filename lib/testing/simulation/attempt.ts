@@ -1,10 +1,11 @@
+import type { Alignment } from '../../element.ts'
 import { messageOf, SpillwayError } from '../../error.ts'
 import { type AnyStream, named, Pipeline } from '../../graph/stream.ts'
 import { type Conditions, pipelinesOf, type SimulatedJob } from './conditions.ts'
 import { type Fault, FaultPlan, isExcused } from './faults.ts'
 import { leftovers } from './leftovers.ts'
 import { Process, type ProcessEnd } from './process.ts'
-import { seeded } from './random.ts'
+import { type Random, seeded } from './random.ts'
 import { World } from './world.ts'
 
 /** What became of a run. */
@@ -36,8 +37,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     process.accompanied = alive.size > 0
     alive.add(process)
     const isOther = world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined
-    const alignment =
-      conditions.alignment === 'either' ? random.pick(['aligned', 'unaligned'] as const) : conditions.alignment
+    const alignment = conditions.alignment === 'any' ? anyAlignment(random, checkpoints) : conditions.alignment
     process.start(
       pipelinesOf(job).map(({ name, input }) =>
         named(name, (source: AnyStream) => new Pipeline(source, world.outside(name).sinkOf(process)))(input),
@@ -83,6 +83,9 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     world,
   }
 }
+
+const anyAlignment = (random: Random, { everyMs }: Conditions['checkpoints']): Alignment =>
+  random.pick(['aligned', 'unaligned', { alignedTimeoutMs: 0.01 + everyMs * random.next() ** 2 }] as const)
 
 const described = (error: unknown): string => {
   const stack = error instanceof SpillwayError || !(error instanceof Error) ? '' : `\n${error.stack}`
