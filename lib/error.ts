@@ -33,6 +33,9 @@ export type ErrorCode =
   | 'EVENT_TIME_NOT_PER_SPLIT'
   | 'NO_EVENT_TIME'
   | 'INVALID_KEY'
+  | 'INVALID_PARTITION'
+  | 'PARALLELISM_CONFLICT'
+  | 'PARALLELISM_TOO_LARGE'
   | 'NO_KEY'
   // user code
   | 'USER_FUNCTION_FAILED'

@@ -30,8 +30,10 @@ export {
 } from './element.ts'
 export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
 export { callEach, shown } from './graph/callEach.ts'
+export type { Partitioner } from './graph/channelsOf.ts'
 export { checkOption } from './graph/checkOption.ts'
 export { eachBuffer, perElement } from './graph/eachBuffer.ts'
+export { type Exchange, type ExchangeOptions, exchangeLineage } from './graph/exchange.ts'
 export type {
   At,
   Handlers,
@@ -49,7 +51,7 @@ export { keyedOperator, operator } from './graph/operator.ts'
 export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'
 export type { Source, SplitReader } from './graph/source.ts'
 export {
-  type Exchange,
+  BroadcastStream,
   KeyedStream,
   type Lineage,
   type NoSides,

@@ -2,6 +2,7 @@ import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type W
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { Channel } from './channel.ts'
+import { forcedAligned } from './forcedAligned.ts'
 
 /** How a writer deals records to its channels. */
 export type Dealing =
@@ -9,6 +10,12 @@ export type Dealing =
   | { readonly kind: 'rebalance' }
   /** By key group: `channelOf[group]` is the channel. */
   | { readonly kind: 'keyed'; readonly channelOf: readonly number[] }
+  /** Each buffer to every channel, by reference. */
+  | { readonly kind: 'broadcast' }
+  /** All to the first channel. */
+  | { readonly kind: 'global' }
+  /** To the channels that it gives, one for each record. */
+  | { readonly kind: 'custom'; readonly channelsOf: (records: readonly unknown[]) => readonly number[] }
 
 export interface WriterOptions {
   /** The stage, for messages. */
@@ -17,6 +24,8 @@ export interface WriterOptions {
   readonly buffersMax: number
   readonly overdraftBuffersMax: number
   readonly dealing: Dealing
+  /** Its barriers are aligned, whatever the checkpoint's are. */
+  readonly alignedOnly?: boolean
 }
 
 /**
@@ -33,7 +42,10 @@ export class Writer<T> {
   onPartial: () => void = () => {}
   readonly #channels: readonly Channel<T>[]
   readonly #options: WriterOptions
-  readonly #partials: Partial<T>[]
+  /** The channels that one buffer goes to: all for broadcast, else one. */
+  readonly #targets: readonly (readonly Channel<T>[])[]
+  /** By targets. */
+  readonly #partials: readonly Partial<T>[]
   #full = 0
   #current = 0
   #partial = false
@@ -42,7 +54,8 @@ export class Writer<T> {
   constructor(channels: readonly Channel<T>[], options: WriterOptions, onFreed: () => void) {
     this.#channels = channels
     this.#options = options
-    this.#partials = channels.map(() => new Partial<T>(options.bufferRecordsMax))
+    this.#targets = options.dealing.kind === 'broadcast' ? [channels] : channels.map(channel => [channel])
+    this.#partials = this.#targets.map(() => new Partial<T>(options.bufferRecordsMax))
     for (const channel of channels) {
       if (channel.full) this.#full++
       channel.onFilled = () => {
@@ -69,8 +82,7 @@ export class Writer<T> {
       case 'watermark':
         return this.#sendWatermark(element)
       case 'barrier':
-        if (this.#ended) return this.#sendBeforeEnd(element)
-        return this.#sendToAll(element)
+        return this.#sendBarrier(this.#options.alignedOnly === true ? forcedAligned(element) : element)
       case 'end':
         this.#ended = true
         return this.#sendToAll(element)
@@ -97,14 +109,29 @@ export class Writer<T> {
     for (const channel of this.#channels) channel.push(element)
   }
 
-  /** The barrier of a task that has ended stands behind all that it has sent, but the end. */
-  #sendBeforeEnd(barrier: Barrier): void {
+  /** That of a task that has ended stands behind all that it has sent, but the end. */
+  #sendBarrier(barrier: Barrier): void {
+    if (!this.#ended) return this.#sendToAll(barrier)
     for (const channel of this.#channels) channel.pushBeforeEnd(barrier)
   }
 
   #deal(from: Buffer<T>): void {
     const { dealing } = this.#options
-    if (dealing.kind === 'keyed') return this.#dealKeyed(from, dealing.channelOf)
+    switch (dealing.kind) {
+      case 'keyed':
+        return this.#dealKeyed(from, dealing.channelOf)
+      case 'custom':
+        return this.#dealTo(from, dealing.channelsOf(from.records))
+      case 'rebalance':
+      case 'broadcast':
+      case 'global':
+        return this.#dealInTurns(from)
+      default:
+        return absurd(dealing)
+    }
+  }
+
+  #dealInTurns(from: Buffer<T>): void {
     const partial = this.#partials[this.#current] as Partial<T>
     if (partial.count === 0 && 2 * from.records.length >= this.#options.bufferRecordsMax) {
       this.#push(this.#current, withoutSplit(from))
@@ -119,6 +146,11 @@ export class Writer<T> {
     const groups = from.groups as Uint16Array
     const { length } = from.records
     for (let i = 0; i < length; i++) this.#put(channelOf[groups[i] as number] as number, from, i)
+  }
+
+  #dealTo(from: Buffer<T>, channels: readonly number[]): void {
+    const { length } = channels
+    for (let i = 0; i < length; i++) this.#put(channels[i] as number, from, i)
   }
 
   #put(id: number, from: Buffer<T>, i: number): void {
@@ -139,13 +171,13 @@ export class Writer<T> {
   }
 
   #turn(): void {
-    this.#current = (this.#current + 1) % this.#channels.length
+    if (this.#options.dealing.kind === 'rebalance') this.#current = (this.#current + 1) % this.#targets.length
   }
 
   #sendWatermark(element: Watermark): void {
     for (let id = 0; id < this.#partials.length; id++) {
       const partial = this.#partials[id] as Partial<T>
-      if (partial.count === 0) (this.#channels[id] as Channel<T>).push(element)
+      if (partial.count === 0) this.#pushTo(id, element)
       else partial.watermark = element
     }
   }
@@ -161,19 +193,23 @@ export class Writer<T> {
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined
-    ;(this.#channels[id] as Channel<T>).push(watermark)
+    this.#pushTo(id, watermark)
   }
 
   #push(id: number, full: Buffer<T>): void {
-    const channel = this.#channels[id] as Channel<T>
     const { name, buffersMax, overdraftBuffersMax } = this.#options
-    if (channel.queued >= buffersMax + overdraftBuffersMax + pendingBuffersMax) {
+    for (const { queued } of this.#targets[id] as readonly Channel<T>[]) {
+      if (queued < buffersMax + overdraftBuffersMax + pendingBuffersMax) continue
       throw outputOverflow(
         name,
-        `${channel.queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
+        `${queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
       )
     }
-    channel.push(full)
+    this.#pushTo(id, full)
+  }
+
+  #pushTo(id: number, element: StreamElement<T>): void {
+    for (const channel of this.#targets[id] as readonly Channel<T>[]) channel.push(element)
   }
 }
 

@@ -1,4 +1,5 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import type { Writer } from '../channel/writer.ts'
 import { type AlignedElement, align } from '../control/align.ts'
@@ -285,7 +286,7 @@ export class RunningTask implements Task, Member {
   #aligned(element: AlignedElement<unknown>): void {
     switch (element.kind) {
       case 'begin':
-        return this.#begin(element.barrier, element.startDelayMs)
+        return this.#begin(asTriggered(element.barrier), element.startDelayMs)
       case 'captured':
         return this.#snapshot?.capture(element, this.#options.channels)
       case 'aligned':

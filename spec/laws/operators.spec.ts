@@ -6,8 +6,9 @@ import { type Law, operatorLaws } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { type Sample, samples } from './inputs.ts'
 
-const { eachRecord, eventTime, filter, flatMap, fromArray, keyBy, map, rebalance, scan, sum, tumblingWindow, union } =
+const { broadcast, eachRecord, eventTime, filter, flatMap, fromArray, global, keyBy, map, partition, rebalance } =
   operators
+const { rescale, scan, sum, tumblingWindow, union } = operators
 
 const keyed = { keyBy: ({ key }: Sample) => key }
 const n = ({ n }: Sample) => n
@@ -44,6 +45,10 @@ const exported: Readonly<Record<string, readonly Law[]>> = {
     keyOf: ({ key }: Sample) => key,
   }),
   rebalance: operatorLaws('rebalance', () => rebalance<Sample>(), samples),
+  rescale: operatorLaws('rescale', () => rescale<Sample>(), samples),
+  broadcast: operatorLaws('broadcast', () => broadcast<Sample>(), samples),
+  global: operatorLaws('global', () => global<Sample>(), samples),
+  partition: operatorLaws('partition', () => partition<Sample>(({ n }, channels) => n % channels), samples),
   keyBy: operatorLaws('keyBy', () => keyBy(({ key }: Sample) => [key, 1]), samples),
   scan: operatorLaws('scan', () => scan((total: number, { n }: Sample) => total + n, 0, t.number), samples, keyed),
   tumblingWindow: (['drop', 'side'] as const).flatMap(late =>
