@@ -320,4 +320,31 @@ export const planted: readonly Planted[] = [
     to: 'concatMap(n => of(n))',
     spec: 'spec/control/serialize.spec.ts',
   },
+  {
+    what: 'a broadcast misses a consumer',
+    file: 'lib/channel/writer.ts',
+    from: "options.dealing.kind === 'broadcast' ? [channels] :",
+    to: "options.dealing.kind === 'broadcast' ? [channels.slice(0, Math.max(1, channels.length - 1))] :",
+  },
+  {
+    what: 'a group of rescale is off by one',
+    file: 'lib/graph/joins.ts',
+    from: 'from === Math.floor((to * producers) / consumers)',
+    to: 'from === Math.min(producers - 1, Math.floor(((to + 1) * producers) / consumers))',
+    spec: 'spec/graph/joins.spec.ts',
+  },
+  {
+    what: 'the index of a partitioner is not checked',
+    file: 'lib/graph/channelsOf.ts',
+    from: '!Number.isInteger(index) || index < 0 || index >= channels',
+    to: 'Number.isNaN(channels)',
+    spec: 'spec/graph/channelsOf.spec.ts',
+  },
+  {
+    what: 'an aligned-only edge lets an unaligned barrier through',
+    file: 'lib/channel/writer.ts',
+    from: 'this.#options.alignedOnly === true ? forcedAligned(element) : element',
+    to: 'element',
+    spec: 'spec/channel/writer.spec.ts',
+  },
 ]
