@@ -37,6 +37,7 @@ export type ErrorCode =
   | 'PARALLELISM_CONFLICT'
   | 'PARALLELISM_TOO_LARGE'
   | 'NO_KEY'
+  | 'BROADCAST_STATE'
   // user code
   | 'USER_FUNCTION_FAILED'
   | 'EACH_RECORD_ASYNC'

@@ -1,4 +1,5 @@
 export type { Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
+export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {
@@ -36,10 +37,13 @@ export { eachBuffer, perElement } from './graph/eachBuffer.ts'
 export { type Exchange, type ExchangeOptions, exchangeLineage } from './graph/exchange.ts'
 export type {
   At,
+  BroadcastContext,
+  BroadcastHandlers,
   Handlers,
   KeyedAt,
   KeyedContext,
   KeyedHandlers,
+  KeyedState,
   OperatorContext,
   Out,
   Results,

@@ -1,6 +1,7 @@
 import { filter, map, Observable, share, tap } from 'rxjs'
 import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { BroadcastEffect } from '../state/broadcastLines.ts'
 import type { Partitioner } from './channelsOf.ts'
 import { checkParallelism, type Exchange } from './exchange.ts'
 import { frozen } from './frozen.ts'
@@ -29,6 +30,8 @@ export interface Lineage {
   /** It has state, timers or positions: its name must be the only one of its kind in the job. */
   readonly stateful?: boolean
   readonly sides?: readonly string[]
+  /** It has broadcast state (what it keeps under a name without parentheses), of which a restore must know this. */
+  readonly broadcastEffect?: BroadcastEffect
   readonly source?: Source<unknown, any, any>
   /** It gives the records their event times, so it must stand before any exchange. */
   readonly givesEventTime?: boolean
