@@ -101,6 +101,34 @@ describe('keys()', () => {
     orders.subscribe()
     expect(sorted(seen)).toEqual(sorted([[1, 2], [2, 0], [3, 1], [10, 1], 'NO_KEY']))
   })
+
+  test('come in an order that does not depend on when they came: a call that a restore repeats meets them as before', () => {
+    const orderOf = (numbers: readonly number[]): readonly number[] => {
+      const seen: number[] = []
+      const ordered = keyedWithBroadcast<number, number, string, string>(
+        'ordered',
+        stream(fromArray(numbers, { name: 'numbers' })).pipe(keyBy(n => n)),
+        stream(fromArray(['r'], { name: 'rules' })).pipe(broadcast()),
+        ({ state }) => {
+          const count = state.value('count', t.number, 0)
+          return {
+            record: () => void count.set(1),
+            broadcast() {
+              for (const key of count.keys()) seen.push(key)
+            },
+          }
+        },
+        { effect: 'keysAndResults' },
+      )
+      ordered.subscribe()
+      return seen
+    }
+    // More than there are key groups.
+    const numbers = range(250)
+    const order = orderOf(numbers)
+    expect(order.toSorted((a, b) => a - b)).toEqual(numbers)
+    expect(orderOf(numbers.toReversed())).toEqual(order)
+  })
 })
 
 const attempt = (act: () => unknown): unknown => {

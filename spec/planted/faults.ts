@@ -347,4 +347,12 @@ export const planted: readonly Planted[] = [
     to: 'element',
     spec: 'spec/channel/writer.spec.ts',
   },
+  {
+    what: 'the key of a broadcast call is not looked up again',
+    file: 'lib/graph/call.ts',
+    from: `    this.group = group
+    this.number++`,
+    to: `    this.group = group
+    this.number = this.#state.calls.number`,
+  },
 ]

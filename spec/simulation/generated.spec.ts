@@ -48,6 +48,7 @@ test('generated jobs have all exchanges, operators, several sources and sinks, u
     'chain',
     'count',
     'met',
+    'ruled',
     'timer',
     'window',
   ])
