@@ -27,6 +27,7 @@ export type ErrorCode =
   | 'NO_PIPELINE'
   | 'UNKNOWN_OPTION'
   | 'INVALID_OPTION'
+  | 'BUDGET_TOO_SMALL'
   | 'DUPLICATE_NAME'
   | 'SIDE_NOT_READ'
   | 'UNKNOWN_SIDE'

@@ -1,8 +1,57 @@
-import { type CheckpointId, type StreamElement, sliceBuffer } from '../element.ts'
+import { type Barrier, type CheckpointId, type StreamElement, sliceBuffer } from '../element.ts'
 import { invariant } from '../invariant.ts'
 
 /** What stands in a channel, or passed into it, before a checkpoint's barrier: part of that checkpoint's in-flight data. */
 export type InFlight<T> = StreamElement<T>
+
+/** What a writer sees of a channel. */
+export interface SendingHalf<T> {
+  producer: Producer<T> | undefined
+  /** Buffers sent and not yet taken whole. */
+  readonly queued: number
+  readonly full: boolean
+  push(element: StreamElement<T>): void
+  /** Puts a barrier before the end that its producer, which has ended, has already sent. */
+  pushBeforeEnd(barrier: Barrier): void
+}
+
+/** What a gate sees of a channel. */
+export interface ReceivingHalf<T> {
+  /** Set by the gate: nothing is taken until the alignment ends. */
+  blocked: boolean
+  /** The element that would be taken next. */
+  readonly head: StreamElement<T> | undefined
+  readonly headIsUnaligned: boolean
+  /** Who is told what happens, and the channel's number there. */
+  connect(consumer: Consumer<T>, number: number): void
+  take(recordsMax: number): StreamElement<T>
+  /**
+   * Gives the data before the checkpoint's barrier that is still here, and hands what arrives before that barrier to the
+   * consumer's `captured`.
+   */
+  capture(checkpoint: CheckpointId): readonly InFlight<T>[]
+  /** The checkpoint has been given up. */
+  endCapture(checkpoint: CheckpointId): void
+  /** The checkpoint's barrier, which stands in the queue, moves behind the unaligned ones at its head. */
+  prioritize(checkpoint: CheckpointId): void
+  /** Puts restored data in front of everything that the producer will send. */
+  restore(elements: readonly InFlight<T>[]): void
+}
+
+/** A channel's writer. */
+export interface Producer<T> {
+  /** A buffer has been sent, or restored; so many are queued with it. */
+  sent(channel: SendingHalf<T>, queued: number): void
+  /** A buffer has been taken whole; so many were queued with it. */
+  taken(channel: SendingHalf<T>, queued: number): void
+}
+
+/** A channel's gate. */
+export interface Consumer<T> {
+  arrived(channel: number, element: StreamElement<T>): void
+  /** Data that arrives before the barrier of the checkpoint being captured. */
+  captured(channel: number, checkpoint: CheckpointId, element: InFlight<T>): void
+}
 
 export interface ChannelOptions {
   /** The channel is full, and its producer waits, from so many queued buffers on. */
@@ -17,46 +66,45 @@ export interface ChannelOptions {
  * - Unaligned barriers stand first, in the order sent among themselves.
  * - Capacity counts buffers alone and is asked for beforehand (`full`); a push is never refused, because what is not data
  *   must always get through. The writer answers for what it pushes beyond (`queued`).
+ *
+ * A large exchange has a million channels, most of them empty: one that has never been used is this object alone.
  */
-export class Channel<T> {
-  /** Set by the gate: nothing is taken until the alignment ends. */
+export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
+  producer: Producer<T> | undefined = undefined
   /** Records sent, and records taken, since the channel was made. */
   recordsSent = 0
   recordsTaken = 0
-  /** Something has been pushed. */
-  onArrived: (element: StreamElement<T>) => void = ignore
-  /** The channel has become full. */
-  onFilled: () => void = ignore
-  /** The channel is no longer full. */
-  onFreed: () => void = ignore
-  /** Data that arrives before the barrier of the checkpoint being captured. */
-  onCaptured: (checkpoint: CheckpointId, element: InFlight<T>) => void = ignore
-  readonly #buffersMax: number
-  readonly #queue: StreamElement<T>[] = []
+  readonly #options: ChannelOptions
+  #consumer: Consumer<T> | undefined = undefined
+  #number = 0
+  #queue: StreamElement<T>[] = unused
   /** So many elements at the head of the queue are unaligned barriers. */
   #first = 0
   #buffers = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
   #pushed = 0
   /** Barriers sent, but those older than the last one taken: elements with a smaller ordinal are before it. */
-  #barriers: { readonly checkpoint: CheckpointId; readonly ordinal: number }[] = []
-  #capturing: CheckpointId | undefined
+  #barriers: readonly SentBarrier[] = unused
+  #capturing: CheckpointId | undefined = undefined
 
   constructor(options: ChannelOptions) {
-    this.#buffersMax = options.buffersMax
+    this.#options = options
+  }
+
+  connect(consumer: Consumer<T>, number: number): void {
+    this.#consumer = consumer
+    this.#number = number
   }
 
   get full(): boolean {
-    return this.#buffers >= this.#buffersMax
+    return this.#buffers >= this.#options.buffersMax
   }
 
-  /** Buffers in the queue. */
   get queued(): number {
     return this.#buffers
   }
 
-  /** The element that would be taken next. */
   get head(): StreamElement<T> | undefined {
     return this.#queue[0]
   }
@@ -72,7 +120,7 @@ export class Channel<T> {
         break
       case 'buffer':
         this.#buffers++
-        if (this.#buffers === this.#buffersMax) this.onFilled()
+        this.producer?.sent(this, this.#buffers)
         this.recordsSent += element.records.length
         this.#append(element)
         this.#capture(element)
@@ -95,10 +143,9 @@ export class Channel<T> {
       case 'splits':
         invariant(false, () => `a ${element.kind} element stays in its task`)
     }
-    this.onArrived(element)
+    this.#consumer?.arrived(this.#number, element)
   }
 
-  /** Takes the next element; of a buffer at most `recordsMax` records, the rest stays first. */
   take(recordsMax: number): StreamElement<T> {
     const element = this.#queue[0]
     invariant(element !== undefined, () => 'an element is only taken from a channel that has one')
@@ -110,21 +157,17 @@ export class Channel<T> {
         return sliceBuffer(element, 0, recordsMax)
       }
       this.recordsTaken += length
-      this.#queue.shift()
+      this.#shift()
       this.#buffers--
-      if (this.#buffers === this.#buffersMax - 1) this.onFreed()
+      this.producer?.taken(this, this.#buffers + 1)
       return element
     }
-    this.#queue.shift()
+    this.#shift()
     if (this.#first > 0) this.#first--
     if (element.kind === 'barrier') this.#forgetBefore(element.checkpoint)
     return element
   }
 
-  /**
-   * Gives the data before the checkpoint's barrier that is still here, and hands what arrives before that barrier to
-   * `onCaptured`.
-   */
   capture(checkpoint: CheckpointId): readonly InFlight<T>[] {
     const arrived = this.#barriers.find(barrier => barrier.checkpoint === checkpoint)
     this.#capturing = arrived === undefined ? checkpoint : undefined
@@ -133,13 +176,23 @@ export class Channel<T> {
     return this.#queue.slice(this.#first, this.#first + Math.max(0, before)).filter(isData)
   }
 
-  /** The checkpoint has been given up. */
   endCapture(checkpoint: CheckpointId): void {
     if (this.#capturing === checkpoint) this.#capturing = undefined
   }
 
-  /** Puts a barrier before the end that its producer, which has ended, has already sent. */
-  pushBeforeEnd(barrier: StreamElement<T> & { kind: 'barrier' }): void {
+  prioritize(checkpoint: CheckpointId): void {
+    const at = this.#queue.findIndex(element => element.kind === 'barrier' && element.checkpoint === checkpoint)
+    if (at < this.#first) return
+    const [barrier] = this.#queue.splice(at, 1) as [StreamElement<T>]
+    this.#queue.splice(this.#first, 0, barrier)
+    this.#first++
+    // It has no place among the data any more: what stands behind that place counts one less.
+    this.#pushed--
+    const place = this.#barriers.find(sent => sent.checkpoint === checkpoint)?.ordinal ?? 0
+    this.#barriers = this.#barriers.map(sent => (sent.ordinal > place ? { ...sent, ordinal: sent.ordinal - 1 } : sent))
+  }
+
+  pushBeforeEnd(barrier: Barrier): void {
     const last = this.#queue.at(-1)
     if (last?.kind !== 'end') return
     this.#queue.pop()
@@ -148,15 +201,15 @@ export class Channel<T> {
     this.#append(last)
   }
 
-  /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void {
     for (const element of elements) this.push(element)
   }
 
-  #pushBarrier(barrier: StreamElement<T> & { kind: 'barrier' }): void {
+  #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
-    this.#barriers.push({ checkpoint: barrier.checkpoint, ordinal: this.#pushed })
+    this.#barriers = [...this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed }]
     if (barrier.alignment === 'unaligned' && !barrier.savepoint) {
+      if (this.#queue === unused) this.#queue = []
       this.#queue.splice(this.#first, 0, barrier)
       this.#first++
     } else this.#append(barrier)
@@ -169,8 +222,15 @@ export class Channel<T> {
   }
 
   #append(element: StreamElement<T>): void {
+    if (this.#queue === unused) this.#queue = []
     this.#queue.push(element)
     this.#pushed++
+  }
+
+  /** A channel that has never carried data gives its queue back. */
+  #shift(): void {
+    this.#queue.shift()
+    if (this.recordsSent === 0 && this.#queue.length === 0) this.#queue = unused
   }
 
   /** The last element is a watermark, and no barrier lies between it and the next push. */
@@ -184,11 +244,17 @@ export class Channel<T> {
   }
 
   #capture(element: StreamElement<T>): void {
-    if (this.#capturing !== undefined) this.onCaptured(this.#capturing, element)
+    if (this.#capturing !== undefined) this.#consumer?.captured(this.#number, this.#capturing, element)
   }
 }
 
 const isData = ({ kind }: StreamElement<unknown>): boolean =>
   kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active'
 
-const ignore = () => {}
+interface SentBarrier {
+  readonly checkpoint: CheckpointId
+  readonly ordinal: number
+}
+
+/** Shared by all channels that have nothing to keep, and never written to. */
+const unused: never[] = []

@@ -1,7 +1,8 @@
 import { Observable, type OperatorFunction, Subject } from 'rxjs'
 import { type Alignment, active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
-import type { Channel, InFlight } from './channel.ts'
+import type { Consumer, InFlight, ReceivingHalf } from './channel.ts'
+import { Turns } from './turns.ts'
 
 /** A channel's number in its gate, from 0. */
 export type ChannelId = number
@@ -52,26 +53,36 @@ export interface Appetite {
 }
 
 /**
- * The gate over channels of this process. The task decides when to `take`; which channel is next is a turn about, but that
- * unaligned barriers come first. Blocked channels give nothing. The task's own watermark is the smallest of its channels'.
+ * The gate over channels. The task decides when to `take`; which channel is next is a turn about, but that unaligned
+ * barriers come first. Blocked channels give nothing. The task's own watermark is the smallest of its channels'. No step
+ * looks through all channels.
  */
-export class ChannelGate<T> extends Gate<T> {
+export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** The channel of the element being handed over. */
   current: ChannelId = 0
-  readonly #channels: readonly Channel<T>[]
+  /** Something has arrived. */
+  onArrived: () => void = () => {}
+  readonly #channels: readonly ReceivingHalf<T>[]
+  /** Channels that may be taken from: with an unaligned barrier first, and all others. */
+  readonly #unaligned: Turns
+  readonly #ready: Turns
+  /** Of the ready ones those that begin with what is always taken. */
+  readonly #always: Turns
   readonly #watermarks: ChannelWatermarks
   readonly #taken: Subject<Taken<T> | Captured<T>>
-  #turn = 0
 
-  constructor(channels: readonly Channel<T>[], restored?: CapturedWatermarks) {
+  constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks) {
     const taken = new Subject<Taken<T> | Captured<T>>()
     super(subscriber => taken.subscribe(subscriber))
     this.#taken = taken
     this.#channels = channels
+    this.#unaligned = new Turns(channels.length)
+    this.#ready = new Turns(channels.length)
+    this.#always = new Turns(channels.length)
     this.#watermarks = new ChannelWatermarks(channels.length, restored)
     channels.forEach((channel, id) => {
-      channel.onCaptured = (checkpoint, element) =>
-        taken.next({ kind: 'captured', checkpoint, channel: id, elements: [element] })
+      channel.connect(this, id)
+      this.#changed(id)
     })
   }
 
@@ -86,9 +97,10 @@ export class ChannelGate<T> extends Gate<T> {
   perform(order: GateOrder): void {
     switch (order.kind) {
       case 'block':
-      case 'unblock':
+      case 'unblock': {
         this.#of(order.channel).blocked = order.kind === 'block'
-        return
+        return this.#changed(order.channel)
+      }
       case 'drop':
         for (const channel of this.#channels) channel.endCapture(order.checkpoint)
         return
@@ -113,7 +125,7 @@ export class ChannelGate<T> extends Gate<T> {
 
   /** An unaligned barrier may be taken. */
   get hasUnaligned(): boolean {
-    return this.#channels.some(channel => channel.headIsUnaligned && !channel.blocked)
+    return this.#unaligned.first !== undefined
   }
 
   /** Takes one element and hands it over; false if none may be taken. */
@@ -121,31 +133,40 @@ export class ChannelGate<T> extends Gate<T> {
     const id = this.#next(takes)
     if (id === undefined) return false
     const element = this.#of(id).take(recordsMax)
-    this.#turn = id + 1
+    this.#ready.remove(id)
+    this.#always.remove(id)
+    this.#changed(id)
     this.current = id
     this.#handOver(id, element)
     return true
   }
 
-  #of(id: ChannelId): Channel<T> {
-    return this.#channels[id] as Channel<T>
+  arrived(id: ChannelId): void {
+    this.#changed(id)
+    this.onArrived()
+  }
+
+  captured(channel: ChannelId, checkpoint: CheckpointId, element: InFlight<T>): void {
+    this.#taken.next({ kind: 'captured', checkpoint, channel, elements: [element] })
+  }
+
+  #of(id: ChannelId): ReceivingHalf<T> {
+    return this.#channels[id] as ReceivingHalf<T>
   }
 
   #next(takes: Appetite['takes']): ChannelId | undefined {
-    const channels = this.#channels
-    const { length } = channels
-    let found: ChannelId | undefined
-    for (let i = 0; i < length; i++) {
-      const id = (this.#turn + i) % length
-      const channel = channels[id] as Channel<T>
-      if (channel.blocked) continue
-      if (channel.headIsUnaligned) return id
-      if (found !== undefined || takes === 'unaligned barriers') continue
-      const { head } = channel
-      if (head === undefined || (takes === 'no data' && !alwaysTaken(head))) continue
-      found = id
-    }
-    return found
+    const unaligned = this.#unaligned.first
+    if (unaligned !== undefined || takes === 'unaligned barriers') return unaligned
+    return takes === 'all' ? this.#ready.first : this.#always.first
+  }
+
+  /** The channel may have another element first, or be blocked or not. */
+  #changed(id: ChannelId): void {
+    const { blocked, head, headIsUnaligned } = this.#of(id)
+    const ready = !blocked && head !== undefined
+    set(this.#unaligned, id, ready && headIsUnaligned)
+    set(this.#ready, id, ready && !headIsUnaligned)
+    set(this.#always, id, ready && !headIsUnaligned && isAlwaysTaken(head))
   }
 
   #handOver(channel: ChannelId, element: StreamElement<T>): void {
@@ -181,5 +202,7 @@ export class ChannelGate<T> extends Gate<T> {
   }
 }
 
-const alwaysTaken = ({ kind }: StreamElement<unknown>): boolean =>
+const set = (turns: Turns, id: ChannelId, member: boolean): void => (member ? turns.add(id) : turns.remove(id))
+
+const isAlwaysTaken = ({ kind }: StreamElement<unknown>): boolean =>
   kind === 'barrier' || kind === 'cancel' || kind === 'end'

@@ -1,7 +1,7 @@
 import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type Watermark } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
-import type { Channel } from './channel.ts'
+import type { Producer, SendingHalf } from './channel.ts'
 import { forcedAligned } from './forcedAligned.ts'
 
 /** How a writer deals records to its channels. */
@@ -37,40 +37,43 @@ export interface WriterOptions {
  * Bound: a channel holds at most buffersMax buffers from operators that ask `mayGoOn`, two more from the batch being handed
  * over, and `overdraftBuffersMax` + 64 from one that emits in a loop; then `OUTPUT_OVERFLOW`.
  */
-export class Writer<T> {
+export class Writer<T> implements Producer<T> {
   /** There is something to flush, for the first time since the last flush. */
   onPartial: () => void = () => {}
-  readonly #channels: readonly Channel<T>[]
+  readonly #channels: readonly SendingHalf<T>[]
   readonly #options: WriterOptions
-  /** The channels that one buffer goes to: all for broadcast, else one. */
-  readonly #targets: readonly (readonly Channel<T>[])[]
-  /** By targets. */
-  readonly #partials: readonly Partial<T>[]
+  /** Of each channel, made with its first record; a broadcast has one for all. */
+  readonly #partials: (Partial<T> | undefined)[]
+  readonly #onFreed: () => void
   #full = 0
   #current = 0
   #partial = false
   #ended = false
 
-  constructor(channels: readonly Channel<T>[], options: WriterOptions, onFreed: () => void) {
+  constructor(channels: readonly SendingHalf<T>[], options: WriterOptions, onFreed: () => void) {
     this.#channels = channels
     this.#options = options
-    this.#targets = options.dealing.kind === 'broadcast' ? [channels] : channels.map(channel => [channel])
-    this.#partials = this.#targets.map(() => new Partial<T>(options.bufferRecordsMax))
+    this.#onFreed = onFreed
+    this.#partials = new Array(options.dealing.kind === 'broadcast' ? 1 : channels.length).fill(undefined)
     for (const channel of channels) {
       if (channel.full) this.#full++
-      channel.onFilled = () => {
-        this.#full++
-      }
-      channel.onFreed = () => {
-        this.#full--
-        if (this.#full === 0) onFreed()
-      }
+      channel.producer = this
     }
   }
 
   /** No channel is full. */
   get available(): boolean {
     return this.#full === 0
+  }
+
+  sent(_channel: SendingHalf<T>, queued: number): void {
+    if (queued === this.#options.buffersMax) this.#full++
+  }
+
+  taken(_channel: SendingHalf<T>, queued: number): void {
+    if (queued !== this.#options.buffersMax) return
+    this.#full--
+    if (this.#full === 0) this.#onFreed()
   }
 
   next(element: StreamElement<T>): void {
@@ -132,8 +135,8 @@ export class Writer<T> {
   }
 
   #dealInTurns(from: Buffer<T>): void {
-    const partial = this.#partials[this.#current] as Partial<T>
-    if (partial.count === 0 && 2 * from.records.length >= this.#options.bufferRecordsMax) {
+    const partial = this.#partials[this.#current]
+    if ((partial === undefined || partial.count === 0) && 2 * from.records.length >= this.#options.bufferRecordsMax) {
       this.#push(this.#current, withoutSplit(from))
       this.#turn()
       return
@@ -154,7 +157,11 @@ export class Writer<T> {
   }
 
   #put(id: number, from: Buffer<T>, i: number): void {
-    const partial = this.#partials[id] as Partial<T>
+    let partial = this.#partials[id]
+    if (partial === undefined) {
+      partial = new Partial<T>(this.#options.bufferRecordsMax)
+      this.#partials[id] = partial
+    }
     if (!partial.takes(from)) this.#flush(id)
     if (partial.count === 0) partial.begin(from)
     const at = partial.count
@@ -171,13 +178,13 @@ export class Writer<T> {
   }
 
   #turn(): void {
-    if (this.#options.dealing.kind === 'rebalance') this.#current = (this.#current + 1) % this.#targets.length
+    if (this.#options.dealing.kind === 'rebalance') this.#current = (this.#current + 1) % this.#channels.length
   }
 
   #sendWatermark(element: Watermark): void {
     for (let id = 0; id < this.#partials.length; id++) {
-      const partial = this.#partials[id] as Partial<T>
-      if (partial.count === 0) this.#pushTo(id, element)
+      const partial = this.#partials[id]
+      if (partial === undefined || partial.count === 0) this.#pushTo(id, element)
       else partial.watermark = element
     }
   }
@@ -188,7 +195,8 @@ export class Writer<T> {
   }
 
   #flush(id: number): void {
-    const partial = this.#partials[id] as Partial<T>
+    const partial = this.#partials[id]
+    if (partial === undefined) return
     if (partial.count > 0) this.#push(id, partial.finish())
     const { watermark } = partial
     if (watermark === undefined) return
@@ -197,19 +205,24 @@ export class Writer<T> {
   }
 
   #push(id: number, full: Buffer<T>): void {
-    const { name, buffersMax, overdraftBuffersMax } = this.#options
-    for (const { queued } of this.#targets[id] as readonly Channel<T>[]) {
-      if (queued < buffersMax + overdraftBuffersMax + pendingBuffersMax) continue
+    const { name, buffersMax, overdraftBuffersMax, dealing } = this.#options
+    const bound = buffersMax + overdraftBuffersMax + pendingBuffersMax
+    const fullest =
+      dealing.kind === 'broadcast'
+        ? this.#channels.reduce((most, { queued }) => Math.max(most, queued), 0)
+        : (this.#channels[id] as SendingHalf<T>).queued
+    if (fullest >= bound) {
       throw outputOverflow(
         name,
-        `${queued} buffers wait for one task behind it, because an operator emits without being asked to.`,
+        `${fullest} buffers wait for one task behind it, because an operator emits without being asked to.`,
       )
     }
     this.#pushTo(id, full)
   }
 
   #pushTo(id: number, element: StreamElement<T>): void {
-    for (const channel of this.#targets[id] as readonly Channel<T>[]) channel.push(element)
+    if (this.#options.dealing.kind !== 'broadcast') return (this.#channels[id] as SendingHalf<T>).push(element)
+    for (const channel of this.#channels) channel.push(element)
   }
 }
 

@@ -410,9 +410,7 @@ export class RunningTask implements Task, Member {
       stored,
     )
     this.#gate = gate
-    for (const { channel } of channels) {
-      channel.onArrived = () => (channel.headIsUnaligned ? executor.wakeFirst(this) : executor.wake(this))
-    }
+    gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : executor.wake(this))
     this.#running.add(
       gate.pipe(align<unknown>({ scheduler: this.scheduler })).subscribe({
         next: element => this.#guarded(() => this.#aligned(element)),

@@ -1,35 +1,64 @@
-/** What a task knows of event time: the watermark of each of its channels, and the smallest of those that count. */
+/**
+ * What a task knows of event time: the watermark of each of its channels, and the smallest of those that count.
+ *
+ * A step looks through all channels only when the last one that held the smallest watermark moves: with a thousand
+ * channels that advance together, once for all of them.
+ */
 export class ChannelWatermarks {
-  readonly #channels: ChannelTime[]
-  #combinedMs = Number.NEGATIVE_INFINITY
-  #idle = false
+  readonly #timesMs: Float64Array
+  readonly #state: Uint8Array
+  #combinedMs: number
+  #idle: boolean
+  /** Channels that count and have not got beyond `#smallestMs`, the smallest watermark of those that count. */
+  #behind = 0
+  #smallestMs = Number.NEGATIVE_INFINITY
+  #open: number
+  #openIdle = 0
 
   constructor(channels: number, restored?: CapturedWatermarks) {
-    this.#channels = Array.from({ length: channels }, (_, channel) => ({
-      watermarkMs: restored?.channels[channel]?.watermarkMs ?? Number.NEGATIVE_INFINITY,
-      idle: restored?.channels[channel]?.idle ?? false,
-      ended: false,
-    }))
+    this.#timesMs = new Float64Array(channels).fill(Number.NEGATIVE_INFINITY)
+    this.#state = new Uint8Array(channels)
+    this.#open = channels
+    restored?.channels.slice(0, channels).forEach(({ watermarkMs, idle }, channel) => {
+      this.#timesMs[channel] = watermarkMs
+      if (idle) {
+        this.#state[channel] = idleFlag
+        this.#openIdle++
+      }
+    })
     this.#combinedMs = restored?.combinedMs ?? Number.NEGATIVE_INFINITY
     this.#idle = this.#allIdle()
+    this.#lookThrough()
   }
 
   /** The watermark that follows from it for the task, or undefined if that is no later than before. */
   advance(channel: number, timeMs: number): number | undefined {
-    const time = this.#of(channel)
-    time.watermarkMs = Math.max(time.watermarkMs, timeMs)
+    const beforeMs = this.#timesMs[channel] as number
+    if (timeMs <= beforeMs) return undefined
+    this.#timesMs[channel] = timeMs
+    if (this.#state[channel] !== counting || beforeMs > this.#smallestMs) return undefined
+    this.#behind--
     return this.#advanced()
   }
 
   /** What the task's own idleness becomes, or undefined if it stays. */
   setIdle(channel: number, idle: boolean): 'idle' | 'active' | undefined {
-    this.#of(channel).idle = idle
+    if (this.#state[channel] !== (idle ? counting : idleFlag)) return undefined
+    this.#state[channel] = idle ? idleFlag : counting
+    this.#openIdle += idle ? 1 : -1
+    if (idle) this.#countsNoMore(channel)
+    else this.#lookThrough()
     return this.#ownIdleness()
   }
 
   /** An ended channel holds nothing back: the task is idle if all that are left are. Gives what `setIdle` gives. */
   end(channel: number): 'idle' | 'active' | undefined {
-    this.#of(channel).ended = true
+    const before = this.#state[channel] as number
+    if ((before & endedFlag) !== 0) return undefined
+    this.#state[channel] = before | endedFlag
+    this.#open--
+    if (before === idleFlag) this.#openIdle--
+    else this.#countsNoMore(channel)
     return this.#ownIdleness()
   }
 
@@ -39,18 +68,17 @@ export class ChannelWatermarks {
   }
 
   isIdle(channel: number): boolean {
-    return this.#of(channel).idle
+    return ((this.#state[channel] as number) & idleFlag) !== 0
   }
 
   capture(): CapturedWatermarks {
     return {
       combinedMs: this.#combinedMs,
-      channels: this.#channels.map(({ watermarkMs, idle }) => ({ watermarkMs, idle })),
+      channels: Array.from(this.#timesMs, (watermarkMs, channel) => ({
+        watermarkMs,
+        idle: this.isIdle(channel),
+      })),
     }
-  }
-
-  #of(channel: number): ChannelTime {
-    return this.#channels[channel] as ChannelTime
   }
 
   #ownIdleness(): 'idle' | 'active' | undefined {
@@ -62,21 +90,35 @@ export class ChannelWatermarks {
 
   /** Of the channels that are left; with none left it stays as it is. */
   #allIdle(): boolean {
-    const open = this.#channels.filter(channel => !channel.ended)
-    return open.length === 0 ? this.#idle : open.every(channel => channel.idle)
+    return this.#open === 0 ? this.#idle : this.#openIdle === this.#open
+  }
+
+  #countsNoMore(channel: number): void {
+    if ((this.#timesMs[channel] as number) <= this.#smallestMs) this.#behind--
   }
 
   #advanced(): number | undefined {
+    if (this.#behind <= 0) this.#lookThrough()
+    if (this.#open === this.#openIdle || this.#smallestMs <= this.#combinedMs) return undefined
+    this.#combinedMs = this.#smallestMs
+    return this.#smallestMs
+  }
+
+  #lookThrough(): void {
     let smallestMs = Number.POSITIVE_INFINITY
-    let counting = 0
-    for (const { watermarkMs, idle, ended } of this.#channels) {
-      if (idle || ended) continue
-      counting++
-      if (watermarkMs < smallestMs) smallestMs = watermarkMs
+    let behind = 0
+    const { length } = this.#timesMs
+    for (let channel = 0; channel < length; channel++) {
+      if (this.#state[channel] !== counting) continue
+      const timeMs = this.#timesMs[channel] as number
+      if (timeMs < smallestMs) {
+        smallestMs = timeMs
+        behind = 0
+      }
+      if (timeMs === smallestMs) behind++
     }
-    if (counting === 0 || smallestMs <= this.#combinedMs) return undefined
-    this.#combinedMs = smallestMs
-    return smallestMs
+    this.#smallestMs = smallestMs
+    this.#behind = behind
   }
 }
 
@@ -85,8 +127,7 @@ export interface CapturedWatermarks {
   readonly channels: readonly { readonly watermarkMs: number; readonly idle: boolean }[]
 }
 
-interface ChannelTime {
-  watermarkMs: number
-  idle: boolean
-  ended: boolean
-}
+/** The state of a channel that counts is 0. */
+const counting = 0
+const idleFlag = 1
+const endedFlag = 2

@@ -16,9 +16,15 @@ import { element, elements, picture, transcript } from './pictures.ts'
 const told = (lines: readonly string[], options: ChannelOptions): readonly string[] => {
   const channel = new Channel<string>(options)
   const said: string[] = []
-  channel.onFilled = () => said.push('filled')
-  channel.onFreed = () => said.push('freed')
-  channel.onCaptured = (checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`)
+  channel.producer = {
+    sent: (_, queued) => {
+      if (queued === options.buffersMax) said.push('filled')
+    },
+    taken: (_, queued) => {
+      if (queued === options.buffersMax) said.push('freed')
+    },
+  }
+  channel.connect({ arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) }, 0)
   return transcript(lines, {
     said,
     commands: {
@@ -259,10 +265,11 @@ class Model {
   capture: { readonly checkpoint: number; readonly from: number; readonly found: Data[] } | undefined
 
   constructor() {
-    this.channel.onCaptured = (checkpoint, of) => {
+    const captured = (_: number, checkpoint: number, of: StreamElement<Data>) => {
       expect(checkpoint).toBe(this.capture?.checkpoint)
       this.capture?.found.push(...data(of))
     }
+    this.channel.connect({ arrived: () => {}, captured }, 0)
   }
 
   push(of: StreamElement<Data>): void {

@@ -51,12 +51,12 @@ type Case = readonly [claim: string, ...lines: string[]]
 const takingCases: readonly Case[] = [
   ['channels take turns', '0 a b c', '1 d', '2 e f', 'rest -> 0:a 1:d 2:e 0:b 2:f 0:c'],
   [
-    'a channel that is ready at last is next in its turn',
+    'a channel that becomes ready waits behind those that are',
     '0 a b c',
     'take -> 0:a',
     '1 d',
-    'take -> 1:d',
-    'rest -> 0:b 0:c',
+    'take -> 0:b',
+    'rest -> 1:d 0:c',
   ],
   ['an empty gate gives nothing', 'take -> nothing', 'has -> false'],
   ['what is left of a buffer waits for its next turn', '0 abc', '1 d', 'part 2 -> 0:ab', 'rest -> 1:d 0:c'],

@@ -46,9 +46,9 @@ test('the delay of a beginning is counted from the trigger to the first barrier 
     task      ---+++
     out       -----s
     s         begin 1 aligned after 3
-    effects   3: block A
-    &         4: block B
-    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock A, unblock B
+    effects   3: block B
+    &         4: block A
+    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock B, unblock A
     `,
     ({ A, B, C, task }) => gate({ A, B, C }, task).pipe(align()),
   ))

@@ -138,10 +138,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'the watermark of several channels is the largest',
     file: 'lib/time/watermarks.ts',
-    from: `    let smallestMs = Number.POSITIVE_INFINITY
-    let counting = 0`,
-    to: `    let smallestMs = Number.NEGATIVE_INFINITY
-    let counting = 0`,
+    from: 'if (timeMs < smallestMs) {',
+    to: 'if (smallestMs === Number.POSITIVE_INFINITY || timeMs > smallestMs) {',
   },
   {
     what: 'a lateness note is lost in the writer',
@@ -160,7 +158,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'a producer is not woken when its channels are free again',
     file: 'lib/channel/writer.ts',
-    from: 'if (this.#full === 0) onFreed()',
+    from: 'if (this.#full === 0) this.#onFreed()',
     to: '',
   },
   {
@@ -323,8 +321,12 @@ export const planted: readonly Planted[] = [
   {
     what: 'a broadcast misses a consumer',
     file: 'lib/channel/writer.ts',
-    from: "options.dealing.kind === 'broadcast' ? [channels] :",
-    to: "options.dealing.kind === 'broadcast' ? [channels.slice(0, Math.max(1, channels.length - 1))] :",
+    from: `    for (const channel of this.#channels) channel.push(element)
+  }
+}`,
+    to: `    for (const channel of this.#channels.slice(0, Math.max(1, this.#channels.length - 1))) channel.push(element)
+  }
+}`,
   },
   {
     what: 'a group of rescale is off by one',

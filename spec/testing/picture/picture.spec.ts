@@ -26,7 +26,7 @@ test('an aligned barrier waits for what waits before it', () =>
     A         abc1d|
     B         x----1yz|
     task      ------+++++++++++
-    out       ------axb-c1ydz-|
+    out       ------axb-c1dy-z|
     `,
     aligned,
   ))

@@ -1,0 +1,175 @@
+import { SpillwayError } from '../error.ts'
+import { invariant } from '../invariant.ts'
+import { initialPool, isAvailable, overdraftOf, type PoolEvent, type PoolState, pool } from './pool.ts'
+
+export interface PoolOptions {
+  /** The writer, for messages. */
+  readonly name: string
+  /** Buffers that are always its own. */
+  readonly guaranteed: number
+  /** Buffers that it may hold, what it draws on the budget included. */
+  readonly max: number
+  readonly perChannelMax: number
+  /** Beyond `max`, of memory that is no one else's. */
+  readonly overdraftMax: number
+  /** It has become available. Never called inside a request or a release. */
+  readonly onAvailable: () => void
+}
+
+/**
+ * The buffers of a job: each writer's pool has its guaranteed ones, and draws further ones, one at a time, on what is left.
+ *
+ * A pool that holds all that it has wants one more, so that it is available before it is asked; pools that want one and get
+ * none are served in the order in which they began to want. Listeners are called when all counts are right, one after the
+ * other, so that one of them may request and release itself.
+ * Source: the order of calls is the lesson of FLINK-22946, where a listener was called inside another's release.
+ */
+export class BufferBudget {
+  readonly #buffersMax: number
+  #guaranteed = 0
+  #drawn = 0
+  #waiting: readonly BufferPool[] = []
+  readonly #toTell: BufferPool[] = []
+  #telling = false
+
+  constructor({ buffersMax }: { readonly buffersMax: number }) {
+    this.#buffersMax = buffersMax
+  }
+
+  /** @throws BUDGET_TOO_SMALL if the guarantees of all pools are more than there is */
+  pool(options: PoolOptions): BufferPool {
+    this.#guaranteed += options.guaranteed
+    if (this.#guaranteed > this.#buffersMax) throw tooSmall(options.name, this.#guaranteed, this.#buffersMax)
+    return new BufferPool(this, options)
+  }
+
+  /** Buffers that no pool has. */
+  get free(): number {
+    return this.#buffersMax - this.#guaranteed - this.#drawn
+  }
+
+  /** One more for this pool, now or in its turn. */
+  want(by: BufferPool): boolean {
+    if (this.free > 0 && this.#waiting.length === 0) {
+      this.#drawn++
+      return true
+    }
+    if (!this.#waiting.includes(by)) this.#waiting = [...this.#waiting, by]
+    return false
+  }
+
+  wantNoMore(by: BufferPool): void {
+    if (this.#waiting.includes(by)) this.#waiting = this.#waiting.filter(other => other !== by)
+  }
+
+  giveBack(): void {
+    invariant(this.#drawn > 0, () => 'a buffer that is given back has been drawn')
+    this.#drawn--
+    const [next, ...others] = this.#waiting
+    if (next === undefined || this.free === 0) return
+    this.#waiting = others
+    this.#drawn++
+    next.drawn()
+  }
+
+  /** Calls the pool's listener once nothing is under way. */
+  tell(available: BufferPool): void {
+    this.#toTell.push(available)
+  }
+
+  settle(): void {
+    if (this.#telling) return
+    this.#telling = true
+    try {
+      for (let next = this.#toTell.shift(); next !== undefined; next = this.#toTell.shift()) next.told()
+    } finally {
+      this.#telling = false
+    }
+  }
+}
+
+/** One writer's share of the budget. */
+export class BufferPool {
+  readonly #budget: BufferBudget
+  readonly #options: PoolOptions
+  #state: PoolState
+
+  constructor(budget: BufferBudget, options: PoolOptions) {
+    this.#budget = budget
+    this.#options = options
+    const { guaranteed: size, overdraftMax, perChannelMax } = options
+    this.#state = initialPool({ size, overdraftMax, perChannelMax })
+  }
+
+  /** Its writer may begin another record. */
+  get available(): boolean {
+    return isAvailable(this.#state)
+  }
+
+  /** Overdraft included. */
+  get held(): number {
+    return this.#state.held
+  }
+
+  get overdraft(): number {
+    return overdraftOf(this.#state)
+  }
+
+  /** For a channel that holds so many buffers; false: not even the overdraft has one. */
+  request(channelHeld: number): boolean {
+    const before = this.#state.held
+    this.#happened({ kind: 'requested', channelHeld })
+    this.#budget.settle()
+    return this.#state.held > before
+  }
+
+  /** Of a channel that holds so many buffers, this one included. */
+  release(channelHeld: number): void {
+    this.#happened({ kind: 'released', channelHeld })
+    this.#budget.settle()
+  }
+
+  /** By the budget: it has one more. */
+  drawn(): void {
+    this.#happened({ kind: 'resized', size: this.#state.size + 1 })
+  }
+
+  /** By the budget: the time to call the listener. */
+  told(): void {
+    if (this.available) this.#options.onAvailable()
+  }
+
+  #happened(event: PoolEvent): void {
+    const before = this.available
+    this.#become(event)
+    this.#resize()
+    if (!before && this.available) this.#budget.tell(this)
+  }
+
+  #become(event: PoolEvent): void {
+    this.#state = pool(this.#state, event)[0]
+  }
+
+  /** Draws as long as all is held, and gives back what is not. */
+  #resize(): void {
+    const { guaranteed, max } = this.#options
+    for (;;) {
+      const { held, size } = this.#state
+      if (held < size || size >= max || !this.#budget.want(this)) break
+      this.#become({ kind: 'resized', size: size + 1 })
+    }
+    const { held, size } = this.#state
+    if (held >= size) return
+    this.#budget.wantNoMore(this)
+    if (size === guaranteed || held === size - 1) return
+    this.#become({ kind: 'resized', size: size - 1 })
+    this.#budget.giveBack()
+  }
+}
+
+const tooSmall = (name: string, guaranteed: number, buffersMax: number) =>
+  new SpillwayError('BUDGET_TOO_SMALL', {
+    place: `channels.budgetBuffers, at ${name}`,
+    problem: `the writers up to this one need ${guaranteed} buffers to go on at all, and the job has ${buffersMax}.`,
+    remedy: 'Raise channels.budgetBuffers, or lower the parallelism.',
+  })

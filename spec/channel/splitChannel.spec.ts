@@ -1,0 +1,232 @@
+import fc from 'fast-check'
+import { VirtualTimeScheduler } from 'rxjs'
+import { expect, test } from 'vitest'
+import type { Consumer } from '../../lib/channel/channel.ts'
+import { splitChannel } from '../../lib/channel/splitChannel.ts'
+import { type Barrier, barrier, type StreamElement } from '../../lib/element.ts'
+import { element, elements, picture, transcript } from './pictures.ts'
+
+const latencyMs = 10
+
+/** `push a <1!>`, `pass 10` (ms), `take`, `rest`, `capture 1`, `overtaken 1`, `time out 1`, `is`. */
+const told = (lines: readonly string[]): readonly string[] => {
+  const scheduler = new VirtualTimeScheduler(undefined, 0)
+  const { sending, receiving } = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
+  const said: string[] = []
+  receiving.connect(
+    { arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) },
+    0,
+  )
+  const producer = { sent: () => {}, taken: () => {} }
+  sending.producer = producer
+  return transcript(lines, {
+    said,
+    commands: {
+      push: pictures => {
+        for (const pushed of elements(pictures)) sending.push(timeoutable(pushed))
+      },
+      pushBeforeEnd: of => sending.pushBeforeEnd(element(of) as Barrier),
+      restore: pictures => receiving.restore(elements(pictures)),
+      pass: ms => pass(scheduler, Number(ms)),
+      take: recordsMax => said.push(picture(receiving.take(Number(recordsMax || 1_000)))),
+      rest: () => {
+        while (receiving.head !== undefined) said.push(picture(receiving.take(1_000)))
+      },
+      capture: checkpoint => said.push(...receiving.capture(Number(checkpoint)).map(picture)),
+      overtaken: checkpoint => said.push(...sending.overtaken(Number(checkpoint)).map(picture)),
+      timeOut: checkpoint => said.push(...sending.timeOut(Number(checkpoint)).map(picture)),
+      holds: checkpoint => said.push(String(sending.holds(Number(checkpoint)))),
+      is: () => said.push(sending.full ? 'full' : 'not full', `${sending.queued} queued`),
+    },
+  })
+}
+
+/** An aligned barrier in these pictures may time out. */
+const timeoutable = <T>(of: StreamElement<T>): StreamElement<T> =>
+  of.kind === 'barrier' && of.alignment === 'aligned' ? { ...of, alignment: { alignedTimeoutMs: 100 } } : of
+
+const pass = (scheduler: VirtualTimeScheduler, ms: number): void => {
+  scheduler.maxFrames = scheduler.now() + ms
+  scheduler.flush()
+  scheduler.frame = scheduler.maxFrames
+}
+
+type Case = readonly [claim: string, ...lines: string[]]
+
+const cases: readonly Case[] = [
+  ['what is sent arrives later', 'push a w1', 'rest', 'pass 9', 'rest', 'pass 1', 'rest -> a w1'],
+  [
+    'a buffer is sent when the receiver has room for it',
+    'push a b c',
+    'is -> not full 1 queued',
+    'pass 10',
+    'take -> a',
+    'rest -> b',
+    'pass 10',
+    'is -> not full 0 queued',
+    'rest',
+    'pass 10',
+    'rest -> c',
+  ],
+  [
+    'the sender is full when the receiver has no room and it holds its own share',
+    'push a b c d',
+    'is -> full 2 queued',
+    'pass 10',
+    'take -> a',
+    'is -> full 2 queued',
+    'pass 10',
+    'is -> not full 1 queued',
+  ],
+  ['what needs no credit waits for the buffers before it', 'push a b c w1 <1> |', 'pass 10', 'rest -> a b'],
+  [
+    'an unaligned barrier passes what waits in both halves, and each is captured once',
+    'push a b',
+    'pass 10',
+    'push c w1 d <1!>',
+    'overtaken 1 -> c w1 d',
+    'pass 10',
+    'take -> <1!>',
+    'capture 1 -> a b',
+    'rest -> a b',
+    'pass 20',
+    'rest -> c w1 d',
+  ],
+  [
+    'what is on the link is captured as it arrives',
+    'capture 1',
+    'push a <1!>',
+    'overtaken 1',
+    'push b',
+    'pass 10 -> 1:a',
+    'rest -> <1!> a b',
+  ],
+  [
+    'a barrier that times out in the sending half goes at once, unaligned, and what it passes is captured there',
+    'push a b c <1> d',
+    'holds 1 -> true',
+    'pass 10',
+    'timeOut 1 -> c',
+    'holds 1 -> false',
+    'pass 10',
+    'take -> <1!>',
+    'capture 1 -> a b',
+    'rest -> a b',
+    'pass 20',
+    'rest -> c d',
+  ],
+  [
+    'a barrier that has left in time passes nothing in the sending half',
+    'push a <1>',
+    'holds 1 -> false',
+    'push b c',
+    'timeOut 1',
+    'pass 10',
+    'rest -> a <1> b',
+  ],
+  [
+    'a barrier of an ended producer goes before the end while that is here',
+    'push a b c |',
+    'pushBeforeEnd <1!>',
+    'overtaken 1 -> c',
+    'pass 10',
+    'rest -> <1!> a b',
+    'pass 20',
+    'rest -> c |',
+  ],
+  [
+    'after the end has left, no barrier is sent: the end stands for it',
+    'push a |',
+    'pushBeforeEnd <1!>',
+    'pass 10',
+    'rest -> a |',
+  ],
+  [
+    'restored data comes before what is sent, and takes no credit',
+    'restore a b c',
+    'push d e',
+    'pass 10',
+    'rest -> a b c d e',
+    'pass 10',
+    'push f g h',
+    'is -> not full 1 queued',
+  ],
+]
+
+test.each(cases)('%s', (_, ...lines) => {
+  expect(told(lines)).toEqual(lines)
+})
+
+test('with any timing, what is before a barrier is taken before it or captured in one half, once and in order', () => {
+  const step = fc.oneof(
+    { weight: 4, arbitrary: fc.constant('data' as const) },
+    { weight: 3, arbitrary: fc.constant('take' as const) },
+    { weight: 3, arbitrary: fc.nat({ max: 15 }) },
+  )
+  const scenario = fc.record({
+    before: fc.array(step, { maxLength: 20 }),
+    between: fc.array(step, { maxLength: 12 }),
+    kind: fc.constantFrom('unaligned' as const, 'times out' as const),
+    startedFirst: fc.boolean(),
+  })
+  fc.assert(
+    fc.property(scenario, ({ before, between, kind, startedFirst }) => {
+      const scheduler = new VirtualTimeScheduler(undefined, 0)
+      const { sending, receiving } = splitChannel<number>({ buffersMax: 2, latencyMs, scheduler })
+      const [taken, captured]: [number[], number[]] = [[], []]
+      let begun = false
+      const consumer: Consumer<number> = { arrived: () => {}, captured: (_, __, of) => captured.push(...records(of)) }
+      receiving.connect(consumer, 0)
+      let next = 0
+      const begin = (): void => {
+        if (begun) return
+        begun = true
+        captured.push(...receiving.capture(1).flatMap(records))
+      }
+      const takeOne = (): void => {
+        if (receiving.head === undefined) return
+        const of = receiving.take(1)
+        if (of.kind === 'barrier') begin()
+        else if (!begun) taken.push(...records(of))
+      }
+      const perform = (steps: typeof before): void => {
+        for (const of of steps) {
+          if (of === 'data') sending.push(elementOf(next++))
+          else if (of === 'take') takeOne()
+          else pass(scheduler, of)
+        }
+      }
+      perform(before)
+      if (startedFirst) begin()
+      const cut = next
+      const inSending: number[] = []
+      if (kind === 'unaligned') {
+        sending.push(barrier(1, { alignment: 'unaligned' }))
+        inSending.push(...sending.overtaken(1).flatMap(records))
+        perform(between)
+      } else {
+        sending.push(barrier(1, { alignment: { alignedTimeoutMs: 5 } }))
+        perform(between)
+        inSending.push(...sending.timeOut(1).flatMap(records))
+      }
+      for (let i = 0; i < 200; i++) {
+        takeOne()
+        pass(scheduler, 5)
+      }
+      expect([...taken, ...captured, ...inSending]).toEqual(Array.from({ length: cut }, (_, n) => n))
+    }),
+    { numRuns: 500 },
+  )
+})
+
+const elementOf = (n: number): StreamElement<number> => ({
+  kind: 'buffer',
+  records: [n],
+  times: undefined,
+  notes: undefined,
+  keys: undefined,
+  groups: undefined,
+  split: undefined,
+})
+
+const records = (of: StreamElement<number>): readonly number[] => (of.kind === 'buffer' ? of.records : [])

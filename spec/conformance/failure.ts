@@ -1,0 +1,10 @@
+/** What a case expects and does not get. */
+export interface Failure {
+  readonly step: string
+  readonly expected: string
+  readonly got: string
+}
+
+/** None if nothing is expected, or what is expected has come. */
+export const difference = (step: string, expected: unknown, got: unknown): readonly Failure[] =>
+  expected === undefined || expected === got ? [] : [{ step, expected: String(expected), got: String(got) }]
