@@ -80,6 +80,8 @@ export interface Barrier {
   /** When the checkpoint was triggered, ms since the epoch. */
   readonly timestampMs: number
   readonly alignment: Alignment
+  /** It is aligned because the edge that it crosses is declared so; beyond the task behind it, it is this again. */
+  readonly otherwise?: Alignment
   /** A savepoint's barrier is always aligned. */
   readonly savepoint: boolean
 }

@@ -17,6 +17,8 @@ export interface Opened<T, R, S extends Sides> {
   readonly handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   /** What the call under way is about; a keyed operator has one. */
   readonly call?: KeyedCall
+  /** Handles records without keys, those of a broadcast input; without it a keyed operator refuses them. */
+  readonly unkeyed?: Pick<Handlers<T, R, S>, 'record'>
 }
 
 /**
@@ -33,6 +35,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
   readonly #state: OperatorState
   readonly #handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   readonly #call: KeyedCall | undefined
+  readonly #unkeyed: Pick<Handlers<T, R, S>, 'record'> | undefined
   readonly #at: MutableAt
   readonly #out: Collector<R, S>
   readonly #downstream: Subscriber<StreamElement<R>>
@@ -60,6 +63,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#state = state
     this.#handlers = opened.handlers
     this.#call = opened.call
+    this.#unkeyed = opened.unkeyed
     this.#at = opened.call ?? new MutableAt()
     this.#downstream = downstream
     this.#out = new Collector(downstream, {
@@ -153,8 +157,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #records(work: Work<T> & { kind: 'records' }): boolean {
     const { records, times, notes, keys, groups } = work.buffer
     const { length } = records
-    const handlers = this.#handlers as KeyedHandlers<T, Key, R, S>
-    const [out, at, call, calls] = [this.#out, this.#at, this.#call, this.#state.calls]
+    const unkeyed = keys === undefined ? this.#unkeyed : undefined
+    const handlers = (unkeyed ?? this.#handlers) as KeyedHandlers<T, Key, R, S>
+    const [out, at, calls] = [this.#out, this.#at, this.#state.calls]
+    const call = unkeyed === undefined ? this.#call : undefined
     if (call !== undefined && keys === undefined) throw noKeys(this.#name)
     out.follow(work.buffer)
     out.flushed = false

@@ -144,8 +144,7 @@ export class Execution {
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
   #prepared(start: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
-    const { parallelism } = this.#settings
-    if (start.restored !== undefined) checkMatches(start.restored, this.#plan, parallelism)
+    if (start.restored !== undefined) checkMatches(start.restored, this.#plan)
     this.#tasks = wired({
       plan: this.#plan,
       settings: this.#settings,

@@ -122,7 +122,7 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 /**
  * @throws PARALLELISM_CHANGED, STATE_NOT_MATCHED if the part does not belong to these pipelines
  */
-export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: number): void => {
+export const checkMatches = (restored: RestoredJob, plan: Plan): void => {
   const stored = new Map<string, number>()
   for (const task of restored.tasks.keys()) {
     const stage = task.slice(0, task.lastIndexOf('/'))
@@ -138,12 +138,13 @@ export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: num
       remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
     })
   }
-  for (const [stage, count] of stored) {
+  for (const { id: stage, parallelism } of plan.stages) {
+    const count = stored.get(stage)
     if (count === parallelism) continue
     throw new SpillwayError('PARALLELISM_CHANGED', {
       place,
       problem: `stage ${stage} had ${count} tasks and is to have ${parallelism}.`,
-      remedy: `Start it with parallelism: ${count}.`,
+      remedy: `Start it with parallelism: ${count}, or give the exchange before it that option.`,
     })
   }
 }

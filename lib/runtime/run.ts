@@ -82,7 +82,8 @@ export const runIn = (
   options: RunOptions = {},
 ): Job => {
   const chosen = settings(options)
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline])
+  const { parallelism } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })

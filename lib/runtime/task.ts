@@ -1,6 +1,7 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
+import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import type { Writer } from '../channel/writer.ts'
 import { type Aligned, type AlignedElement, align } from '../control/align.ts'
@@ -317,7 +318,7 @@ export class RunningTask implements Task, Member {
   #aligned(element: AlignedElement<unknown>): void {
     switch (element.kind) {
       case 'begin':
-        return this.#begin(element.barrier)
+        return this.#begin(asTriggered(element.barrier))
       case 'captured':
         return this.#snapshot?.capture(element, this.#options.channels)
       case 'aligned':

@@ -14,7 +14,11 @@ const told = (lines: readonly string[]): readonly string[] => {
   const { sending, receiving } = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
   const said: string[] = []
   receiving.connect(
-    { keepsOrder: false, arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) },
+    {
+      keepsOrder: false,
+      arrived: () => {},
+      captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`),
+    },
     0,
   )
   return transcript(lines, {

@@ -377,4 +377,39 @@ export const planted: readonly Planted[] = [
     to: 'concatMap(n => of(n))',
     spec: 'spec/control/serialize.spec.ts',
   },
+  {
+    what: 'a broadcast misses a consumer',
+    file: 'lib/channel/writer.ts',
+    from: 'for (const channel of this.#channels) this.#pushOne(channel, element)',
+    to: 'for (const channel of this.#channels.slice(0, -1)) this.#pushOne(channel, element)',
+  },
+  {
+    what: 'a group of rescale is off by one',
+    file: 'lib/graph/joins.ts',
+    from: 'from === Math.floor((to * producers) / consumers)',
+    to: 'from === Math.min(producers - 1, Math.floor(((to + 1) * producers) / consumers))',
+    spec: 'spec/graph/joins.spec.ts',
+  },
+  {
+    what: 'the index of a partitioner is not checked',
+    file: 'lib/graph/channelsOf.ts',
+    from: '!Number.isInteger(index) || index < 0 || index >= channels',
+    to: 'Number.isNaN(channels)',
+    spec: 'spec/graph/channelsOf.spec.ts',
+  },
+  {
+    what: 'an aligned-only edge lets an unaligned barrier through',
+    file: 'lib/channel/writer.ts',
+    from: 'this.#options.alignedOnly === true ? forcedAligned(element) : element',
+    to: 'element',
+    spec: 'spec/channel/writer.spec.ts',
+  },
+  {
+    what: 'the key of a broadcast call is not looked up again',
+    file: 'lib/graph/call.ts',
+    from: `    this.group = group
+    this.number++`,
+    to: `    this.group = group
+    this.number = this.#state.calls.number`,
+  },
 ]

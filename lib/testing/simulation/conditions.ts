@@ -62,9 +62,12 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
 
 /** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
 const sizeOf = (job: SimulatedJob, parallelism: number): number => {
-  const { stages, edges } = plan(pipelinesOf(job))
-  const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
-  return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
+  const { stages, edges } = plan(pipelinesOf(job), { parallelism })
+  const channels = edges.map(({ exchange, from, to }) =>
+    exchange === 'forward' ? from.parallelism : from.parallelism * to.parallelism,
+  )
+  const tasks = stages.reduce((sum, stage) => sum + stage.parallelism, 0)
+  return channels.reduce((sum, count) => sum + count, tasks)
 }
 
 export const pipelinesOf = (job: SimulatedJob): readonly Pipeline[] => {
