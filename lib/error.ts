@@ -42,6 +42,7 @@ export type ErrorCode =
   // input and output
   | 'FILE_NOT_FOUND'
   | 'READ_FAILED'
+  | 'INPUT_OVERFLOW'
   | 'UNDECODABLE'
   | 'WRITE_FAILED'
   | 'OUTPUT_EXISTS'
