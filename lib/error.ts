@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'SIDE_NOT_READ'
   | 'UNKNOWN_SIDE'
   | 'EVENT_TIME_NOT_PER_SPLIT'
+  | 'AT_MOST_ONCE_SOURCE'
   | 'NO_EVENT_TIME'
   | 'INVALID_KEY'
   | 'NO_KEY'

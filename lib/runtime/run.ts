@@ -3,6 +3,7 @@ import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { Execution } from './execution.ts'
@@ -61,8 +62,8 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
 /**
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
  *
- * @throws UNKNOWN_OPTION, INVALID_OPTION, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
- * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
+ * @throws UNKNOWN_OPTION, INVALID_OPTION, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT,
+ * AT_MOST_ONCE_SOURCE at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
 export const run: {
@@ -79,6 +80,7 @@ export const runIn = (
 ): Job => {
   const chosen = settings(options)
   const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline])
+  checkGuarantee(planned, chosen.acceptLoss)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
   const execution = new Execution(environment, planned, chosen, restored => {

@@ -46,6 +46,7 @@ export function fromObservable<T>(pushed$: Observable<T>, options: FromObservabl
   return {
     name,
     position: t.number,
+    guarantee: 'at-most-once',
     splits: () => of(['0/1']),
     open: (_, from = 0) => read(pushed$, { name, onFull, bufferRecordsMax, from, drop: () => dropped++ }),
     dropped: () => dropped,
