@@ -12,6 +12,8 @@ export interface RunOptions {
   readonly store?: Store
   /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
   readonly restore?: 'latest' | 'none'
+  /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
+  readonly acceptLoss?: readonly string[]
   /** Costly checks, such as freezing what operators emit; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
@@ -45,6 +47,7 @@ export interface Settings {
   readonly parallelism: number
   readonly store: Store | undefined
   readonly restore: 'latest' | 'none'
+  readonly acceptLoss: readonly string[]
   readonly checks: boolean
   readonly checkpoints: {
     readonly everyMs: number | undefined
@@ -77,6 +80,7 @@ export const settings = (options: RunOptions): Settings => {
     parallelism: checked.parallelism ?? 1,
     store: checked.store,
     restore: checked.restore ?? 'latest',
+    acceptLoss: checked.acceptLoss ?? [],
     checks: checked.checks ?? false,
     checkpoints: {
       everyMs: checkpoints.everyMs,
@@ -170,6 +174,7 @@ const optionsType = t.partial({
   parallelism: count,
   store,
   restore: t.keyof({ latest: null, none: null }),
+  acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
   checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment, guarantee, retainedCount: count }),
   channels: t.partial({

@@ -3,6 +3,7 @@ import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
@@ -65,7 +66,8 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
 /**
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
  *
- * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
+ * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ,
+ * EVENT_TIME_NOT_PER_SPLIT, AT_MOST_ONCE_SOURCE, PARALLELISM_CONFLICT, PARALLELISM_TOO_LARGE
  * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
@@ -84,6 +86,7 @@ export const runIn = (
   const chosen = settings(options)
   const { parallelism } = chosen
   const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
+  checkGuarantee(planned, chosen.acceptLoss)
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })

@@ -243,6 +243,7 @@ const others = {
   controls: ['align', 'coordinate', 'serialize'],
   aggregates: ['aggregates', 'count', 'max', 'mean', 'min', 'sum'],
   'ends a pipeline': ['into'],
+  'at most once: reading it again gives something else, so it has a spec of its own': ['fromObservable'],
   'laws in sources.spec.ts and sinks.spec.ts': ['collect', 'fromArray', 'fromIterable'],
 }
 

@@ -7,6 +7,7 @@ test('every option has a default', () => {
     parallelism: 1,
     store: undefined,
     restore: 'latest',
+    acceptLoss: [],
     checks: false,
     checkpoints: {
       everyMs: undefined,
@@ -50,6 +51,7 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ parallelism: '4' }, 'parallelism: expected a whole number of at least 1, found "4"'],
   [{ store: 'checkpoints/' }, 'store: expected a Store, found "checkpoints/"'],
   [{ store: {} }, 'store: expected a Store'],
+  [{ acceptLoss: true }, 'acceptLoss: expected'],
   [{ restore: 'newest' }, 'restore: expected'],
   [{ checks: 1 }, 'checks: expected boolean, found 1'],
   [{ checkpoints: 5 }, 'checkpoints: expected'],
@@ -90,7 +92,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { paralelism: 4 },
     'run options.paralelism',
-    'There are: parallelism, store, restore, checks, checkpoints, channels.',
+    'There are: parallelism, store, restore, acceptLoss, checks, checkpoints, channels.',
   ],
   [
     { checkpoints: { every: 4 } },
