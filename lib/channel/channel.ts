@@ -134,6 +134,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
         break
       case 'idle':
       case 'active':
+      case 'recovered':
         this.#append(element)
         this.#capture(element)
         break
@@ -235,7 +236,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 }
 
 const isData = ({ kind }: StreamElement<unknown>): boolean =>
-  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active'
+  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active' || kind === 'recovered'
 
 interface SentBarrier {
   readonly checkpoint: CheckpointId

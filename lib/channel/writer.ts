@@ -84,6 +84,7 @@ export class Writer<T> implements Producer<T> {
       case 'cancel':
       case 'idle':
       case 'active':
+      case 'recovered':
         return this.#sendToAll(element)
       case 'side':
       case 'splits':

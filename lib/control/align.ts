@@ -8,7 +8,7 @@ import {
   initialAlignment,
 } from '../alignment/alignment.ts'
 import type { Captured, Gate, Taken } from '../channel/gate.ts'
-import type { Active, Alignment, Barrier, Buffer, CheckpointId, End, Idle, Watermark } from '../element.ts'
+import type { Active, Alignment, Barrier, Buffer, CheckpointId, End, Idle, Recovered, Watermark } from '../element.ts'
 import { absurd } from '../invariant.ts'
 
 /** The task takes its snapshot now, before it takes anything else. */
@@ -41,7 +41,17 @@ export interface AlignOptions {
   readonly scheduler?: SchedulerLike
 }
 
-export type AlignedElement<T> = Buffer<T> | Watermark | Idle | Active | Begin | Captured<T> | Aligned | Aborted | End
+export type AlignedElement<T> =
+  | Buffer<T>
+  | Watermark
+  | Idle
+  | Active
+  | Recovered
+  | Begin
+  | Captured<T>
+  | Aligned
+  | Aborted
+  | End
 
 /**
  * Aligns the barriers of a gate's channels, by `alignment`.

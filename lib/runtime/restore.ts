@@ -1,12 +1,14 @@
 import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
-import { type CheckpointId, countRecords } from '../element.ts'
+import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import type { Plan } from '../graph/plan.ts'
+import type { Plan, Stage } from '../graph/plan.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
+import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { defaultKeyGroups } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
 /** What a start finds in a store. */
@@ -120,9 +122,44 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 }
 
 /**
- * @throws PARALLELISM_CHANGED, STATE_NOT_MATCHED if the part does not belong to these pipelines
+ * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
+ * are, so that recovered data is worked off in generations everywhere.
+ * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED
  */
-export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: number): void => {
+export const restoredFor = (
+  restored: RestoredJob,
+  { plan, parallelism, splits }: Target,
+): ReadonlyMap<TaskId, RestoredTask> => {
+  const stored = checkedMatch(restored, plan)
+  if ([...stored.values()].every(count => count === parallelism)) return restored.tasks
+  return new Map(
+    plan.stages.flatMap(stage => {
+      const before = stored.get(stage.id) as number
+      const taskOf = new Map((splits.get(stage) ?? []).map((split, i) => [split, i % parallelism]))
+      const shares = redistributed(
+        Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`) as RestoredTask),
+        {
+          before,
+          after: parallelism,
+          keyGroups: defaultKeyGroups,
+          inputs: stage.inputs.map(({ exchange }) => exchange),
+          taskOfSplit: split => taskOf.get(split),
+        },
+      )
+      return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
+    }),
+  )
+}
+
+/** What a restored job is to run as. */
+export interface Target {
+  readonly plan: Plan
+  readonly parallelism: number
+  readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
+}
+
+/** The stored number of tasks of each stage. */
+const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, number> => {
   const stored = new Map<string, number>()
   for (const task of restored.tasks.keys()) {
     const stage = task.slice(0, task.lastIndexOf('/'))
@@ -138,14 +175,7 @@ export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: num
       remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
     })
   }
-  for (const [stage, count] of stored) {
-    if (count === parallelism) continue
-    throw new SpillwayError('PARALLELISM_CHANGED', {
-      place,
-      problem: `stage ${stage} had ${count} tasks and is to have ${parallelism}.`,
-      remedy: `Start it with parallelism: ${count}.`,
-    })
-  }
+  return stored
 }
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))

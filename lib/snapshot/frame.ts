@@ -40,7 +40,17 @@ export const remaining = (work: Work<unknown>): Work<unknown> => {
 }
 
 /** What an operator keeps beside its user's state, by names that no user would give. */
-export const ownState = { watermark: '(watermark)', frame: '(frame)', end: '(end)', timers: '(timers)' } as const
+export const ownState = {
+  watermark: '(watermark)',
+  groupWatermarks: '(group watermarks)',
+  frame: '(frame)',
+  end: '(end)',
+  timers: '(timers)',
+  transactions: '(transactions)',
+} as const
+
+/** The operator under which a task keeps what its gate knows, and how far it is in the generations of recovered data. */
+export const gateState = { operator: '(gate)', watermarks: 'watermarks', generations: 'generations' } as const
 
 const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
 
