@@ -3,7 +3,7 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Begun, type Frame, frameType, ownState, remaining, type Work } from '../snapshot/frame.ts'
+import { type Begun, type Frame, frameType, onlyItsTimer, ownState, remaining, type Work } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Due, Timers } from '../state/timers.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
@@ -143,7 +143,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
     if (!this.#workedOff(work)) return this.#suspend()
     this.#work = undefined
     this.#out.flush()
-    if (work.kind === 'watermark') this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
+    if (work.kind === 'watermark' && work.timeMs !== onlyItsTimer) {
+      this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
+    }
     if (work.kind === 'end') this.#sendEnd()
   }
 
@@ -231,7 +233,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
         work.firing = undefined
       }
     }
-    if (this.#handlers.watermark !== undefined) {
+    if (this.#handlers.watermark !== undefined && work.timeMs !== onlyItsTimer) {
       this.#beginOfTask()
       out.followTime(work.timeMs)
       this.#handlers.watermark(work.timeMs, out)
@@ -247,6 +249,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
 
   /** First those that were due before the restore: they come before any record behind them. */
   #nextDue(timers: Timers, watermarkMs: number): Due | undefined {
+    if (watermarkMs === onlyItsTimer) return undefined
     this.#overdue ??= this.#groups.timesMs === undefined ? [] : timers.overdue(this.#groups.timesMs)
     for (let due = this.#overdue.shift(); due !== undefined; due = this.#overdue.shift()) {
       if (timers.has(due.key, due.timeMs)) return due

@@ -7,6 +7,9 @@ export type Work<T> =
   | { readonly kind: 'watermark'; readonly timeMs: number; firing: Firing | undefined }
   | { readonly kind: 'end' }
 
+/** The time of a watermark's work that is the call under way and nothing else: after a restore at another parallelism. */
+export const onlyItsTimer = Number.NEGATIVE_INFINITY
+
 /** The timer whose call is under way: taken from the timers when the call began. */
 export interface Firing {
   readonly key: Key

@@ -1,6 +1,6 @@
 import type { Buffer } from '../../element.ts'
 import { absurd } from '../../invariant.ts'
-import type { Begun, Frame } from '../frame.ts'
+import { type Begun, type Frame, onlyItsTimer } from '../frame.ts'
 import { ownerOfFirst, sharesOfBuffer } from './buffers.ts'
 import { ofTheWholeTask } from './ofTheWholeTask.ts'
 import { ownerOfGroup, type Spread } from './spread.ts'
@@ -23,10 +23,14 @@ export const redistributedFrames = (
 ): readonly (Frame | undefined)[] => {
   const shares = frames.map(frame => sharesOfFrame(frame, options))
   return Array.from({ length: options.spread.after }, (_, task) => {
-    const [first, ...more] = shares.flatMap(share => share[task] ?? [])
+    const all = shares.flatMap(share => share[task] ?? [])
+    // The calls under way first: what is due is looked for afterwards, and must not find their timers.
+    const [first, ...more] = [...all.filter(isFiring), ...all.filter(begun => !isFiring(begun))]
     return first && { ...first, more, pending: [] }
   })
 }
+
+const isFiring = ({ work }: Begun): boolean => work.kind === 'watermark' && work.firing !== undefined
 
 type Options = Parameters<typeof redistributedFrames>[1]
 type Shares = readonly (readonly Begun[])[]
@@ -49,12 +53,13 @@ const sharesOfBegun = ({ work, delivered }: Begun, old: number, { operator, wate
     }
     case 'watermark': {
       const { firing } = work
+      // Finite, so that it is told from a call alone.
+      const timeMs = Math.max(watermarkMs, -Number.MAX_VALUE)
+      const advance = { work: { kind: 'watermark' as const, timeMs, firing: undefined }, delivered: 0 }
       const owner = firing && ownerOfGroup(firing.group, spread)
-      return Array.from({ length: spread.after }, (_, task) => [
-        task === owner
-          ? { work: { kind: 'watermark', timeMs: watermarkMs, firing }, delivered }
-          : { work: { kind: 'watermark', timeMs: watermarkMs, firing: undefined }, delivered: 0 },
-      ])
+      return Array.from({ length: spread.after }, (_, task) =>
+        task === owner ? [{ work: { ...advance.work, timeMs: onlyItsTimer, firing }, delivered }, advance] : [advance],
+      )
     }
     case 'end':
       throw ofTheWholeTask(operator, 'what its end handler has still to give')
