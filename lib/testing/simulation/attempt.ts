@@ -32,11 +32,17 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
   /** Of the last run that could be started with it. */
   let possible = parallelism
 
+  /** Each channel takes a barrier: with more of them checkpoints come less often, or there is time for nothing else. */
+  const paced = (): Conditions['checkpoints'] => {
+    const times = Math.max(1, (parallelism / conditions.parallelism) ** 2)
+    return { ...checkpoints, everyMs: times * checkpoints.everyMs, timeoutMs: times * checkpoints.timeoutMs }
+  }
+
   const start = (): void => {
     starts++
     if (starts > startsMax) return world.violated(`it is not done after ${startsMax} starts`)
     for (const other of alive.keys()) other.accompanied = true
-    const process = new Process(world, { checkpoints, onEnd, onRival: () => world.schedule(start, 0) })
+    const process = new Process(world, { checkpoints: paced(), onEnd, onRival: () => world.schedule(start, 0) })
     process.accompanied = alive.size > 0
     if (world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined) {
       parallelism = other(parallelism, random)
@@ -52,7 +58,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
         parallelism,
         store: world.disk.storeOf(process),
         checks: true,
-        checkpoints: { ...checkpoints, alignment },
+        checkpoints: { ...paced(), alignment },
         channels,
       },
     )
