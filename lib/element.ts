@@ -1,7 +1,17 @@
 /**
  * What travels through a channel or an operator. Records travel in buffers; everything else stands between two buffers.
  */
-export type StreamElement<T> = Buffer<T> | Side | Watermark | Idle | Active | Splits | Barrier | Cancel | End
+export type StreamElement<T> =
+  | Buffer<T>
+  | Side
+  | Watermark
+  | Idle
+  | Active
+  | Splits
+  | Barrier
+  | Cancel
+  | Recovered
+  | End
 
 /** A key of keyed state; tuples are compared by their members, and -0 is 0. */
 export type Key = string | number | bigint | boolean | readonly Key[]
@@ -92,6 +102,13 @@ export interface Cancel {
   readonly checkpoint: CheckpointId
 }
 
+/** What was sent before it comes from an earlier generation of recovered data than what follows (`lib/channel/generations.ts`). */
+export interface Recovered {
+  readonly kind: 'recovered'
+  /** What follows comes from nothing that was in flight. */
+  readonly last: boolean
+}
+
 /** Nothing follows. */
 export interface End {
   readonly kind: 'end'
@@ -152,6 +169,7 @@ export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', ti
 export const idle: Idle = { kind: 'idle' }
 export const active: Active = { kind: 'active' }
 export const end: End = { kind: 'end' }
+export const recovered = (last: boolean): Recovered => ({ kind: 'recovered', last })
 export const splits = (open: readonly SplitId[]): Splits => ({ kind: 'splits', open })
 export const cancel = (checkpoint: CheckpointId): Cancel => ({ kind: 'cancel', checkpoint })
 

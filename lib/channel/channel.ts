@@ -122,6 +122,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
         break
       case 'idle':
       case 'active':
+      case 'recovered':
         this.#append(element)
         this.#capture(element)
         break
@@ -238,7 +239,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 }
 
 const isData = ({ kind }: StreamElement<unknown>): boolean =>
-  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active'
+  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active' || kind === 'recovered'
 
 interface SentBarrier {
   readonly checkpoint: CheckpointId

@@ -6,12 +6,15 @@ import {
   type CheckpointId,
   cancel,
   idle,
+  recovered,
   type StreamElement,
   timeoutMsOf,
   watermark,
 } from '../element.ts'
+import { invariant } from '../invariant.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
 import type { Consumer, InFlight, ReceivingHalf } from './channel.ts'
+import { type GenerationEvent, type Generations, generations, isHeld, isOver } from './generations.ts'
 import { Turns } from './turns.ts'
 
 /** A channel's number in its gate, from 0. */
@@ -91,9 +94,11 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** Of the ready ones those that begin with what is always taken. */
   readonly #always: Turns
   readonly #watermarks: ChannelWatermarks
+  /** While recovered data is worked off. */
+  #generations: Generations | undefined
   readonly #taken: Subject<Announced | Taken<T> | Captured<T>>
 
-  constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks) {
+  constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks, restoredGenerations?: Generations) {
     const taken = new Subject<Announced | Taken<T> | Captured<T>>()
     super(subscriber => taken.subscribe(subscriber))
     this.#taken = taken
@@ -102,6 +107,7 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     this.#ready = new Turns(channels.length)
     this.#always = new Turns(channels.length)
     this.#watermarks = new ChannelWatermarks(channels.length, restored)
+    this.#generations = restoredGenerations
     channels.forEach((channel, id) => {
       channel.connect(this, id)
       this.#changed(id)
@@ -114,6 +120,10 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
 
   captureWatermarks(): CapturedWatermarks {
     return this.#watermarks.capture()
+  }
+
+  captureGenerations(): Generations | undefined {
+    return this.#generations
   }
 
   perform(order: GateOrder): void {
@@ -197,8 +207,9 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     const { blocked, head, headIsUnaligned } = this.#of(id)
     const ready = !blocked && head !== undefined
     set(this.#unaligned, id, ready && headIsUnaligned)
-    set(this.#ready, id, ready && !headIsUnaligned)
-    set(this.#always, id, ready && !headIsUnaligned && isAlwaysTaken(head))
+    const inOrder = ready && !headIsUnaligned && !this.#isHeld(id)
+    set(this.#ready, id, inOrder)
+    set(this.#always, id, inOrder && isAlwaysTaken(head))
   }
 
   #handOver(channel: ChannelId, element: StreamElement<T>): void {
@@ -211,7 +222,11 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
       case 'idle':
       case 'active':
         return this.#counted(channel, this.#watermarks.setIdle(channel, element.kind === 'idle'))
+      case 'recovered':
+        invariant(this.#generations !== undefined, () => 'a marker comes only while recovered data is worked off')
+        return this.#recovered({ kind: 'marker', channel, last: element.last })
       case 'end':
+        if (this.#generations !== undefined) this.#recovered({ kind: 'end', channel })
         this.#counted(channel, this.#watermarks.end(channel))
         return this.#emit(channel, element)
       case 'buffer':
@@ -220,6 +235,20 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
       default:
         this.#emit(channel, element)
     }
+  }
+
+  #recovered(event: GenerationEvent): void {
+    const [next, effects] = generations(this.#generations as Generations, event)
+    this.#generations = isOver(next) ? undefined : next
+    this.#changed(event.channel)
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.#emit(event.channel, recovered(effect.last))
+      else for (const channel of effect.channels) this.#changed(channel)
+    }
+  }
+
+  #isHeld(channel: ChannelId): boolean {
+    return this.#generations !== undefined && isHeld(this.#generations, channel)
   }
 
   /** Other channels count from now on, and the task has become idle or active, if anything. */

@@ -87,6 +87,7 @@ export class Writer<T> implements Producer {
       case 'cancel':
       case 'idle':
       case 'active':
+      case 'recovered':
         return this.#sendToAll(element)
       case 'side':
       case 'splits':

@@ -2,7 +2,7 @@ import { asyncScheduler, Observable, type SchedulerLike, type Subscription } fro
 import { type AlignmentState, alignment, type Guarantee, initialAlignment } from '../alignment/alignment.ts'
 import type { AbortReason, AlignmentEffect, AlignmentEvent, AlignmentMetrics, Moment } from '../alignment/events.ts'
 import type { Announced, Captured, Gate, Taken } from '../channel/gate.ts'
-import type { Active, Alignment, Barrier, Buffer, CheckpointId, End, Idle, Watermark } from '../element.ts'
+import type { Active, Alignment, Barrier, Buffer, CheckpointId, End, Idle, Recovered, Watermark } from '../element.ts'
 import { absurd } from '../invariant.ts'
 
 /** The task takes its snapshot now, before it takes anything else. */
@@ -36,7 +36,17 @@ export interface AlignOptions {
   readonly scheduler?: SchedulerLike
 }
 
-export type AlignedElement<T> = Buffer<T> | Watermark | Idle | Active | Begin | Captured<T> | Aligned | Aborted | End
+export type AlignedElement<T> =
+  | Buffer<T>
+  | Watermark
+  | Idle
+  | Active
+  | Recovered
+  | Begin
+  | Captured<T>
+  | Aligned
+  | Aborted
+  | End
 
 /**
  * Aligns the barriers of a gate's channels, by `alignment`.

@@ -37,7 +37,7 @@ import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
-import { checkMatches, type Found, found, type RestoredJob } from './restore.ts'
+import { type Found, found, type RestoredJob, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
@@ -143,8 +143,8 @@ export class Execution {
   }
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
-  #prepared(start: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
-    if (start.restored !== undefined) checkMatches(start.restored, this.#plan)
+  #prepared(read: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
+    const start = { ...read, restored: read.restored && this.#spread(read.restored, splits) }
     this.#tasks = wired({
       plan: this.#plan,
       settings: this.#settings,
@@ -168,6 +168,10 @@ export class Execution {
       this.#leftoversDeleted(start),
       of(start),
     )
+  }
+
+  #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
+    return { ...restored, tasks: restoredFor(restored, { plan: this.#plan, splits }) }
   }
 
   /**
@@ -293,7 +297,7 @@ export class Execution {
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>
   new Map(
     (restored?.part.tasks ?? [])
-      .filter(({ ended }) => ended)
+      .filter(({ task }) => restored?.tasks.get(task)?.ended === true)
       .map(snapshot => [
         snapshot.task,
         {

@@ -3,25 +3,29 @@ import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
+import { type Generations, generationsType } from '../channel/generations.ts'
 import type { Writer } from '../channel/writer.ts'
 import { type Aligned, type AlignedElement, align } from '../control/align.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
 import {
   type Barrier,
+  type Buffer,
   type CheckpointId,
   cancel,
   end,
+  recovered,
   type SplitId,
   type StreamElement,
   timeoutMsOf,
 } from '../element.ts'
 import { insertRest, nothingNearer } from '../graph/inPlace.ts'
-import type { Stage } from '../graph/plan.ts'
+import type { Edge, Stage } from '../graph/plan.ts'
 import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Rest, Subtask, Task } from '../graph/task.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
+import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
@@ -92,6 +96,8 @@ export class RunningTask implements Task, Member {
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
   #inputEnded = false
+  /** A source that has been restored at another parallelism: its only marker comes before anything that it reads. */
+  #owesMarker = false
   #failedBeforeStart: { readonly error: unknown } | undefined
   #outputsOpen: number
   #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
@@ -279,6 +285,9 @@ export class RunningTask implements Task, Member {
       if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
     } else if (gate !== undefined) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
+    } else if (this.#owesMarker && this.#outputsFree) {
+      this.#owesMarker = false
+      this.#handOver(recovered(true))
     } else if (this.#outputsFree) {
       for (const element of this.#reading?.take(this.#pace.recordsMax) ?? []) this.#handOver(element)
     }
@@ -290,10 +299,11 @@ export class RunningTask implements Task, Member {
     return true
   }
 
-  /** An aligned barrier waits until nothing is suspended. */
+  /** An aligned barrier waits until nothing is suspended, and follows the last marker. */
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
-    return barrier !== undefined && (barrier.alignment === 'unaligned' || this.#rests.length === 0)
+    if (barrier === undefined) return false
+    return barrier.alignment === 'unaligned' || (this.#rests.length === 0 && !this.#owesMarker)
   }
 
   #startLimit(barrier: Barrier): void {
@@ -331,10 +341,9 @@ export class RunningTask implements Task, Member {
         return this.#head.next(cancel(element.checkpoint))
       case 'buffer': {
         const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
-        this.#head = this.#inputs.get(
-          (this.#options.stage.inputs[input] as { stream: Stream<any, any> }).stream,
-        ) as Subject<any>
-        return this.#handOver(element)
+        const { stream, exchange } = this.#options.stage.inputs[input] as Edge
+        this.#head = this.#inputs.get(stream) as Subject<any>
+        return this.#handOver(exchange === 'keyed' ? element : withoutGroups(element))
       }
       default:
         return this.#handOver(element)
@@ -407,7 +416,7 @@ export class RunningTask implements Task, Member {
       for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
       this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
       this.#buildGate()
-    }
+    } else this.#owesMarker = this.#generationsKept(this.open({ name: gateState.operator })) !== undefined
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
       this.#connect(stream, element => {
@@ -433,11 +442,12 @@ export class RunningTask implements Task, Member {
 
   #buildGate(): void {
     const { channels, executor } = this.#options
-    const state = this.open({ name: '(gate)' })
-    const stored = state.keep('watermarks', capturedWatermarks, () => this.#gate?.captureWatermarks())
+    const state = this.open({ name: gateState.operator })
+    const stored = state.keep(gateState.watermarks, capturedWatermarks, () => this.#gate?.captureWatermarks())
     const gate = new ChannelGate(
       channels.map(({ channel }) => channel),
       stored,
+      this.#generationsKept(state),
     )
     this.#gate = gate
     gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : executor.wake(this))
@@ -446,6 +456,13 @@ export class RunningTask implements Task, Member {
         next: element => this.#guarded(() => this.#aligned(element)),
         error: error => this.#fail(error),
       }),
+    )
+  }
+
+  /** How far the task is in the generations of recovered data; undefined: there is none, or it is worked off. */
+  #generationsKept(state: OperatorState): Generations | undefined {
+    return state.keep(gateState.generations, generationsType, () =>
+      this.#owesMarker ? [] : this.#gate?.captureGenerations(),
     )
   }
 
@@ -491,6 +508,9 @@ const metricsOf = ({ startDelayMs, alignmentMs, processedDuringAlignment }: Alig
 
 /** Of a task that waits for no barriers. */
 const instant: AlignmentMetrics = { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }
+/** Those of a stage before: here they would tell a restore at another parallelism a wrong owner. */
+const withoutGroups = (of: Buffer<unknown>): Buffer<unknown> =>
+  of.groups === undefined ? of : { ...of, keys: undefined, groups: undefined }
 
 /** The operator that made a stream's records; one that exchanges only deals them. */
 const makerOf = (node: OperatorNode): OperatorNode => {

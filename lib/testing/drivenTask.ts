@@ -10,6 +10,7 @@ import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Subtask } from '../graph/task.ts'
 import { SnapshotUnderWay } from '../runtime/snapshotUnderWay.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
+import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 
@@ -247,8 +248,8 @@ export class DrivenTask {
 
   #builtGate(): ChannelGate<unknown> {
     const stored = this.task
-      .open({ name: '(gate)' })
-      .keep('watermarks', capturedWatermarks, () => this.#gate?.captureWatermarks())
+      .open({ name: gateState.operator })
+      .keep(gateState.watermarks, capturedWatermarks, () => this.#gate?.captureWatermarks())
     const gate = new ChannelGate(
       this.#lanes.map(({ channel }) => channel),
       stored,
@@ -281,7 +282,8 @@ export class DrivenTask {
   }
 }
 
-const splitsAtOnce = (source: Source<unknown>): readonly SplitId[] => {
+/** @throws Error if they take time */
+export const splitsAtOnce = (source: Source<unknown>): readonly SplitId[] => {
   let found: readonly SplitId[] | undefined
   from(source.splits()).subscribe(splits => {
     found = splits

@@ -149,6 +149,7 @@ class ScriptedTask {
       case 'watermark':
       case 'idle':
       case 'active':
+      case 'recovered':
       case 'end':
         return
       default:

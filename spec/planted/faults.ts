@@ -155,7 +155,8 @@ export const planted: readonly Planted[] = [
         const call = this.#call as KeyedCall
         call.begin(due.key, due.group)
         call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
+        call.watermarkMs = this.#groups.of(due.group, this.#watermarkMs)
+        call.operatorWatermarkMs = call.watermarkMs
         timers.delete(due.key, due.timeMs)
         work.firing = due
 `,
@@ -165,7 +166,8 @@ export const planted: readonly Planted[] = [
         const call = this.#call as KeyedCall
         call.begin(due.key, due.group)
         call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
+        call.watermarkMs = this.#groups.of(due.group, this.#watermarkMs)
+        call.operatorWatermarkMs = call.watermarkMs
 `,
   },
   {
@@ -177,8 +179,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'the largest times of splits are not restored',
     file: 'operators/eventTime.ts',
-    from: 'for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)',
-    to: 'Object.entries(stored ?? {})',
+    from: 'for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)',
+    to: 'Object.entries(stored)',
     spec: 'spec/laws/operators.spec.ts',
   },
   {
@@ -411,5 +413,42 @@ export const planted: readonly Planted[] = [
     this.number++`,
     to: `    this.group = group
     this.number = this.#state.calls.number`,
+  },
+  {
+    what: 'at another parallelism a key group loses its watermark',
+    file: 'lib/snapshot/redistribution/watermarks.ts',
+    from: '([, watermarkMs]) => watermarkMs > smallestMs',
+    to: '() => false',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'at another parallelism the data of a forward channel goes to several tasks',
+    file: 'lib/snapshot/redistribution/inFlight.ts',
+    from: `          case 'rescale':
+            put(heirOf(old, spread), data, element)`,
+    to: `          case 'rescale':
+            put(turn++ % after, data, element)`,
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'data behind a marker is taken before the other channels have delivered theirs',
+    file: 'lib/channel/gate.ts',
+    from: 'this.#generations !== undefined && isHeld(this.#generations, channel)',
+    to: 'false',
+    spec: 'spec/channel/gate.spec.ts',
+  },
+  {
+    what: 'at another parallelism a position is given to two tasks',
+    file: 'lib/snapshot/redistribution/operators.ts',
+    from: 'for (const [split, of] of Object.entries(value)) {',
+    to: 'for (const [split, of] of Object.entries(value)) {\n      ;(shares[0] as Record<SplitId, unknown>)[split] = of',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'the transaction of a task that is no longer there is dropped',
+    file: 'lib/snapshot/redistribution/operators.ts',
+    from: 'heirOf(old, spread) === task',
+    to: 'old === task',
+    spec: 'spec/snapshot/redistribution.spec.ts',
   },
 ]

@@ -95,18 +95,16 @@ const stage = (
   const { inputs, parallelism, states } = context
   const before = inputs[0]?.tasks as number
   const { exchange, behind } = exchangeOf(spec, { inputs, before, parallelism })
-  const options = { ...said(exchange.kind === 'forward' ? 0 : spec.parallelism), alignedOnly: spec.alignedOnly }
+  const options = { ...said(exchange.kind === 'forward' ? 0 : behind), alignedOnly: spec.alignedOnly }
   /** From input `i`: what comes of one split by two ways has no order between them. */
   const enter = (i: number) => (of: Rec) => ({
     ...of,
     id: `${of.id}/${number}`,
     trail: isKept(i) ? trailOf(of, exchange, `${number}.${i}`) : undefined,
   })
-  /** Dealt in turns, the records of one task go to several. */
+  /** Dealt in turns, the records of one task go to several; whether by a rescale may depend on the job's parallelism. */
   const isKept = (i: number) =>
-    inputs[i]?.tasks === before &&
-    exchange.kind !== 'rebalance' &&
-    !(exchange.kind === 'rescale' && (before || parallelism) < (behind || parallelism))
+    inputs[i]?.tasks === before && exchange.kind !== 'rebalance' && !(exchange.kind === 'rescale' && before !== behind)
   const sides: Line[] = []
   let line: Line = {
     stream: union(...inputs.map((input, i) => joinable(input, before).pipe(map(enter(i))))),
@@ -151,16 +149,20 @@ const stage = (
 
 const said = (parallelism: number): { readonly parallelism?: number } => (parallelism === 0 ? {} : { parallelism })
 
-/** A broadcast that would give too many records is a global exchange instead. */
+/**
+ * A broadcast that would give too many records is a global exchange instead. How many tasks are behind it is always said:
+ * otherwise a restart at another parallelism would make another job of it.
+ */
 const exchangeOf = (
   { exchange, parallelism }: StageSpec,
   of: { readonly inputs: readonly Line[]; readonly before: number; readonly parallelism: number },
 ): { readonly exchange: StageSpec['exchange']; readonly behind: number } => {
   if (exchange.kind === 'forward') return { exchange, behind: of.before }
-  const behind = parallelism
   const records = of.inputs.reduce((sum, { records }) => sum + records.length, 0)
-  const isTooLarge = exchange.kind === 'broadcast' && records * (behind || of.parallelism) > resultsMax
-  return { exchange: isTooLarge ? { kind: 'global' } : exchange, behind }
+  if (exchange.kind !== 'broadcast') return { exchange, behind: parallelism }
+  const behind = parallelism || of.parallelism
+  const isTooLarge = records * behind > resultsMax
+  return isTooLarge ? { exchange: { kind: 'global' }, behind: parallelism } : { exchange, behind }
 }
 
 /** What comes from other numbers of tasks cannot be united but by an exchange. */
