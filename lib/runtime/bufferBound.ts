@@ -58,9 +58,12 @@ export const guaranteedBuffers = ({ buffersMax }: Settings['channels']): number 
 
 export const maxBuffers = (channels: number, { buffersMax }: Settings['channels']): number => channels * buffersMax
 
-/** A batch that has been begun may finish the buffer of each channel; what is emitted in a loop may bring some more. */
+/**
+ * A batch that has been begun may finish the buffer of each channel and begin another, which a flush then sends; what is
+ * emitted in a loop may bring some more.
+ */
 export const overdraftBuffers = (channels: number, { overdraftBuffersMax }: Settings['channels']): number =>
-  overdraftBuffersMax + channels + 1 + pendingBuffersMax
+  overdraftBuffersMax + 2 * channels + pendingBuffersMax
 
 /** For what is emitted in a loop, beyond the overdraft. */
 const pendingBuffersMax = 64

@@ -42,7 +42,10 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       ),
     )
   }
-  const budget = new BufferBudget({ buffersMax: bufferBound(plan, settings).pooled })
+  const budget = new BufferBudget({
+    buffersMax: bufferBound(plan, settings).pooled,
+    guaranteed: plan.edges.length * parallelism * guaranteedBuffers(channelSettings),
+  })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
   return plan.stages.flatMap(stage => {

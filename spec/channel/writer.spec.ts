@@ -22,7 +22,13 @@ interface Made<T> {
 }
 
 const poolOf = (onAvailable: () => void, overdraftMax = Number.POSITIVE_INFINITY) =>
-  new BufferBudget({ buffersMax: 4 }).pool({ guaranteed: 4, max: 4, perChannelMax: 2, overdraftMax, onAvailable })
+  new BufferBudget({ buffersMax: 4, guaranteed: 4 }).pool({
+    guaranteed: 4,
+    max: 4,
+    perChannelMax: 2,
+    overdraftMax,
+    onAvailable,
+  })
 const dealings: { readonly [K in Dealing['kind']]: Dealing & { readonly kind: K } } = {
   rebalance: { kind: 'rebalance' },
   keyed: { kind: 'keyed', channelOf: [0, 1, 0, 1] },
