@@ -5,7 +5,11 @@ import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
 import type { PushSource } from './fromObservable.ts'
 import { type Pausable, readPushed } from './readPushed.ts'
 
-/** What has listeners: a Node emitter, whose records are its first arguments, or an `EventTarget`, whose records are events. */
+/**
+ * What has listeners: a Node emitter, whose records are its first arguments, or an `EventTarget`, whose records are events.
+ *
+ * What is both is taken for an `EventTarget`, as by RxJS's `fromEvent`.
+ */
 export type Emitter = NodeEmitter | EventTargetLike
 
 interface NodeEmitter {
