@@ -451,4 +451,26 @@ export const planted: readonly Planted[] = [
     to: 'old === task',
     spec: 'spec/snapshot/redistribution.spec.ts',
   },
+  {
+    what: 'a record that is dropped is not counted',
+    file: 'operators/sources/readPushed.ts',
+    from: `      drop()
+      if (onFull`,
+    to: '      if (onFull',
+    spec: 'spec/operators/sources/fromObservable.spec.ts',
+  },
+  {
+    what: 'an emitter is not paused when the room is full',
+    file: 'operators/sources/readPushed.ts',
+    from: "typeof onFull === 'object' && waiting.full",
+    to: "typeof onFull === 'object' && waiting.size > bufferRecordsMax",
+    spec: 'spec/operators/sources/fromEmitter.spec.ts',
+  },
+  {
+    what: 'a stream is read further than there is room',
+    file: 'operators/sources/fromAsyncIterable.ts',
+    from: "outcome !== 'open' || waiting.full) return",
+    to: "outcome !== 'open') return",
+    spec: 'spec/operators/sources/fromAsyncIterable.spec.ts',
+  },
 ]
