@@ -19,15 +19,22 @@ export const planted: readonly Planted[] = [
   {
     what: 'what arrives before its barrier is captured twice',
     file: 'lib/channel/channel.ts',
-    from: `        this.#append(element)
+    from: `        if (this.#held) this.#uncount(1)
         this.#capture(element)
         break
       case 'cancel':`,
-    to: `        this.#append(element)
+    to: `        if (this.#held) this.#uncount(1)
         this.#capture(element)
         this.#capture(element)
         break
       case 'cancel':`,
+  },
+  {
+    what: 'what is queued in a channel that is held behind a marker fills its producer',
+    file: 'lib/channel/channel.ts',
+    from: 'if (held) this.#uncount(this.queued)',
+    to: '',
+    spec: 'spec/channel/channel.spec.ts',
   },
   {
     what: 'a watermark is left out of the in-flight data',
@@ -219,7 +226,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'what a restore puts into a channel is not counted',
     file: 'lib/channel/channel.ts',
-    from: "if (element.kind === 'buffer') this.producer?.restored(this.#buffers)",
+    from: "if (element.kind === 'buffer') this.producer?.restored(this.queued + 1)",
     to: '',
   },
   {
