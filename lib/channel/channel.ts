@@ -9,6 +9,10 @@ export interface SendingHalf<T> {
   producer: Producer | undefined
   /** Buffers sent and not yet taken whole. */
   readonly queued: number
+  /** Records from which on a buffer is to be sent, by its consumer's wish. */
+  readonly bufferRecordsMax: number
+  /** Set by the writer: a buffer is being filled for it. */
+  filling: boolean
   push(element: StreamElement<T>): void
   /** Puts a barrier before the end that its producer, which has ended, has already sent. */
   pushBeforeEnd(barrier: Barrier): void
@@ -33,6 +37,10 @@ export interface ReceivingHalf<T> {
   endCapture(checkpoint: CheckpointId): void
   /** The checkpoint's barrier, which stands in the queue, moves behind the unaligned ones at its head. */
   prioritize(checkpoint: CheckpointId): void
+  /** Buffers queued, or being filled. */
+  readonly inUse: number
+  /** Buffers are to have so many records at the most, from the next one on. */
+  announce(bufferRecordsMax: number): void
   /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void
   /**
@@ -48,6 +56,8 @@ export interface Producer {
   restored(queued: number): void
   /** A buffer has been taken whole; so many were queued with it. */
   taken(queued: number): void
+  /** The consumer wishes another size of buffers. */
+  announced(): void
 }
 
 /** A channel's gate. */
@@ -73,6 +83,8 @@ export interface Consumer<T> {
 export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
   producer: Producer | undefined = undefined
+  bufferRecordsMax = Number.POSITIVE_INFINITY
+  filling = false
   /** Records sent, and records taken, since the channel was made. */
   recordsSent = 0
   recordsTaken = 0
@@ -98,6 +110,15 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 
   get queued(): number {
     return this.#buffers - this.#uncounted
+  }
+
+  get inUse(): number {
+    return this.#buffers + (this.filling ? 1 : 0)
+  }
+
+  announce(bufferRecordsMax: number): void {
+    this.bufferRecordsMax = bufferRecordsMax
+    this.producer?.announced()
   }
 
   get head(): StreamElement<T> | undefined {

@@ -72,7 +72,7 @@ const isWorthwhile = (size: number, announced: number, options: DebloatOptions):
   return Math.abs(size - announced) >= Math.floor((announced * thresholdPercent) / 100)
 }
 
-/** Records a second of active time: time in which there is nothing to take, or nowhere to put it, does not count. */
+/** Records a second of active time: time in which there is nothing to take does not count. */
 export interface ThroughputState {
   readonly records: number
   readonly activeMs: number

@@ -40,12 +40,15 @@ export const splitChannel = <T>(
   const receiving = new SplitReceiving<T>(options)
   const sending = new SplitSending<T>(options, sent => receiving.arrived(sent))
   receiving.onCredit = () => sending.credited()
+  receiving.onAnnounced = bufferRecordsMax => sending.announced(bufferRecordsMax)
   return { sending, receiving }
 }
 
 /** The producer's half. */
 export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
   producer: Producer | undefined = undefined
+  bufferRecordsMax = Number.POSITIVE_INFINITY
+  filling = false
   readonly keepsOrder = false
   readonly #options: SplitChannelOptions
   readonly #deliver: (sent: Sent<T>) => void
@@ -63,7 +66,11 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
     this.#credits = options.buffersMax
     this.#queue = new Channel<T>()
     this.#queue.connect(this, 0)
-    this.#queue.producer = { restored: () => {}, taken: queued => this.producer?.taken(queued) }
+    this.#queue.producer = {
+      restored: () => {},
+      taken: queued => this.producer?.taken(queued),
+      announced: () => {},
+    }
   }
 
   get queued(): number {
@@ -99,6 +106,11 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
     this.#queue.prioritize(checkpoint)
     this.#send()
     return passed
+  }
+
+  announced(bufferRecordsMax: number): void {
+    this.bufferRecordsMax = bufferRecordsMax
+    this.producer?.announced()
   }
 
   credited(): void {
@@ -145,6 +157,7 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
 /** The consumer's half. */
 class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
   onCredit: () => void = () => {}
+  onAnnounced: (bufferRecordsMax: number) => void = () => {}
   readonly #options: SplitChannelOptions
   readonly #queue: Channel<T>
   #recordsArrived = 0
@@ -207,6 +220,17 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     if (element.kind === 'buffer') this.#recordsArrived += element.records.length
     this.#queue.push(element)
   }
+
+  /** Those that the sender fills are not known here. */
+  get inUse(): number {
+    return this.#queue.inUse
+  }
+
+  announce(bufferRecordsMax: number): void {
+    this.#options.scheduler.schedule(() => this.onAnnounced(bufferRecordsMax), this.#options.latencyMs)
+  }
+
+  announced(): void {}
 
   restored(): void {}
 

@@ -40,6 +40,8 @@ export interface WriterOptions {
 export class Writer<T> implements Producer {
   /** There is something to flush, for the first time since the last flush. */
   onPartial: () => void = () => {}
+  /** So many records at once fill no more than a buffer, or two, of the smallest that is wished for. */
+  batchRecordsMax = Number.POSITIVE_INFINITY
   readonly #channels: readonly SendingHalf<T>[]
   readonly #options: WriterOptions
   /** Of each channel, made with its first record; a broadcast has one for all. */
@@ -69,6 +71,12 @@ export class Writer<T> implements Producer {
 
   taken(queued: number): void {
     this.#options.pool.release(queued)
+  }
+
+  announced(): void {
+    let smallest = Number.POSITIVE_INFINITY
+    for (const { bufferRecordsMax } of this.#channels) smallest = Math.min(smallest, bufferRecordsMax)
+    this.batchRecordsMax = smallest
   }
 
   next(element: StreamElement<T>): void {
@@ -132,7 +140,9 @@ export class Writer<T> implements Producer {
 
   #dealInTurns(from: Buffer<T>): void {
     const partial = this.#partials[this.#current]
-    if ((partial === undefined || partial.count === 0) && 2 * from.records.length >= this.#options.bufferRecordsMax) {
+    const wishedMax = (this.#channels[this.#current] as SendingHalf<T>).bufferRecordsMax
+    const isWhole = 2 * from.records.length >= Math.min(this.#options.bufferRecordsMax, wishedMax)
+    if ((partial === undefined || partial.count === 0) && isWhole && from.records.length <= wishedMax) {
       this.#push(this.#current, withoutSplit(from))
       this.#turn()
       return
@@ -159,7 +169,11 @@ export class Writer<T> implements Producer {
       this.#partials[id] = partial
     }
     if (!partial.takes(from)) this.#flush(id)
-    if (partial.count === 0) partial.begin(from)
+    const channel = this.#channels[id] as SendingHalf<T>
+    if (partial.count === 0) {
+      partial.begin(from)
+      channel.filling = true
+    }
     const at = partial.count
     partial.records[at] = from.records[i] as T
     if (partial.keys !== undefined) partial.keys[at] = (from.keys as readonly Key[])[i] as Key
@@ -167,7 +181,9 @@ export class Writer<T> implements Producer {
     if (partial.times !== undefined) partial.times[at] = (from.times as Float64Array)[i] as number
     if (from.notes !== undefined) partial.note(at, from.notes[i] as number)
     partial.count = at + 1
-    if (partial.count === partial.records.length) {
+    // Where there is no buffer left, a larger one is better than more of them.
+    const isFull = partial.count >= channel.bufferRecordsMax && this.#options.pool.available
+    if (isFull || partial.count === partial.records.length) {
       this.#flush(id)
       if (id === this.#current) this.#turn()
     }
@@ -193,7 +209,10 @@ export class Writer<T> implements Producer {
   #flush(id: number): void {
     const partial = this.#partials[id]
     if (partial === undefined) return
-    if (partial.count > 0) this.#push(id, partial.finish())
+    if (partial.count > 0) {
+      ;(this.#channels[id] as SendingHalf<T>).filling = false
+      this.#push(id, partial.finish())
+    }
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined

@@ -6,6 +6,7 @@ import {
   filter,
   from,
   ignoreElements,
+  interval,
   last,
   map,
   merge,
@@ -35,6 +36,7 @@ import { encodedEntry } from '../snapshot/log.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
+import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import { type Found, found, type RestoredJob, restoredFor } from './restore.ts'
@@ -60,6 +62,7 @@ export class Execution {
   readonly #orders$ = new Subject<CheckpointOrder>()
   readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' }>>()
   readonly #running = new Subscription()
+  #debloating = Subscription.EMPTY
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   #tasks: readonly RunningTask[] = []
   #requests = 0
@@ -113,7 +116,25 @@ export class Execution {
   /** From the next checkpoint on; before the job runs, from its start. */
   configure(settings: Settings): void {
     this.#settings = settings
-    if (this.#begun && !this.#ended) this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
+    if (!this.#begun || this.#ended) return
+    this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
+    this.#debloat()
+  }
+
+  /** By task; of those whose buffers are debloated. */
+  inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[] {
+    return this.#tasks.flatMap(task => task.inputMetrics.map((of, input) => ({ task: task.id, input, ...of })))
+  }
+
+  #debloat(): void {
+    const { debloat } = this.#settings.channels
+    this.#debloating.unsubscribe()
+    for (const task of this.#tasks) task.debloat(debloat)
+    if (debloat === undefined) return
+    this.#debloating = interval(debloat.periodMs, this.#environment.scheduler).subscribe(() => {
+      for (const task of this.#tasks) task.debloat(debloat)
+    })
+    this.#running.add(this.#debloating)
   }
 
   request(alignment: Alignment): Observable<CheckpointReport> {
@@ -243,6 +264,7 @@ export class Execution {
     this.#begun = true
     this.#onRunning(restored)
     for (const task of this.#tasks) task.start()
+    if (this.#settings.channels.debloat !== undefined) this.#debloat()
     if (initial.ended.size === this.#tasks.length) this.#end()
   }
 

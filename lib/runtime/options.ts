@@ -39,12 +39,36 @@ export interface RunOptions {
     readonly overdraftBuffersMax?: number
     /** Buffers of all channels together, without overdraft; default 16,384, or what the tasks need at least. */
     readonly budgetBuffers?: number
+    /** Buffers are kept so small that what is in flight takes a target time; default false. */
+    readonly debloat?: boolean | DebloatOption
   }
+}
+
+export interface DebloatOption {
+  /** What is in an input's channels is to take so long; default 1,000. */
+  readonly targetMs?: number
+  /** Between two measurements; default 200. */
+  readonly periodMs?: number
+  /** Of the moving average of sizes; default 20. */
+  readonly samples?: number
+  /** A change by less than this share of the size is not told to the channels; default 25. */
+  readonly thresholdPercent?: number
+  /** Default 1. */
+  readonly minBufferRecords?: number
+}
+
+export interface DebloatSettings {
+  readonly targetMs: number
+  readonly periodMs: number
+  readonly samples: number
+  readonly thresholdPercent: number
+  readonly minSize: number
 }
 
 /** The options that a running job may be given anew (`Job.configure`); those left out stay. */
 export interface ChangedOptions {
   readonly checkpoints?: Pick<NonNullable<RunOptions['checkpoints']>, 'everyMs' | 'timeoutMs' | 'alignment'>
+  readonly channels?: Pick<NonNullable<RunOptions['channels']>, 'debloat'>
 }
 
 /** The options with their defaults. */
@@ -67,6 +91,7 @@ export interface Settings {
     readonly flushMs: number
     readonly overdraftBuffersMax: number
     readonly budgetBuffers: number | undefined
+    readonly debloat: DebloatSettings | undefined
   }
 }
 
@@ -100,6 +125,7 @@ export const settings = (options: RunOptions): Settings => {
       flushMs: channels.flushMs ?? 100,
       overdraftBuffersMax: channels.overdraftBuffersMax ?? 5,
       budgetBuffers: channels.budgetBuffers,
+      debloat: debloatOf(channels.debloat),
     },
   }
 }
@@ -112,8 +138,17 @@ export const changed = (settings: Settings, options: ChangedOptions): Settings =
   const place = 'configure'
   refuseUnknown(options, changedType, place)
   const remedy = 'What may change while a job runs is listed at ChangedOptions.'
-  const { checkpoints } = decode(changedType, options, { place, remedy, code: 'INVALID_OPTION' }) as ChangedOptions
-  const next = { ...settings, checkpoints: { ...settings.checkpoints, ...checkpoints } }
+  const { checkpoints, channels } = decode(changedType, options, {
+    place,
+    remedy,
+    code: 'INVALID_OPTION',
+  }) as ChangedOptions
+  const debloat = channels?.debloat === undefined ? settings.channels.debloat : debloatOf(channels.debloat)
+  const next = {
+    ...settings,
+    checkpoints: { ...settings.checkpoints, ...checkpoints },
+    channels: { ...settings.channels, debloat },
+  }
   checkAlignment('configure.checkpoints', next.checkpoints)
   return next
 }
@@ -136,6 +171,24 @@ const alignmentOf = ({ alignment = 'aligned', guarantee = 'exactly-once' }: NonN
   checkAlignment('run options.checkpoints', { alignment, guarantee })
   return alignment
 }
+
+/** Source: the defaults are Flink's, but the least size, which is 1/128 of the largest there. */
+const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | undefined => {
+  if (option === false) return undefined
+  const {
+    targetMs = 1_000,
+    periodMs = 200,
+    samples = 20,
+    thresholdPercent = 25,
+    minBufferRecords = 1,
+  } = option === true ? {} : option
+  return { targetMs, periodMs, samples, thresholdPercent, minSize: minBufferRecords }
+}
+
+export const debloatOption = ({ minSize, ...others }: DebloatSettings): DebloatOption => ({
+  ...others,
+  minBufferRecords: minSize,
+})
 
 /** io-ts ignores what its codec does not name; a misspelt option must not have no effect. */
 const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place: string): void => {
@@ -189,6 +242,19 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
+const debloat = t.union([
+  t.boolean,
+  t.exact(
+    t.partial({
+      targetMs: duration,
+      periodMs: duration,
+      samples: count,
+      thresholdPercent: countOrNone,
+      minBufferRecords: count,
+    }),
+  ),
+])
+
 const optionsType = t.partial({
   parallelism: count,
   store,
@@ -202,7 +268,11 @@ const optionsType = t.partial({
     flushMs: duration,
     overdraftBuffersMax: countOrNone,
     budgetBuffers: count,
+    debloat,
   }),
 })
 
-const changedType = t.partial({ checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment }) })
+const changedType = t.partial({
+  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment }),
+  channels: t.partial({ debloat }),
+})

@@ -7,8 +7,9 @@ import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
+import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
-import { type ChangedOptions, changed, checkAlignment, type RunOptions, settings } from './options.ts'
+import { type ChangedOptions, changed, checkAlignment, debloatOption, type RunOptions, settings } from './options.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 
 /** A job that `run` has started. */
@@ -27,13 +28,15 @@ export interface Job {
    * or that the job's guarantee does not allow.
    */
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
+  /** Size and speed of the inputs of tasks whose buffers are debloated. */
+  inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[]
   /**
    * Changes settings of the running job, from the next checkpoint on, and returns those now in effect. The checkpoint under
    * way keeps what it was triggered with; another interval counts from the last trigger. Before the job runs they hold from
    * its start; once it has ended they change nothing.
    * @throws UNKNOWN_OPTION for what cannot change, INVALID_OPTION
    */
-  configure(options: ChangedOptions): Required<ChangedOptions>
+  configure(options: ChangedOptions): ChangedOptions
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
 }
@@ -127,11 +130,16 @@ export const runIn = (
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
       return firstValueFrom(execution.request(alignment))
     },
+    inputs: () => execution.inputs(),
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(chosen)
       const { everyMs, timeoutMs, alignment } = chosen.checkpoints
-      return { checkpoints: { timeoutMs, alignment, ...(everyMs === undefined ? {} : { everyMs }) } }
+      const { debloat = false } = chosen.channels
+      return {
+        checkpoints: { timeoutMs, alignment, ...(everyMs === undefined ? {} : { everyMs }) },
+        channels: { debloat: debloat === false ? false : debloatOption(debloat) },
+      }
     },
     cancel: async () => {
       execution.cancel()

@@ -29,7 +29,9 @@ import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
+import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
+import type { DebloatSettings } from './options.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
@@ -101,6 +103,9 @@ export class RunningTask implements Task, Member {
   #failedBeforeStart: { readonly error: unknown } | undefined
   #outputsOpen: number
   #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
+  /** By input; none while debloating is off. */
+  #debloaters: readonly Debloater[] = []
+  #active = false
 
   constructor(options: RunningTaskOptions) {
     this.id = options.id
@@ -111,7 +116,7 @@ export class RunningTask implements Task, Member {
     this.checks = options.checks
     this.#options = options
     this.#pace = new Pace(options.clock, options.bufferRecordsMax)
-    const wake = () => options.executor.wake(this)
+    const wake = () => this.#wake()
     this.#writers = options.writers(wake)
     for (const writer of this.#writers) writer.onPartial = () => options.executor.flushLater(writer)
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
@@ -216,9 +221,55 @@ export class RunningTask implements Task, Member {
       this.#options.observe?.({ kind: 'turn', task: this.id })
       this.#pace.begin()
       this.#takeOne()
+      if (this.#debloaters.length > 0) this.#noteActivity()
     } catch (error) {
       this.#fail(error)
     }
+  }
+
+  /** Measures the inputs, and wishes for buffers of another size; undefined: of any. */
+  debloat(settings: DebloatSettings | undefined): void {
+    const { channels, clock, stage, bufferRecordsMax } = this.#options
+    if (settings === undefined) {
+      for (const debloater of this.#debloaters) debloater.stop()
+      this.#debloaters = []
+    } else if (this.#debloaters.length === 0) {
+      this.#active = false
+      this.#debloaters = stage.inputs.map((_, input) => {
+        const own = channels.filter(of => of.input === input).map(({ channel }) => channel)
+        return new Debloater(own, { bufferRecordsMax })
+      })
+      this.#noteActivity()
+    } else for (const debloater of this.#debloaters) debloater.measure(settings, clock())
+  }
+
+  /** By input; empty while debloating is off. */
+  get inputMetrics(): readonly InputMetrics[] {
+    return this.#debloaters.map(({ metrics }) => metrics)
+  }
+
+  /**
+   * A task is active while it has data. Time in which its outputs are full counts too: its input is as fast as they let it
+   * be, and is to hold no more than the target time at that speed.
+   */
+  #noteActivity(): void {
+    const active = this.#rests.length > 0 || this.#gate?.hasFor('all') === true
+    if (active === this.#active) return
+    this.#active = active
+    const nowMs = this.#options.clock()
+    for (const debloater of this.#debloaters) debloater.happened({ kind: active ? 'busy' : 'idle' }, nowMs)
+  }
+
+  #wake(): void {
+    if (this.#debloaters.length > 0) this.#noteActivity()
+    this.#options.executor.wake(this)
+  }
+
+  /** Of the pace, or so few that they do not fill more than a buffer of the size that is wished for. */
+  get #recordsMax(): number {
+    let { recordsMax } = this.#pace
+    for (const { batchRecordsMax } of this.#writers) recordsMax = Math.min(recordsMax, batchRecordsMax)
+    return recordsMax
   }
 
   get hasWork(): boolean {
@@ -280,16 +331,16 @@ export class RunningTask implements Task, Member {
       this.#begin(barrier)
       this.#finish({ ...instant, startDelayMs })
     } else if (gate?.hasUnaligned === true) {
-      gate.take({ recordsMax: this.#pace.recordsMax, takes: 'unaligned barriers' })
+      gate.take({ recordsMax: this.#recordsMax, takes: 'unaligned barriers' })
     } else if (this.#rests.length > 0) {
       if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
     } else if (gate !== undefined) {
-      gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
+      gate.take({ recordsMax: this.#recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
     } else if (this.#owesMarker && this.#outputsFree) {
       this.#owesMarker = false
       this.#handOver(recovered(true))
     } else if (this.#outputsFree) {
-      for (const element of this.#reading?.take(this.#pace.recordsMax) ?? []) this.#handOver(element)
+      for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
     }
   }
 
@@ -343,6 +394,7 @@ export class RunningTask implements Task, Member {
         const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
         const { stream, exchange } = this.#options.stage.inputs[input] as Edge
         this.#head = this.#inputs.get(stream) as Subject<any>
+        this.#debloaters[input]?.happened({ kind: 'added', records: element.records.length }, this.#options.clock())
         return this.#handOver(exchange === 'keyed' ? element : withoutGroups(element))
       }
       default:
@@ -450,7 +502,7 @@ export class RunningTask implements Task, Member {
       this.#generationsKept(state),
     )
     this.#gate = gate
-    gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : executor.wake(this))
+    gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : this.#wake())
     this.#running.add(
       gate.pipe(align<unknown>({ scheduler: this.scheduler, guarantee: this.#options.guarantee })).subscribe({
         next: element => this.#guarded(() => this.#aligned(element)),

@@ -19,6 +19,7 @@ const told = (lines: readonly string[]): readonly string[] => {
   channel.producer = {
     restored: queued => said.push(`restored of ${queued}`),
     taken: queued => said.push(`taken of ${queued}`),
+    announced: () => said.push(`at most ${channel.bufferRecordsMax} records`),
   }
   channel.connect(
     {

@@ -59,7 +59,13 @@ test('a batch that finishes buffers, and the flush of what it has begun beside t
   const count = 400
   const ids = Array.from({ length: count }, (_, id) => id)
   const channels = ids.map(() => new Channel<number>())
-  const settings = { buffersMax: 1, bufferRecordsMax: count, flushMs: 100, budgetBuffers: undefined }
+  const settings = {
+    buffersMax: 1,
+    bufferRecordsMax: count,
+    flushMs: 100,
+    budgetBuffers: undefined,
+    debloat: undefined,
+  }
   const overdraftMax = overdraftBuffers(count, { ...settings, overdraftBuffersMax: 0 })
   const pool = new BufferBudget({ buffersMax: 1, guaranteed: 1 }).pool({
     ...{ guaranteed: 1, max: 1, perChannelMax: 1 },

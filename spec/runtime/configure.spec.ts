@@ -18,6 +18,7 @@ test('interval and alignment change while the job runs, and what is in effect is
   const first = reports(job, 2)
   expect(job.configure({ checkpoints: { everyMs: 5, alignment: 'unaligned' } })).toEqual({
     checkpoints: { everyMs: 5, timeoutMs: 600_000, alignment: 'unaligned' },
+    channels: { debloat: false },
   })
   expect((await first).map(({ alignment, outcome }) => [alignment, outcome])).toEqual([
     ['unaligned', 'completed'],
@@ -32,7 +33,9 @@ test('interval and alignment change while the job runs, and what is in effect is
 test('what is left out stays as it is', async () => {
   const job = endless({ everyMs: 60_000, timeoutMs: 1_000 })
   job.configure({ checkpoints: { timeoutMs: 2_000 } })
-  expect(job.configure({})).toEqual({ checkpoints: { everyMs: 60_000, timeoutMs: 2_000, alignment: 'aligned' } })
+  expect(job.configure({})).toMatchObject({
+    checkpoints: { everyMs: 60_000, timeoutMs: 2_000, alignment: 'aligned' },
+  })
   await job.cancel()
 })
 
@@ -45,7 +48,7 @@ test.each([
   const job = endless({ everyMs: 60_000 })
   expect(() => job.configure(options as object)).toThrow(SpillwayError)
   expect(() => job.configure(options as object)).toThrow(code)
-  expect(job.configure({}).checkpoints.everyMs).toBe(60_000)
+  expect(job.configure({}).checkpoints?.everyMs).toBe(60_000)
   await job.cancel()
 })
 

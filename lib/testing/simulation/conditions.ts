@@ -43,6 +43,7 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
       bufferRecordsMax: 1 + random.below(16),
       flushMs: 1 + random.below(20),
       overdraftBuffersMax: random.below(3),
+      debloat: random.chance(0.3) && { targetMs: 1 + random.below(10), periodMs: 1 + random.below(5), samples: 2 },
     },
     latencyMs: random.next() * 3,
     slowness: random.chance(0.5) ? random.next() / 2 : 0,

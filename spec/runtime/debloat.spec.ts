@@ -1,0 +1,115 @@
+import * as t from 'io-ts'
+import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
+import { type CheckpointReport, type DebloatOption, memoryStore, type Sink, stream } from 'spillway'
+import { fromIterable, into, map, rebalance } from 'spillway/operators'
+import { type Environment, runIn } from 'spillway/testing'
+import { expect, test } from 'vitest'
+
+const taskCount = 2
+
+/** Takes so many records a second in each task, by turning further ones away. */
+const slowSink = (scheduler: VirtualTimeScheduler, recordsPerSecond: () => number): Sink<number> => ({
+  name: 'slow',
+  transaction: t.null,
+  open: () => {
+    const ready$ = new Subject<void>()
+    let freeAtMs = 0
+    return {
+      mayWrite: () => freeAtMs <= scheduler.now(),
+      ready$,
+      write: records => {
+        freeAtMs = scheduler.now() + (records.length * 1_000) / recordsPerSecond()
+        scheduler.schedule(() => ready$.next(), freeAtMs - scheduler.now())
+      },
+      cut: () => undefined,
+      publish: () => EMPTY,
+      recover: () => EMPTY,
+      close() {},
+    }
+  },
+})
+
+function* forever(): Generator<number> {
+  for (let n = 0; ; n++) yield n
+}
+
+const until = (scheduler: VirtualTimeScheduler, ms: number): void => {
+  scheduler.maxFrames = ms
+  scheduler.flush()
+  scheduler.frame = ms
+}
+
+const started = (debloat: boolean | DebloatOption) => {
+  const scheduler = new VirtualTimeScheduler(undefined, 0)
+  let rate = 500
+  const environment: Environment = {
+    scheduler,
+    clock: () => scheduler.now(),
+    nextSlice: slice => void scheduler.schedule(slice, 0.01),
+    choose: () => 0,
+    sliceTurnsMax: 8,
+  }
+  const job = runIn(
+    environment,
+    stream(fromIterable(forever)).pipe(
+      rebalance(),
+      map(n => n),
+      rebalance(),
+      into(slowSink(scheduler, () => rate)),
+    ),
+    {
+      parallelism: taskCount,
+      store: memoryStore(),
+      channels: { debloat, bufferRecordsMax: 64, buffersMax: 8 },
+    },
+  )
+  const durations: number[] = []
+  job.checkpoints$.subscribe((report: CheckpointReport) => durations.push(report.durationMs))
+  job.done.catch(() => {})
+  return {
+    job,
+    advance: (ms: number) => until(scheduler, scheduler.now() + ms),
+    slow: (recordsPerSecond: number) => {
+      rate = recordsPerSecond
+    },
+    /** How long an aligned checkpoint takes that is triggered now. */
+    alignedMs: (): number => {
+      void job.triggerCheckpoint().catch(() => {})
+      const before = durations.length
+      for (let waitedMs = 0; durations.length === before && waitedMs < 60_000; waitedMs += 50) {
+        until(scheduler, scheduler.now() + 50)
+      }
+      return durations.at(-1) ?? Number.NaN
+    },
+  }
+}
+
+const target: DebloatOption = { targetMs: 400, periodMs: 50, samples: 10 }
+
+test('with debloating an aligned checkpoint takes about the target time a hop, without it as long as full channels take', () => {
+  const [with_, without] = [started(target), started(false)]
+  with_.advance(8_000)
+  without.advance(8_000)
+  // Two hops of 400 ms, and the quarter by which a size may differ before another is told.
+  expect(with_.alignedMs()).toBeLessThan(1_300)
+  expect(without.alignedMs()).toBeGreaterThan(2_500)
+  for (const { estimatedMs, bufferRecords } of with_.job.inputs()) {
+    expect(estimatedMs).toBeLessThan(700)
+    expect(bufferRecords).toBeLessThan(64)
+  }
+})
+
+test('it follows a load that changes, and may be turned on and off while the job runs', () => {
+  const { job, advance, slow, alignedMs } = started(false)
+  advance(4_000)
+  job.configure({ channels: { debloat: target } })
+  advance(12_000)
+  expect(alignedMs()).toBeLessThan(1_300)
+  slow(100)
+  advance(20_000)
+  expect(alignedMs()).toBeLessThan(1_500)
+  job.configure({ channels: { debloat: false } })
+  expect(job.inputs()).toEqual([])
+  advance(10_000)
+  expect(alignedMs()).toBeGreaterThan(2_500)
+})
