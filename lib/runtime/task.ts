@@ -15,12 +15,12 @@ import {
   type StreamElement,
   timeoutMsOf,
 } from '../element.ts'
-import { insertRest, nothingNearer } from '../graph/inPlace.ts'
 import type { Stage } from '../graph/plan.ts'
 import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
-import type { Rest, Subtask, Task } from '../graph/task.ts'
+import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
+import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
@@ -78,7 +78,7 @@ export class RunningTask implements Task, Member {
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
   readonly #sinks: SinkOutput[] = []
   readonly #writers: readonly Writer<unknown>[]
-  readonly #rests: Rest[] = []
+  readonly #unfinished = new Unfinished()
   readonly #pace: Pace
   readonly #running = new Subscription()
   readonly #checked = new Set<Stream<any, any>>()
@@ -219,10 +219,12 @@ export class RunningTask implements Task, Member {
     if (this.#state !== 'running') return false
     if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
     const free = this.#outputsFree
-    if (this.#rests.length > 0) return free
+    if (free && this.#unfinished.ready) return true
+    if (this.#unfinished.suspended) return false
+    const takesData = free && !this.#unfinished.full
     return this.#gate === undefined
-      ? free && this.#reading?.ready === true
-      : this.#gate.hasFor(free ? 'all' : 'no data')
+      ? takesData && this.#reading?.ready === true
+      : this.#gate.hasFor(takesData ? 'all' : 'no data')
   }
 
   // As operators see it.
@@ -245,7 +247,7 @@ export class RunningTask implements Task, Member {
   mayGoOn(position: number): boolean {
     return (
       this.#outputsFree &&
-      nothingNearer(this.#rests, position) &&
+      this.#unfinished.nothingNearer(position) &&
       this.#pace.hasTime() &&
       this.#triggered?.alignment !== 'unaligned' &&
       this.#gate?.hasUnaligned !== true
@@ -253,7 +255,12 @@ export class RunningTask implements Task, Member {
   }
 
   suspend(rest: Rest): void {
-    insertRest(this.#rests, rest)
+    this.#unfinished.suspend(rest)
+  }
+
+  awaits(operator: Awaiting): () => void {
+    this.#unfinished.awaits(operator)
+    return () => this.#options.executor.wake(this)
   }
 
   open(node: { readonly name: string }): OperatorState {
@@ -272,14 +279,19 @@ export class RunningTask implements Task, Member {
       this.#limit?.unsubscribe()
       const startDelayMs = Math.max(0, this.scheduler.now() - barrier.timestampMs)
       this.#begin(barrier)
-      this.#finish({ ...instant, startDelayMs })
-    } else if (gate?.hasUnaligned === true) {
+      return this.#finish({ ...instant, startDelayMs })
+    }
+    if (gate?.hasUnaligned === true) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: 'unaligned barriers' })
-    } else if (this.#rests.length > 0) {
-      if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
-    } else if (gate !== undefined) {
-      gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
-    } else if (this.#outputsFree) {
+      return
+    }
+    const free = this.#outputsFree
+    if (free && this.#unfinished.ready) return this.#unfinished.goOn()
+    if (this.#unfinished.suspended) return
+    const takesData = free && !this.#unfinished.full
+    if (gate !== undefined) {
+      gate.take({ recordsMax: this.#pace.recordsMax, takes: takesData ? 'all' : 'no data' })
+    } else if (takesData) {
       for (const element of this.#reading?.take(this.#pace.recordsMax) ?? []) this.#handOver(element)
     }
   }
@@ -293,7 +305,7 @@ export class RunningTask implements Task, Member {
   /** An aligned barrier waits until nothing is suspended. */
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
-    return barrier !== undefined && (barrier.alignment === 'unaligned' || this.#rests.length === 0)
+    return barrier !== undefined && (barrier.alignment === 'unaligned' || !this.#unfinished.suspended)
   }
 
   #startLimit(barrier: Barrier): void {
