@@ -20,11 +20,13 @@ const later =
 
 test('ordered results keep the order of the records', () => {
   const h = harness(later({ ordered: true }))
-  h.send(buffer([3, 1, 2]))
+  h.send(buffer([3, 5, 1]))
   h.advance(2)
   expect(h.take()).toEqual([])
   h.advance(1)
-  expect(h.take()).toEqual([30, 10, 20])
+  expect(h.take()).toEqual([30])
+  h.advance(2)
+  expect(h.take()).toEqual([50, 10])
 })
 
 test('unordered results come as they do, but none passes a watermark, and no watermark a result', () => {
