@@ -30,9 +30,11 @@ export {
   withRecords,
 } from './element.ts'
 export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
+export type { AsyncCallsOptions, AsyncFunction } from './graph/asyncCalls.ts'
 export { callEach, shown } from './graph/callEach.ts'
 export type { Partitioner } from './graph/channelsOf.ts'
 export { checkOption } from './graph/checkOption.ts'
+export { eachAsync } from './graph/eachAsync.ts'
 export { eachBuffer, perElement } from './graph/eachBuffer.ts'
 export { type Exchange, type ExchangeOptions, exchangeLineage } from './graph/exchange.ts'
 export type {
@@ -65,7 +67,7 @@ export {
   Stream,
   stream,
 } from './graph/stream.ts'
-export type { Rest, Subtask, Task } from './graph/task.ts'
+export type { Awaiting, Rest, Subtask, Task } from './graph/task.ts'
 export type { BufferBound } from './runtime/bufferBound.ts'
 export type { InputMetrics } from './runtime/debloater.ts'
 export type { ChangedOptions, DebloatOption, RunOptions } from './runtime/options.ts'

@@ -84,5 +84,6 @@ const notSynchronous = (name: string, record: unknown) =>
   new SpillwayError('EACH_RECORD_ASYNC', {
     place: name,
     problem: `its operators did not complete at once on record ${shown(record)}.`,
-    remedy: 'Use operators that emit and complete synchronously; asynchronous work belongs into a source or a sink.',
+    remedy:
+      'Use operators that emit and complete synchronously; use asyncMap(f, { inFlightMax, ordered }) for asynchronous work.',
   })

@@ -366,7 +366,9 @@ const noKeys = (name: string) =>
 
 /** The compiler has been got around, or there is none. */
 const noIterable = (results: unknown) =>
-  new TypeError(`it gave ${String(results)}, not an iterable; asynchronous work belongs into a source or a sink`)
+  new TypeError(
+    `it gave ${String(results)}, not an iterable; use asyncMap(f, { inFlightMax, ordered }) for asynchronous work`,
+  )
 
 const describeWork = (work: Work<unknown> | undefined): string => {
   if (work === undefined) return 'an element'

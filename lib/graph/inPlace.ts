@@ -5,7 +5,8 @@ import { type CapturedOperator, OperatorState, type RestoredOperator } from '../
 import { Reading } from './reading.ts'
 import type { Source } from './source.ts'
 import type { OperatorNode, Stream } from './stream.ts'
-import type { Rest, Subtask, Task } from './task.ts'
+import type { Awaiting, Rest, Subtask, Task } from './task.ts'
+import { Unfinished } from './unfinished.ts'
 
 /** An output that may be full; without one nothing is ever suspended. */
 export interface Output {
@@ -20,6 +21,8 @@ export interface InPlaceOptions {
   readonly input?: Task['input']
   /** Reads sources instead of the task itself, which reads them at once. */
   readonly read?: Task['read']
+  /** What waits for something outside the task could go on: whoever drives the task calls `goOn`. Without it, it does at once. */
+  readonly onReady?: () => void
   readonly scheduler?: SchedulerLike
   readonly subtask?: Subtask
   readonly restored?: ReadonlyMap<string, RestoredOperator>
@@ -40,7 +43,9 @@ export class InPlaceTask implements Task {
   readonly #options: InPlaceOptions
   readonly #output: Output | undefined
   readonly #restored: ReadonlyMap<string, RestoredOperator>
-  readonly #rests: Rest[] = []
+  readonly #unfinished = new Unfinished()
+  readonly #reads = new Set<() => void>()
+  #going = false
 
   constructor(options: InPlaceOptions) {
     this.#options = options
@@ -49,7 +54,7 @@ export class InPlaceTask implements Task {
     this.keyGroups = options.keyGroups ?? defaultKeyGroups
     this.#output = options.output
     this.#restored = options.restored ?? new Map()
-    this.#output?.free$.subscribe(() => this.#resume())
+    this.#output?.free$.subscribe(() => this.#goOnWhileFree())
   }
 
   input<T>(stream: Stream<T>): Observable<StreamElement<T>> | undefined {
@@ -63,17 +68,23 @@ export class InPlaceTask implements Task {
         all =>
           new Observable<StreamElement<T>>(subscriber => {
             const reading = new Reading(source, all, this.open(node))
+            let taking = false
             const takeAll = () => {
-              while (!subscriber.closed) {
+              if (taking) return
+              taking = true
+              while (!subscriber.closed && !this.full) {
                 const elements = reading.take(this.bufferRecordsMax)
-                if (elements === undefined) return
+                if (elements === undefined) break
                 for (const element of elements) subscriber.next(element)
                 if (elements.at(-1)?.kind === 'end') subscriber.complete()
               }
+              taking = false
             }
+            this.#reads.add(takeAll)
             const ready = reading.ready$.subscribe({ next: takeAll, error: error => subscriber.error(error) })
             takeAll()
             return () => {
+              this.#reads.delete(takeAll)
               ready.unsubscribe()
               reading.close()
             }
@@ -83,11 +94,16 @@ export class InPlaceTask implements Task {
   }
 
   mayGoOn(position: number): boolean {
-    return (this.#output?.mayGoOn() ?? true) && nothingNearer(this.#rests, position)
+    return (this.#output?.mayGoOn() ?? true) && this.#unfinished.nothingNearer(position)
   }
 
   suspend(rest: Rest): void {
-    insertRest(this.#rests, rest)
+    this.#unfinished.suspend(rest)
+  }
+
+  awaits(operator: Awaiting): () => void {
+    this.#unfinished.awaits(operator)
+    return this.#options.onReady ?? (() => this.#goOnAtOnce())
   }
 
   open(node: { readonly name: string }): OperatorState {
@@ -116,17 +132,35 @@ export class InPlaceTask implements Task {
   }
 
   get suspended(): boolean {
-    return this.#rests.length > 0
+    return this.#unfinished.suspended
   }
 
-  /** Resumes the suspended operator that is nearest to the output. */
-  resumeNext(): void {
-    this.#rests.shift()?.resume()
+  /** It takes no more data. */
+  get full(): boolean {
+    return this.#unfinished.full
   }
 
-  #resume(): void {
-    do this.resumeNext()
-    while (this.suspended && this.#output?.mayGoOn() !== false)
+  /** Something that is suspended or has waited could go on. */
+  get ready(): boolean {
+    return this.#unfinished.ready
+  }
+
+  /** Lets what is nearest to the output go on. */
+  goOn(): void {
+    this.#unfinished.goOn()
+  }
+
+  #goOnAtOnce(): void {
+    if (this.#output?.mayGoOn() !== false) this.#goOnWhileFree()
+  }
+
+  #goOnWhileFree(): void {
+    if (this.#going) return
+    this.#going = true
+    do this.goOn()
+    while (this.ready && this.#output?.mayGoOn() !== false)
+    this.#going = false
+    for (const takeAll of this.#reads) takeAll()
   }
 }
 
@@ -140,13 +174,3 @@ const restoredOf = ({ kept, tables }: CapturedOperator): RestoredOperator => ({
     }),
   ),
 })
-
-/** Keeps the rests nearest to the output first. */
-export const insertRest = (rests: Rest[], rest: Rest): void => {
-  const behind = rests.findIndex(other => other.position < rest.position)
-  rests.splice(behind < 0 ? rests.length : behind, 0, rest)
-}
-
-/** Of rests in this order, none is nearer to the output than `position`. */
-export const nothingNearer = (rests: readonly Rest[], position: number): boolean =>
-  rests.length === 0 || (rests[0] as Rest).position <= position

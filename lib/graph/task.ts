@@ -28,6 +28,11 @@ export interface Task {
   mayGoOn(position: number): boolean
   /** Resumed before the next element is taken, nearest to the output first. */
   suspend(rest: Rest): void
+  /**
+   * Of an operator that waits for something outside the task, once: while it is full no data is taken, and it goes on in a
+   * turn while the output is free. Returns what it calls when it has become ready.
+   */
+  awaits(operator: Awaiting): () => void
   /** State of the operator, as restored or new. Once for each operator. */
   open(node: { readonly name: string }): OperatorState
 }
@@ -42,4 +47,14 @@ export interface Rest {
   readonly position: number
   /** Goes on while it may; suspends itself again if something is left. */
   resume(): void
+}
+
+/** An operator that waits for something outside the task, such as results of calls. */
+export interface Awaiting {
+  readonly position: number
+  /** It is not to be given more data; barriers pass. */
+  readonly full: boolean
+  /** It has something to do in a turn. */
+  readonly ready: boolean
+  goOn(): void
 }

@@ -18,12 +18,12 @@ import {
   type StreamElement,
   timeoutMsOf,
 } from '../element.ts'
-import { insertRest, nothingNearer } from '../graph/inPlace.ts'
 import type { Edge, Stage } from '../graph/plan.ts'
 import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
-import type { Rest, Subtask, Task } from '../graph/task.ts'
+import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
+import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
@@ -84,7 +84,7 @@ export class RunningTask implements Task, Member {
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
   readonly #sinks: SinkOutput[] = []
   readonly #writers: readonly Writer<unknown>[]
-  readonly #rests: Rest[] = []
+  readonly #unfinished = new Unfinished()
   readonly #pace: Pace
   readonly #running = new Subscription()
   readonly #checked = new Set<Stream<any, any>>()
@@ -253,7 +253,7 @@ export class RunningTask implements Task, Member {
    * be, and is to hold no more than the target time at that speed.
    */
   #noteActivity(): void {
-    const active = this.#rests.length > 0 || this.#gate?.hasFor('all') === true
+    const active = this.#unfinished.suspended || this.#gate?.hasFor('all') === true
     if (active === this.#active) return
     this.#active = active
     const nowMs = this.#options.clock()
@@ -276,10 +276,12 @@ export class RunningTask implements Task, Member {
     if (this.#state !== 'running') return false
     if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
     const free = this.#outputsFree
-    if (this.#rests.length > 0) return free
+    if (free && this.#unfinished.ready) return true
+    if (this.#unfinished.suspended) return false
+    const takesData = free && !this.#unfinished.full
     return this.#gate === undefined
-      ? free && this.#reading?.ready === true
-      : this.#gate.hasFor(free ? 'all' : 'no data')
+      ? takesData && this.#reading?.ready === true
+      : this.#gate.hasFor(takesData ? 'all' : 'no data')
   }
 
   // As operators see it.
@@ -302,7 +304,7 @@ export class RunningTask implements Task, Member {
   mayGoOn(position: number): boolean {
     return (
       this.#outputsFree &&
-      nothingNearer(this.#rests, position) &&
+      this.#unfinished.nothingNearer(position) &&
       this.#pace.hasTime() &&
       this.#triggered?.alignment !== 'unaligned' &&
       this.#gate?.hasUnaligned !== true
@@ -310,7 +312,12 @@ export class RunningTask implements Task, Member {
   }
 
   suspend(rest: Rest): void {
-    insertRest(this.#rests, rest)
+    this.#unfinished.suspend(rest)
+  }
+
+  awaits(operator: Awaiting): () => void {
+    this.#unfinished.awaits(operator)
+    return () => this.#options.executor.wake(this)
   }
 
   open(node: { readonly name: string }): OperatorState {
@@ -329,17 +336,22 @@ export class RunningTask implements Task, Member {
       this.#limit?.unsubscribe()
       const startDelayMs = Math.max(0, this.scheduler.now() - barrier.timestampMs)
       this.#begin(barrier)
-      this.#finish({ ...instant, startDelayMs })
-    } else if (gate?.hasUnaligned === true) {
+      return this.#finish({ ...instant, startDelayMs })
+    }
+    if (gate?.hasUnaligned === true) {
       gate.take({ recordsMax: this.#recordsMax, takes: 'unaligned barriers' })
-    } else if (this.#rests.length > 0) {
-      if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
-    } else if (gate !== undefined) {
-      gate.take({ recordsMax: this.#recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
-    } else if (this.#owesMarker && this.#outputsFree) {
+      return
+    }
+    const free = this.#outputsFree
+    if (free && this.#unfinished.ready) return this.#unfinished.goOn()
+    if (this.#unfinished.suspended) return
+    const takesData = free && !this.#unfinished.full
+    if (gate !== undefined) {
+      gate.take({ recordsMax: this.#recordsMax, takes: takesData ? 'all' : 'no data' })
+    } else if (this.#owesMarker && free) {
       this.#owesMarker = false
       this.#handOver(recovered(true))
-    } else if (this.#outputsFree) {
+    } else if (takesData) {
       for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
     }
   }
@@ -354,7 +366,7 @@ export class RunningTask implements Task, Member {
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
     if (barrier === undefined) return false
-    return barrier.alignment === 'unaligned' || (this.#rests.length === 0 && !this.#owesMarker)
+    return barrier.alignment === 'unaligned' || (!this.#unfinished.suspended && !this.#owesMarker)
   }
 
   #startLimit(barrier: Barrier): void {

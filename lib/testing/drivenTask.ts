@@ -52,6 +52,7 @@ export class DrivenTask {
   #taken: TaskSnapshot | undefined
   #newest: CheckpointId | undefined
   #inputEnded = false
+  #advancing = false
   #ended = false
   #failed: { readonly error: unknown } | undefined
 
@@ -69,6 +70,7 @@ export class DrivenTask {
       subtask,
       keyGroups,
       scheduler: this.scheduler,
+      onReady: () => this.#goOnInAdvance(),
       output: { mayGoOn: () => --this.#room > 0, free$: new Subject() },
       input: stream => this.#lanes[inputs.indexOf(stream)]?.head,
       read: (source, node) => this.#read(source, node),
@@ -132,7 +134,7 @@ export class DrivenTask {
   read(recordsMax: number): boolean {
     if (this.#reading === undefined) throw new Error('the harness reads no source: push what it is to take')
     this.goOn()
-    if (this.#room <= 0 || this.task.suspended) return false
+    if (this.#room <= 0 || this.suspended || this.task.full) return false
     const elements = this.#reading.take(recordsMax)
     for (const element of elements ?? []) this.#handOver(element)
     this.goOn()
@@ -148,7 +150,9 @@ export class DrivenTask {
   advance(ms: number): void {
     const untilMs = this.scheduler.frame + ms
     this.scheduler.maxFrames = untilMs
+    this.#advancing = true
     this.scheduler.flush()
+    this.#advancing = false
     this.scheduler.frame = untilMs
     this.goOn()
   }
@@ -167,7 +171,7 @@ export class DrivenTask {
   }
 
   get suspended(): boolean {
-    return this.task.suspended
+    return this.task.suspended || this.task.ready
   }
 
   get ended(): boolean {
@@ -181,6 +185,14 @@ export class DrivenTask {
     this.#assertWorking()
   }
 
+  /** What becomes ready while time passes goes on at its time. An error is thrown once the time has passed. */
+  #goOnInAdvance(): void {
+    if (!this.#advancing) return
+    this.#advancing = false
+    while (this.#failed === undefined && this.#takeOne());
+    this.#advancing = true
+  }
+
   #takeOne(): boolean {
     const [gate, free] = [this.#gate, this.#room > 0]
     if (this.#triggeredMayBegin()) {
@@ -190,11 +202,12 @@ export class DrivenTask {
       return true
     }
     if (gate?.hasUnaligned === true) return gate.take({ recordsMax: Infinity, takes: 'unaligned barriers' })
-    if (this.task.suspended) {
-      if (free) this.task.resumeNext()
-      return free
+    if (free && this.task.ready) {
+      this.task.goOn()
+      return true
     }
-    return gate?.take({ recordsMax: Infinity, takes: free ? 'all' : 'no data' }) ?? false
+    if (this.task.suspended) return false
+    return gate?.take({ recordsMax: Infinity, takes: free && !this.task.full ? 'all' : 'no data' }) ?? false
   }
 
   #triggeredMayBegin(): boolean {

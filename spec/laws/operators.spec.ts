@@ -17,8 +17,20 @@ import { type Law, operatorLaws } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { type Sample, samples } from './inputs.ts'
 
-const { broadcast, eachRecord, eventTime, filter, flatMap, fromArray, global, keyBy, map, partition, rebalance } =
-  operators
+const {
+  asyncMap,
+  broadcast,
+  eachRecord,
+  eventTime,
+  filter,
+  flatMap,
+  fromArray,
+  global,
+  keyBy,
+  map,
+  partition,
+  rebalance,
+} = operators
 const { rescale, scan, sum, tumblingWindow, union } = operators
 
 const keyed = { keyBy: ({ key }: Sample) => key }
@@ -51,6 +63,13 @@ const exported: Readonly<Record<string, readonly Law[]>> = {
         rx.scan((total, n) => total + n, 0),
       ),
     samples,
+  ),
+  asyncMap: [true, false].flatMap(ordered =>
+    operatorLaws(
+      `asyncMap, ordered: ${ordered}`,
+      () => asyncMap(({ n }: Sample) => rx.of({ tenfold: 10 * n }), { inFlightMax: 2, ordered }),
+      samples,
+    ),
   ),
   union: operatorLaws('union', () => (a: Stream<Sample>, b: Stream<Sample>) => union(a, b), lanes, {
     keyOf: ({ key }: Sample) => key,

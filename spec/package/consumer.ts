@@ -68,7 +68,7 @@ export const misuses: readonly { readonly claim: string; readonly text: string; 
   {
     claim: 'tells to use asyncMap for an async function',
     text: `${imports}letters.pipe(map(async letter => letter))`,
-    says: 'map calls synchronous functions: use asyncMap(f, { inFlightMax })',
+    says: 'map calls synchronous functions: use asyncMap(f, { inFlightMax, ordered })',
   },
   {
     claim: 'tells to end a pipeline with into',

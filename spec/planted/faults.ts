@@ -480,4 +480,24 @@ export const planted: readonly Planted[] = [
     to: "outcome !== 'open') return",
     spec: 'spec/operators/sources/fromAsyncIterable.spec.ts',
   },
+  {
+    what: 'a call under way is not part of the snapshot',
+    file: 'lib/graph/asyncCalls.ts',
+    from: "filter(({ kind }) => kind !== 'end')",
+    to: "filter(one => one.kind !== 'end' && !(one.kind === 'call' && one.state === 'under way'))",
+  },
+  {
+    what: 'an ordered result overtakes one that is not there yet',
+    file: 'lib/graph/asyncCalls.ts',
+    from: 'else if (this.#options.ordered) break',
+    to: '',
+    spec: 'spec/operators/asyncMap.spec.ts',
+  },
+  {
+    what: 'an unordered result overtakes a watermark',
+    file: 'lib/graph/asyncCalls.ts',
+    from: "if (waiting.kind !== 'call') break",
+    to: "if (waiting.kind !== 'call') continue",
+    spec: 'spec/operators/asyncMap.spec.ts',
+  },
 ]

@@ -1,7 +1,18 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
 import { type KeyedStream, keyedOperator, keyedWithBroadcast, named, operator, type Stream, stream } from 'spillway'
-import { broadcast, count, eachRecord, filter, flatMap, fromArray, map, scan, tumblingWindow } from 'spillway/operators'
+import {
+  asyncMap,
+  broadcast,
+  count,
+  eachRecord,
+  filter,
+  flatMap,
+  fromArray,
+  map,
+  scan,
+  tumblingWindow,
+} from 'spillway/operators'
 import { made, nth, type Rec, type Timed } from './record.ts'
 
 /** The operators of generated jobs, each beside what it means: a plain function over all records at once. */
@@ -59,6 +70,14 @@ export const plainSteps = {
       ),
     }),
     plain: records => each(records, of => [nth(of, 0), nth(of, 1)]),
+  },
+  asyncOrdered: {
+    apply: source => ({ main: source.pipe(asyncMap(delayedBy(delivered), { inFlightMax: 3, ordered: true })) }),
+    plain: records => each(records, of => [delivered(of)]),
+  },
+  asyncUnordered: {
+    apply: source => ({ main: source.pipe(asyncMap(delayedBy(overtaken), { inFlightMax: 3, ordered: false })) }),
+    plain: records => each(records, of => [overtaken(of)]),
   },
   loop: {
     apply: (source, name) => ({
@@ -212,6 +231,9 @@ const ruleInTask = (name: string, rule: number, subtask: number) =>
   made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
+const delivered = (of: Rec): Rec => nth(of, 0)
+/** Nothing is known of its order any more. */
+const overtaken = (of: Rec): Rec => ({ ...nth(of, 0), trail: undefined })
 const looped = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 8 === 1 ? 25 : 1 }, (_, i) => nth(of, i))
 const burstOf = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 5 === 0 ? 15 : 1 }, (_, i) => nth(of, i))
 /** Timers know nothing of the order in which records came. */
@@ -232,6 +254,12 @@ export const keyKinds = {
 } as const
 export const keyNumber = (key: unknown): number =>
   typeof key === 'number' ? key : Number(/\d+/.exec(String(key))?.[0])
+
+/** The result comes 0 to 3 ms later. */
+const delayedBy =
+  (f: (of: Rec) => Rec) =>
+  (of: Rec, { scheduler }: { readonly scheduler: rx.SchedulerLike }): rx.Observable<Rec> =>
+    rx.timer(of.n % 4, scheduler).pipe(rx.map(() => f(of)))
 
 /** Cannot be suspended: when what is behind it is, its results have to wait. */
 const loop = () =>

@@ -138,7 +138,7 @@ test('types are inferred through the RxJS operators of eachRecord', () => {
 })
 
 test('map takes no async function', () => {
-  // @ts-expect-error 'map calls synchronous functions: use asyncMap(f, { inFlightMax })'
+  // @ts-expect-error 'map calls synchronous functions: use asyncMap(f, { inFlightMax, ordered })'
   flights().pipe(map(async flight => flight.origin))
 })
 
