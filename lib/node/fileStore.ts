@@ -5,13 +5,14 @@ import { storeFailed } from '../store/failures.ts'
 import { fromPromises } from '../store/fromPromises.ts'
 import type { Store } from '../store/store.ts'
 import { syncDirectory } from './publishing.ts'
+import { sharedSync } from './sharedSync.ts'
 
 /**
  * A store of files: objects below `objects/` by their names, log entries as numbers in `log/`, unfinished files in
  * `tmp/`. Makes the directory, and those above it, at the first write; reading and listing make nothing.
  *
  * A file is written under a temporary name, synced, linked to its own, and the directories up to the store's are
- * synced; `link` fails if the name is taken, so the first of several writers wins, on every file system with hard
+ * synced, once for all files linked meanwhile; `link` fails if the name is taken, so the first of several writers wins, on every file system with hard
  * links. A disk that lies about syncing voids the promise. Unsubscribing gives up a write before its link; what is
  * linked stays.
  *
@@ -26,6 +27,7 @@ export function fileStore(directory: string): Store {
   const objects = join(root, 'objects')
   const log = join(root, 'log')
   const temporary = join(root, 'tmp')
+  const synced = sharedSync(syncDirectory)
   const writer = `${process.pid}-${randomBytes(6).toString('hex')}`
   let writes = 0
   let ready: Promise<void> | undefined
@@ -96,7 +98,7 @@ export function fileStore(directory: string): Store {
       const linked = await link(unfinished, path).then(() => true, isTaken)
       if (!linked) return 'exists'
       // All of them, also if this writer has made none: whoever has may not have got to syncing them yet.
-      await Promise.all(directoriesUpTo(root, dirname(path)).map(syncDirectory))
+      await Promise.all(directoriesUpTo(root, dirname(path)).map(synced))
       return 'created'
     } finally {
       await rm(unfinished, { force: true }).catch(() => {}) // The next start removes it.
