@@ -102,6 +102,6 @@ export const recordsPerSecond = 1_000
 export const bufferRecordsMax = 10
 const parallelism = 4
 /** A writer waits once one of its channels is full: the others hold less, by about so much in all. */
-const unevenSeconds = 2.5
+const unevenSeconds = 4
 /** Two exchanges. */
 const channelCount = 2 * parallelism * parallelism
