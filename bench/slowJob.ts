@@ -17,6 +17,8 @@ export interface SlowJobOptions {
   readonly store: Store
   /** Of work in the channels, once they are full. */
   readonly backlogSeconds: number
+  /** More room than that, for buffers that are not full. */
+  readonly spareSeconds: number
   readonly burnMsPerRecord: number
   readonly alignment: Alignment
   /** How long the data in the channels should take at the most. */
@@ -52,7 +54,7 @@ export const slowJob = (options: SlowJobOptions): SlowJob => {
   const channels = {
     bufferRecordsMax,
     buffersMax: Math.ceil(
-      ((options.backlogSeconds + unevenSeconds) * recordsPerSecond) / (channelCount * bufferRecordsMax),
+      ((options.backlogSeconds + options.spareSeconds) * recordsPerSecond) / (channelCount * bufferRecordsMax),
     ),
     ...(debloatTargetMs === undefined ? {} : { debloat: { targetMs: debloatTargetMs } }),
   }
@@ -101,7 +103,5 @@ const numbered = (onRead: (records: number) => void): Source<NumberedText, numbe
 export const recordsPerSecond = 1_000
 export const bufferRecordsMax = 10
 const parallelism = 4
-/** A writer waits once one of its channels is full: the others hold less, by about so much in all. */
-const unevenSeconds = 4
 /** Two exchanges. */
 const channelCount = 2 * parallelism * parallelism
