@@ -161,9 +161,13 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   take({ recordsMax, takes }: Appetite): boolean {
     const id = this.#next(takes)
     if (id === undefined) return false
-    const element = this.#of(id).take(recordsMax)
-    this.#ready.remove(id)
-    this.#always.remove(id)
+    const channel = this.#of(id)
+    const overtakes = channel.headIsUnaligned
+    const element = channel.take(recordsMax)
+    if (!overtakes) {
+      this.#ready.remove(id)
+      this.#always.remove(id)
+    }
     this.#changed(id)
     this.current = id
     this.#handOver(id, element)
@@ -197,7 +201,8 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     const { blocked, head, headIsUnaligned } = this.#of(id)
     const ready = !blocked && head !== undefined
     set(this.#unaligned, id, ready && headIsUnaligned)
-    set(this.#ready, id, ready && !headIsUnaligned)
+    // Also behind an unaligned barrier: the channel keeps its turn, or frequent checkpoints would begin all turns anew.
+    set(this.#ready, id, ready)
     set(this.#always, id, ready && !headIsUnaligned && isAlwaysTaken(head))
   }
 
