@@ -102,7 +102,6 @@ const started = (of: { store: Store; mode: Mode; load: string; backlogSeconds: n
     return slowJob({
       store: of.store,
       backlogSeconds: of.backlogSeconds,
-      spareSeconds: of.mode.overtakes ? spareSeconds : 0,
       burnMsPerRecord: of.load === 'backlog' ? 0 : 0.5,
       alignment,
       ...(debloatTargetMs === undefined ? {} : { debloatTargetMs }),
@@ -191,7 +190,5 @@ const modes = {
 } as const satisfies Record<string, Mode>
 
 const warmUps = 20
-/** With checkpoints in quick succession buffers get shorter and channels hold less; an aligned one works them off. */
-const spareSeconds = 4
 /** So that what a checkpoint has left to do (deleting the one before) is not the next one's. */
 const betweenMs = 50

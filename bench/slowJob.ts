@@ -17,8 +17,6 @@ export interface SlowJobOptions {
   readonly store: Store
   /** Of work in the channels, once they are full. */
   readonly backlogSeconds: number
-  /** More room than that, for buffers that are not full. */
-  readonly spareSeconds: number
   readonly burnMsPerRecord: number
   readonly alignment: Alignment
   /** How long the data in the channels should take at the most. */
@@ -53,9 +51,7 @@ export const slowJob = (options: SlowJobOptions): SlowJob => {
   const { debloatTargetMs } = options
   const channels = {
     bufferRecordsMax,
-    buffersMax: Math.ceil(
-      ((options.backlogSeconds + options.spareSeconds) * recordsPerSecond) / (channelCount * bufferRecordsMax),
-    ),
+    buffersMax: Math.ceil((options.backlogSeconds * recordsPerSecond) / (channelCount * bufferRecordsMax)),
     ...(debloatTargetMs === undefined ? {} : { debloat: { targetMs: debloatTargetMs } }),
   }
   const runOptions: RunOptions = {
