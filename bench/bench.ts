@@ -9,6 +9,8 @@ export interface Bench<P extends string = string, F extends Figures = Figures> {
   readonly measure: (part: (name: P) => Promise<any>, options: Options) => Promise<F>
 }
 
-export type Figures = Readonly<Record<string, number>>
+export interface Figures {
+  readonly [name: string]: number | Figures
+}
 
 export type Options = ReadonlyMap<string, string>

@@ -6,8 +6,23 @@ export interface CountingSink extends Sink<unknown, number> {
   records: number
 }
 
+export interface CountingSinkOptions {
+  readonly name?: string
+  /** Of each task. */
+  readonly recordsPerSecond?: number
+  /** Of the processor's time, within that rate. */
+  readonly burnMsPerRecord?: number
+  /** A task has begun a checkpoint. */
+  readonly onCut?: () => void
+}
+
 /** Counts what is written, and keeps nothing; takes no more than so many records a second in each task. */
-export const countingSink = ({ name = 'counting', recordsPerSecond = Number.POSITIVE_INFINITY } = {}): CountingSink => {
+export const countingSink = ({
+  name = 'counting',
+  recordsPerSecond = Number.POSITIVE_INFINITY,
+  burnMsPerRecord = 0,
+  onCut = () => {},
+}: CountingSinkOptions = {}): CountingSink => {
   const sink: CountingSink = {
     name,
     records: 0,
@@ -15,20 +30,30 @@ export const countingSink = ({ name = 'counting', recordsPerSecond = Number.POSI
     open() {
       const ready$ = new Subject<void>()
       let timer: NodeJS.Timeout | undefined
-      const pause = (ms: number) => {
+      /** When what has been written so far is worked off; timers that are late do not add up. */
+      let freeAtMs = performance.now()
+      const pause = (records: number, begunMs: number) => {
+        freeAtMs = Math.max(freeAtMs, begunMs - catchUpMs) + (records / recordsPerSecond) * 1_000
+        const leftMs = freeAtMs - performance.now()
+        if (leftMs <= 0) return
         timer ??= setTimeout(() => {
           timer = undefined
           ready$.next()
-        }, ms)
+        }, leftMs)
       }
       return {
         mayWrite: () => timer === undefined,
         ready$,
         write(batch) {
+          const begunMs = performance.now()
           sink.records += batch.length
-          if (recordsPerSecond < Number.POSITIVE_INFINITY) pause((batch.length / recordsPerSecond) * 1_000)
+          if (burnMsPerRecord > 0) burn(begunMs + batch.length * burnMsPerRecord)
+          if (recordsPerSecond < Number.POSITIVE_INFINITY) pause(batch.length, begunMs)
         },
-        cut: () => undefined,
+        cut() {
+          onCut()
+          return undefined
+        },
         publish: () => EMPTY,
         recover: () => EMPTY,
         close: () => clearTimeout(timer),
@@ -37,3 +62,10 @@ export const countingSink = ({ name = 'counting', recordsPerSecond = Number.POSI
   }
   return sink
 }
+
+const burn = (untilMs: number): void => {
+  while (performance.now() < untilMs);
+}
+
+/** What is lost to late timers is made up for, but not what is lost while there is nothing to write. */
+const catchUpMs = 50

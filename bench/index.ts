@@ -1,5 +1,6 @@
 /** npm run -s bench -- NAME [--json] */
-import type { Bench, Options } from './bench.ts'
+import type { Bench, Figures, Options } from './bench.ts'
+import { checkpoint } from './checkpoint.ts'
 import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
 import { keyedSum } from './keyedSum.ts'
@@ -10,6 +11,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'keyed-sum': keyedSum,
   'host-latency': hostLatency,
   soak,
+  checkpoint,
 }
 
 const usage = (): string =>
@@ -30,6 +32,14 @@ const optionsIn = (words: readonly string[]): Options =>
     }),
   )
 
+const allRounded = (figures: Figures): Figures =>
+  Object.fromEntries(
+    Object.entries(figures).map(([key, value]) => [
+      key,
+      typeof value === 'number' ? rounded(value) : allRounded(value),
+    ]),
+  )
+
 const [name = '', ...words] = process.argv.slice(2)
 const bench = benches[name]
 const options = optionsIn(words)
@@ -45,8 +55,6 @@ if (bench === undefined) {
   const figures = await bench.measure(started => startPart({ bench: name, part: started, words }), options)
   console.log(`took ${Math.round((performance.now() - begunMs) / 1000)} s`)
   if (options.has('json')) {
-    console.log(
-      JSON.stringify(Object.fromEntries(Object.entries(figures).map(([key, value]) => [key, rounded(value)]))),
-    )
+    console.log(JSON.stringify(allRounded(figures)))
   }
 }

@@ -172,9 +172,13 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   take({ recordsMax, takes }: Appetite): boolean {
     const id = this.#next(takes)
     if (id === undefined) return false
-    const element = this.#of(id).take(recordsMax)
-    this.#ready.remove(id)
-    this.#always.remove(id)
+    const channel = this.#of(id)
+    const overtakes = channel.headIsUnaligned
+    const element = channel.take(recordsMax)
+    if (!overtakes) {
+      this.#ready.remove(id)
+      this.#always.remove(id)
+    }
     this.#changed(id)
     this.current = id
     this.#handOver(id, element)
@@ -208,9 +212,10 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     const { blocked, head, headIsUnaligned } = this.#of(id)
     const ready = !blocked && head !== undefined
     set(this.#unaligned, id, ready && headIsUnaligned)
-    const inOrder = ready && !headIsUnaligned && !this.#isHeld(id)
-    set(this.#ready, id, inOrder)
-    set(this.#always, id, inOrder && isAlwaysTaken(head))
+    // Also behind an unaligned barrier: the channel keeps its turn, or frequent checkpoints would begin all turns anew.
+    const inTurn = ready && !this.#isHeld(id)
+    set(this.#ready, id, inTurn)
+    set(this.#always, id, inTurn && !headIsUnaligned && isAlwaysTaken(head))
   }
 
   #handOver(channel: ChannelId, element: StreamElement<T>): void {

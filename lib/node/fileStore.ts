@@ -1,17 +1,18 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, rm, rmdir } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rm, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { storeFailed } from '../store/failures.ts'
 import { fromPromises } from '../store/fromPromises.ts'
 import type { Store } from '../store/store.ts'
 import { syncDirectory } from './publishing.ts'
+import { sharedSync } from './sharedSync.ts'
 
 /**
  * A store of files: objects below `objects/` by their names, log entries as numbers in `log/`, unfinished files in
  * `tmp/`. Makes the directory, and those above it, at the first write; reading and listing make nothing.
  *
  * A file is written under a temporary name, synced, linked to its own, and the directories up to the store's are
- * synced; `link` fails if the name is taken, so the first of several writers wins, on every file system with hard
+ * synced, once for all files linked meanwhile; `link` fails if the name is taken, so the first of several writers wins, on every file system with hard
  * links. A disk that lies about syncing voids the promise. Unsubscribing gives up a write before its link; what is
  * linked stays.
  *
@@ -26,7 +27,10 @@ export function fileStore(directory: string): Store {
   const objects = join(root, 'objects')
   const log = join(root, 'log')
   const temporary = join(root, 'tmp')
+  const synced = sharedSync(syncDirectory)
   const writer = `${process.pid}-${randomBytes(6).toString('hex')}`
+  /** Directories that this writer has made, or found. */
+  const made = new Map<string, Promise<unknown>>()
   let writes = 0
   let ready: Promise<void> | undefined
   let swept = false
@@ -80,6 +84,7 @@ export function fileStore(directory: string): Store {
           return await createOnce(path, bytes, signal)
         } catch (error) {
           if (codeOf(error) !== 'ENOENT' || attempt === attemptsMax) throw error
+          made.clear()
         }
       }
     })
@@ -87,19 +92,20 @@ export function fileStore(directory: string): Store {
 
   async function createOnce(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<'created' | 'exists'> {
     await makeRoot()
-    await mkdir(temporary, { recursive: true })
-    await mkdir(dirname(path), { recursive: true })
+    await Promise.all([makeOnce(temporary), makeOnce(dirname(path))])
     const unfinished = join(temporary, `${writer}-${++writes}`)
+    let removed: Promise<void> | undefined
     try {
       await writeDurably(unfinished, bytes, signal)
       signal.throwIfAborted()
       const linked = await link(unfinished, path).then(() => true, isTaken)
       if (!linked) return 'exists'
+      removed = removeQuietly(unfinished) // Beside the syncs, so that nobody waits for it alone.
       // All of them, also if this writer has made none: whoever has may not have got to syncing them yet.
-      await Promise.all(directoriesUpTo(root, dirname(path)).map(syncDirectory))
+      await Promise.all(directoriesUpTo(root, dirname(path)).map(synced))
       return 'created'
     } finally {
-      await rm(unfinished, { force: true }).catch(() => {}) // The next start removes it.
+      await (removed ?? removeQuietly(unfinished))
     }
   }
 
@@ -109,6 +115,17 @@ export function fileStore(directory: string): Store {
       throw error
     })
     return ready
+  }
+
+  /** Who removes it meanwhile is noticed by the write, which then makes it again. */
+  function makeOnce(directory: string): Promise<unknown> {
+    const before = made.get(directory)
+    if (before !== undefined) return before
+    if (made.size === madeMax) made.clear()
+    const making = mkdir(directory, { recursive: true })
+    made.set(directory, making)
+    making.catch(() => made.delete(directory))
+    return making
   }
 
   async function sweep(): Promise<void> {
@@ -124,9 +141,13 @@ export function fileStore(directory: string): Store {
         () => false,
       )
       if (!removed) return
+      made.delete(above)
     }
   }
 }
+
+/** What stays is removed by the next start. */
+const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => {})
 
 async function writeDurably(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
   const file = await open(path, 'wx')
@@ -238,5 +259,7 @@ const remedies: Readonly<Record<string, string>> = {
 const entryDigits = 16
 /** Each needs a start at the very moment between writing and linking. */
 const attemptsMax = 5
+/** The log, unfinished files, and the newest checkpoints. */
+const madeMax = 16
 /** Between two looks at whether anybody still waits. */
 const readBytesMax = 0x40_0000

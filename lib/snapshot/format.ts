@@ -81,7 +81,7 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
     }
     for (const { name: table, captured, encode } of tables) {
       const section = name('table', operator, table)
-      for (const entries of inChunks(captured.entries(), entriesInChunk)) {
+      for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
         yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place: `${operator}, state ${table}` }) }
       }
@@ -90,7 +90,7 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
   for (const { input, from, elements } of snapshot.inFlight) {
     const section = name('channel', input, from)
     const place = `record on its way to ${snapshot.task}`
-    for (const some of inChunks(elements, elementsInChunk)) {
+    for (const some of inChunks(elements, recordsInChunk, countOf)) {
       const sample = some.find(element => element.kind === 'buffer')?.records[0]
       yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
     }
@@ -103,13 +103,17 @@ const encoded = (value: unknown, encoding: Encoding, { sample, place }: { sample
   return encoding.encode(value, place)
 }
 
-function* inChunks<A>(all: Iterable<A>, size: number): Generator<A[]> {
+/** A chunk ends with what brings it to the size. */
+function* inChunks<A>(all: Iterable<A>, size: number, sizeOf: (one: A) => number): Generator<A[]> {
   let chunk: A[] = []
+  let filled = 0
   for (const one of all) {
     chunk.push(one)
-    if (chunk.length < size) continue
+    filled += sizeOf(one)
+    if (filled < size) continue
     yield chunk
     chunk = []
+    filled = 0
   }
   if (chunk.length > 0) yield chunk
 }
@@ -166,4 +170,7 @@ const taskType = t.type({ ended: t.boolean })
 
 /** About a millisecond of encoding. */
 const entriesInChunk = 1_000
-const elementsInChunk = 4
+const recordsInChunk = 1_000
+
+/** Elements without records count too: each is written. */
+const countOf = (element: StreamElement<unknown>): number => (element.kind === 'buffer' ? element.records.length : 1)

@@ -95,6 +95,17 @@ const takingCases: readonly Case[] = [
     'urgent -> false',
     'rest -> 0:a 1:c 2:d 0:b',
   ],
+  [
+    'unaligned barriers change nobody’s turn',
+    '0 a b',
+    '1 c d',
+    'take -> 0:a',
+    '0 <1!>',
+    '1 <1!>',
+    'take -> 0:<1!>',
+    'take -> 1:<1!>',
+    'rest -> 1:c 0:b 1:d',
+  ],
   ['an aligned barrier waits its turn', '0 a', '1 <1>', 'urgent -> false', 'rest -> 0:a 1:<1>'],
   [
     'without data it takes barriers, cancel markers and ends',
@@ -130,7 +141,7 @@ const takingCases: readonly Case[] = [
     '1 c',
     '0 d -> captured 1 of 0: d',
     '0 <1!> e',
-    'rest -> 0:<1!> 1:b 0:a 1:c 0:d 0:e',
+    'rest -> 0:<1!> 0:a 1:b 1:c 0:d 0:e',
   ],
   [
     'what is given up is not captured any more',

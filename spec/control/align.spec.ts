@@ -72,7 +72,7 @@ test('what the gate captures passes', () =>
     A         ab1
     B         c--d-1
     task      --++++++++
-    out       --1ca-bd--
+    out       --1ac-bd--
     captured  1: A(ab) B(cd)
     `,
     unaligned,

@@ -194,7 +194,7 @@ const cases: Record<string, Case> = {
   },
   'an RxJS operator that waits': {
     code: 'EACH_RECORD_ASYNC',
-    names: ['slow', 'record 1', 'a source or a sink'],
+    names: ['slow', 'record 1', 'asyncMap'],
     start: () => start(() => numbers().pipe(named('slow', eachRecord(rx.delay<number>(1))), into(collect()))),
   },
   'an RxJS operator that fails': {

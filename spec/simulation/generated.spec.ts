@@ -53,6 +53,8 @@ test('generated jobs have all exchanges, operators, several sources and sinks, u
     'window',
   ])
   expect(counted(stages.flatMap(({ steps }) => steps))).toEqual([
+    'asyncOrdered',
+    'asyncUnordered',
     'atEnd',
     'eachRecord',
     'filter',

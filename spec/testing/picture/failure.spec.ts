@@ -152,7 +152,7 @@ test('in-flight data that differs', () => {
       A         ab1
       B         c--d1
       task      --+++++++
-      out       --1c-adb-
+      out       --1a-cbd-
       captured  1: B(c) A(ab)
       `,
       unaligned,
@@ -164,7 +164,7 @@ test('in-flight data that differs', () => {
       A         ab1
       B         c--d1
       task      --+++++++
-      out       --1c-adb-
+      out       --1a-cbd-
       captured  1: B(c) A(ab)
 
       expected  1: A(ab) B(c)

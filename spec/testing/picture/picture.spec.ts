@@ -86,7 +86,7 @@ test('in-flight data of a checkpoint that is given up does not count', () =>
     A         a1--
     B         -b-x
     task      -++++
-    out       -1bay
+    out       -1aby
     x         cancel 1
     y         aborted 1 cancelled
     `,

@@ -1,0 +1,42 @@
+import { firstValueFrom, queueScheduler } from 'rxjs'
+import { expect, test } from 'vitest'
+import { buffer, type StreamElement, watermark } from '../../lib/element.ts'
+import { readContainer } from '../../lib/snapshot/container.ts'
+import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
+import { encodedSnapshot, readSnapshot } from '../../lib/snapshot/format.ts'
+import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
+
+const encoding = msgpackEncoding()
+
+const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
+  kind: 'snapshot',
+  task: '1:map/0',
+  ended: false,
+  checkpoint: 1,
+  operators: [],
+  inFlight: [{ input: 0, from: 2, elements }],
+  durable: [],
+  times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0 },
+})
+
+const records = (count: number, first = 0) => Array.from({ length: count }, (_, i) => first + i)
+
+const small = Array.from({ length: 250 }, (_, i) => buffer(records(10, 10 * i)))
+
+test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number; inFlight: number }]>([
+  ['many small buffers share chunks of 1,000 records', { elements: small, chunks: 3, inFlight: 2_500 }],
+  ['a buffer is never cut', { elements: [buffer(records(2_500)), buffer(records(1))], chunks: 2, inFlight: 2_501 }],
+  [
+    'what has no records counts as one',
+    { elements: Array.from({ length: 1_001 }, (_, i) => watermark(i)), chunks: 2, inFlight: 0 },
+  ],
+])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
+  const { bytes, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
+  expect(sizes.inFlightRecords).toBe(inFlight)
+  const [channel] = readSnapshot('a', bytes, encoding).inFlight
+  expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
+})
+
+const asRecords = (element: StreamElement<unknown>): readonly unknown[] =>
+  element.kind === 'buffer' ? element.records : [element]
