@@ -86,6 +86,10 @@ export class InPlaceTask implements Task {
     return (this.#output?.mayGoOn() ?? true) && nothingNearer(this.#rests, position)
   }
 
+  hasTurn(): boolean {
+    return true
+  }
+
   suspend(rest: Rest): void {
     insertRest(this.#rests, rest)
   }

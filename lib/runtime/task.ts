@@ -224,13 +224,11 @@ export class RunningTask implements Task, Member {
   }
 
   mayGoOn(position: number): boolean {
-    return (
-      this.#outputsFree &&
-      nothingNearer(this.#rests, position) &&
-      this.#pace.hasTime() &&
-      this.#triggered?.alignment !== 'unaligned' &&
-      this.#gate?.hasUnaligned !== true
-    )
+    return this.#outputsFree && nothingNearer(this.#rests, position) && this.hasTurn()
+  }
+
+  hasTurn(): boolean {
+    return this.#pace.hasTime() && this.#triggered?.alignment !== 'unaligned' && this.#gate?.hasUnaligned !== true
   }
 
   suspend(rest: Rest): void {
