@@ -1,7 +1,17 @@
 /**
  * What travels through a channel or an operator. Records travel in buffers; everything else stands between two buffers.
  */
-export type StreamElement<T> = Buffer<T> | Side | Watermark | Idle | Active | Splits | Barrier | Cancel | End
+export type StreamElement<T> =
+  | Buffer<T>
+  | Side
+  | Watermark
+  | Idle
+  | Active
+  | Splits
+  | Barrier
+  | Cancel
+  | Recovered
+  | End
 
 /** A key of keyed state; tuples are compared by their members, and -0 is 0. */
 export type Key = string | number | bigint | boolean | readonly Key[]
@@ -80,6 +90,8 @@ export interface Barrier {
   /** When the checkpoint was triggered, ms since the epoch. */
   readonly timestampMs: number
   readonly alignment: Alignment
+  /** It is aligned because the edge that it crosses is declared so; beyond the task behind it, it is this again. */
+  readonly otherwise?: Alignment
   /** A savepoint's barrier is always aligned. */
   readonly savepoint: boolean
 }
@@ -88,6 +100,13 @@ export interface Barrier {
 export interface Cancel {
   readonly kind: 'cancel'
   readonly checkpoint: CheckpointId
+}
+
+/** What was sent before it comes from an earlier generation of recovered data than what follows (`lib/channel/generations.ts`). */
+export interface Recovered {
+  readonly kind: 'recovered'
+  /** What follows comes from nothing that was in flight. */
+  readonly last: boolean
 }
 
 /** Nothing follows. */
@@ -150,6 +169,7 @@ export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', ti
 export const idle: Idle = { kind: 'idle' }
 export const active: Active = { kind: 'active' }
 export const end: End = { kind: 'end' }
+export const recovered = (last: boolean): Recovered => ({ kind: 'recovered', last })
 export const splits = (open: readonly SplitId[]): Splits => ({ kind: 'splits', open })
 export const cancel = (checkpoint: CheckpointId): Cancel => ({ kind: 'cancel', checkpoint })
 
@@ -163,5 +183,12 @@ export const barrier = (
   alignment: options.alignment ?? 'aligned',
   savepoint: options.savepoint ?? false,
 })
+
+/** It overtakes what stands before it. */
+export const isUnaligned = ({ alignment, savepoint }: Barrier): boolean => alignment === 'unaligned' && !savepoint
+
+/** How long after its timestamp an aligned barrier becomes an unaligned one; undefined for one that never does. */
+export const timeoutMsOf = ({ alignment, savepoint }: Barrier): number | undefined =>
+  typeof alignment === 'string' || savepoint ? undefined : alignment.alignedTimeoutMs
 
 const none = {}

@@ -32,9 +32,14 @@ export type ErrorCode =
   | 'SIDE_NOT_READ'
   | 'UNKNOWN_SIDE'
   | 'EVENT_TIME_NOT_PER_SPLIT'
+  | 'AT_MOST_ONCE_SOURCE'
   | 'NO_EVENT_TIME'
   | 'INVALID_KEY'
+  | 'INVALID_PARTITION'
+  | 'PARALLELISM_CONFLICT'
+  | 'PARALLELISM_TOO_LARGE'
   | 'NO_KEY'
+  | 'BROADCAST_STATE'
   // user code
   | 'USER_FUNCTION_FAILED'
   | 'EACH_RECORD_ASYNC'
@@ -43,6 +48,7 @@ export type ErrorCode =
   // input and output
   | 'FILE_NOT_FOUND'
   | 'READ_FAILED'
+  | 'INPUT_OVERFLOW'
   | 'UNDECODABLE'
   | 'WRITE_FAILED'
   | 'OUTPUT_EXISTS'

@@ -1,4 +1,5 @@
-export type { Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
+export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
+export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {
@@ -30,14 +31,19 @@ export {
 } from './element.ts'
 export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
 export { callEach, shown } from './graph/callEach.ts'
+export type { Partitioner } from './graph/channelsOf.ts'
 export { checkOption } from './graph/checkOption.ts'
 export { eachBuffer, perElement } from './graph/eachBuffer.ts'
+export { type Exchange, type ExchangeOptions, exchangeLineage } from './graph/exchange.ts'
 export type {
   At,
+  BroadcastContext,
+  BroadcastHandlers,
   Handlers,
   KeyedAt,
   KeyedContext,
   KeyedHandlers,
+  KeyedState,
   OperatorContext,
   Out,
   Results,
@@ -50,7 +56,7 @@ export { keyedOperator, operator } from './graph/operator.ts'
 export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'
 export type { Source, SplitReader } from './graph/source.ts'
 export {
-  type Exchange,
+  BroadcastStream,
   KeyedStream,
   type Lineage,
   type NoSides,

@@ -35,10 +35,8 @@ export const eventTime =
       { name: 'eventTime', inputs: [source], stateful: true, givesEventTime: true },
       (task, node) => {
         const times = new Map<SplitId, number>()
-        const stored = task
-          .open(node)
-          .keep('largestTimes', t.record(t.string, t.number), () => Object.fromEntries(times))
-        for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)
+        const stored = task.open(node).keepBySplit('largestTime', t.number, () => Object.fromEntries(times))
+        for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)
         let open: readonly SplitId[] = [onlySplit]
         let emittedMs = Number.NEGATIVE_INFINITY
         const advanced = (): number | undefined => {

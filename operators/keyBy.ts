@@ -1,20 +1,32 @@
-import { callEach, groupOf, type Key, KeyedStream, perElement, type Stream, type StreamElement } from '../lib/index.ts'
+import {
+  callEach,
+  type ExchangeOptions,
+  exchangeLineage,
+  groupOf,
+  type Key,
+  KeyedStream,
+  perElement,
+  type Stream,
+  type StreamElement,
+} from '../lib/index.ts'
 
 /**
  * Gives each record a key. Records of one key go to one task, in the order in which each task before it sends them.
- * @throws INVALID_KEY if a key is no string, number, bigint, boolean or tuple of these
+ * @throws INVALID_OPTION; INVALID_KEY if a key is no string, number, bigint, boolean or tuple of these
  */
 export const keyBy =
-  <T, K extends Key>(keyOf: (record: T) => K) =>
+  <T, K extends Key>(keyOf: (record: T) => K, options: ExchangeOptions = {}) =>
   (source: Stream<T, any>): KeyedStream<T, K> =>
-    new KeyedStream<T, K>({ name: 'keyBy', inputs: [source], exchange: 'keyed' }, (task, node) =>
-      perElement<T, T>(source.in(task), (element, next) => {
-        next(
-          element.kind === 'buffer'
-            ? keyed(element, callEach(node.name, keyOf, element.records), task.keyGroups)
-            : element,
-        )
-      }),
+    new KeyedStream<T, K>(
+      exchangeLineage({ name: 'keyBy', inputs: [source], exchange: 'keyed' }, options),
+      (task, node) =>
+        perElement<T, T>(source.in(task), (element, next) => {
+          next(
+            element.kind === 'buffer'
+              ? keyed(element, callEach(node.name, keyOf, element.records), task.keyGroups)
+              : element,
+          )
+        }),
     )
 
 const keyed = <T>(

@@ -23,19 +23,23 @@ export interface PoolOptions {
  */
 export class BufferBudget {
   readonly #buffersMax: number
-  #guaranteed = 0
+  readonly #guaranteed: number
+  #promised = 0
   #drawn = 0
   #waiting: readonly BufferPool[] = []
-  readonly #toTell: BufferPool[] = []
+  readonly #toTell = new Set<BufferPool>()
   #telling = false
 
-  constructor({ buffersMax }: { readonly buffersMax: number }) {
+  /** `guaranteed`: the sum of all pools' guarantees, kept for them from the start, as the first may draw before the last is made. */
+  constructor({ buffersMax, guaranteed }: { readonly buffersMax: number; readonly guaranteed: number }) {
+    invariant(guaranteed <= buffersMax, () => `a budget of ${buffersMax} is not below the guarantees, ${guaranteed}`)
     this.#buffersMax = buffersMax
+    this.#guaranteed = guaranteed
   }
 
   pool(options: PoolOptions): BufferPool {
-    this.#guaranteed += options.guaranteed
-    invariant(this.#guaranteed <= this.#buffersMax, () => 'the budget is not below the sum of the guarantees')
+    this.#promised += options.guaranteed
+    invariant(this.#promised <= this.#guaranteed, () => `the pools' guarantees are within the ${this.#guaranteed} kept`)
     return new BufferPool(this, options)
   }
 
@@ -68,16 +72,19 @@ export class BufferBudget {
     next.drawn()
   }
 
-  /** Calls the pool's listener once nothing is under way. */
+  /** Calls the pool's listener once nothing is under way; once, also if it was available, busy and available again by then. */
   tell(available: BufferPool): void {
-    this.#toTell.push(available)
+    this.#toTell.add(available)
   }
 
   settle(): void {
-    if (this.#telling) return
+    if (this.#telling || this.#toTell.size === 0) return
     this.#telling = true
     try {
-      for (let next = this.#toTell.shift(); next !== undefined; next = this.#toTell.shift()) next.told()
+      for (const next of this.#toTell) {
+        this.#toTell.delete(next)
+        next.told()
+      }
     } finally {
       this.#telling = false
     }

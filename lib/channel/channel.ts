@@ -1,4 +1,4 @@
-import { type Barrier, type CheckpointId, type StreamElement, sliceBuffer } from '../element.ts'
+import { type Barrier, type CheckpointId, isUnaligned, type StreamElement, sliceBuffer } from '../element.ts'
 import { invariant } from '../invariant.ts'
 
 /** What stands in a channel, or passed into it, before a checkpoint's barrier: part of that checkpoint's in-flight data. */
@@ -47,6 +47,8 @@ export interface Producer {
 
 /** A channel's gate. */
 export interface Consumer<T> {
+  /** No barrier overtakes data as it arrives. */
+  readonly keepsOrder: boolean
   arrived(channel: number, element: StreamElement<T>): void
   /** Data that arrives before the barrier of the checkpoint being captured. */
   captured(channel: number, checkpoint: CheckpointId, element: InFlight<T>): void
@@ -57,7 +59,7 @@ export interface Consumer<T> {
  *
  * - Data (buffers, watermarks, idle, active), aligned barriers, cancel markers and ends stand in the order sent; of two
  *   watermarks in a row the later replaces the earlier.
- * - Unaligned barriers stand first, in the order sent among themselves.
+ * - Unaligned barriers stand first, in the order sent among themselves; so does an aligned one from `prioritize` on.
  * - A push is never refused, because what is not data must always get through: the writer asks its pool before it pushes a
  *   buffer, and is told when one has been taken whole.
  *
@@ -72,7 +74,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #consumer: Consumer<T> | undefined = undefined
   #number = 0
   #queue: StreamElement<T>[] = unused
-  /** So many elements at the head of the queue are unaligned barriers. */
+  /** So many elements at the head of the queue are barriers that stand first. */
   #first = 0
   #buffers = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
@@ -120,6 +122,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
         break
       case 'idle':
       case 'active':
+      case 'recovered':
         this.#append(element)
         this.#capture(element)
         break
@@ -195,7 +198,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
     this.#barriers = [...this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed }]
-    if (barrier.alignment === 'unaligned' && !barrier.savepoint) {
+    if (isUnaligned(barrier) && this.#consumer?.keepsOrder !== true) {
       if (this.#queue === unused) this.#queue = []
       this.#queue.splice(this.#first, 0, barrier)
       this.#first++
@@ -236,7 +239,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 }
 
 const isData = ({ kind }: StreamElement<unknown>): boolean =>
-  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active'
+  kind === 'buffer' || kind === 'watermark' || kind === 'idle' || kind === 'active' || kind === 'recovered'
 
 interface SentBarrier {
   readonly checkpoint: CheckpointId

@@ -1,11 +1,31 @@
 import { Observable, type OperatorFunction, Subject } from 'rxjs'
-import { type Alignment, active, type CheckpointId, cancel, idle, type StreamElement, watermark } from '../element.ts'
+import {
+  type Alignment,
+  active,
+  type Barrier,
+  type CheckpointId,
+  cancel,
+  idle,
+  recovered,
+  type StreamElement,
+  timeoutMsOf,
+  watermark,
+} from '../element.ts'
+import { invariant } from '../invariant.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
 import type { Consumer, InFlight, ReceivingHalf } from './channel.ts'
+import { type GenerationEvent, type Generations, generations, isHeld, isOver } from './generations.ts'
 import { Turns } from './turns.ts'
 
 /** A channel's number in its gate, from 0. */
 export type ChannelId = number
+
+/** A barrier that may time out has arrived in a channel's queue. */
+export interface Announced {
+  readonly kind: 'announced'
+  readonly channel: ChannelId
+  readonly barrier: Barrier
+}
 
 /** An element that the task takes. */
 export interface Taken<out T> {
@@ -26,11 +46,15 @@ export interface Captured<out T> {
 export type GateOrder =
   | { readonly kind: 'block'; readonly channel: ChannelId }
   | { readonly kind: 'unblock'; readonly channel: ChannelId }
+  /** The barrier, which has been announced, goes to the head of its queue. */
+  | { readonly kind: 'prioritize'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'capture'; readonly channel: ChannelId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'drop'; readonly checkpoint: CheckpointId }
+  /** From now on no barrier overtakes data as it arrives. */
+  | { readonly kind: 'keepOrder' }
 
 /** A task's input channels as `align` sees them: what is taken, in order, and a way to give orders. One subscriber. */
-export abstract class Gate<T> extends Observable<Taken<T> | Captured<T>> {
+export abstract class Gate<T> extends Observable<Announced | Taken<T> | Captured<T>> {
   /** Set by `align`: how barriers that name no alignment are aligned. */
   alignment: Alignment = 'aligned'
   abstract readonly channels: number
@@ -60,7 +84,8 @@ export interface Appetite {
 export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** The channel of the element being handed over. */
   current: ChannelId = 0
-  /** Something has arrived. */
+  keepsOrder = false
+  /** Something has arrived, or stands first now. */
   onArrived: () => void = () => {}
   readonly #channels: readonly ReceivingHalf<T>[]
   /** Channels that may be taken from: with an unaligned barrier first, and all others. */
@@ -69,10 +94,12 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** Of the ready ones those that begin with what is always taken. */
   readonly #always: Turns
   readonly #watermarks: ChannelWatermarks
-  readonly #taken: Subject<Taken<T> | Captured<T>>
+  /** While recovered data is worked off. */
+  #generations: Generations | undefined
+  readonly #taken: Subject<Announced | Taken<T> | Captured<T>>
 
-  constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks) {
-    const taken = new Subject<Taken<T> | Captured<T>>()
+  constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks, restoredGenerations?: Generations) {
+    const taken = new Subject<Announced | Taken<T> | Captured<T>>()
     super(subscriber => taken.subscribe(subscriber))
     this.#taken = taken
     this.#channels = channels
@@ -80,6 +107,7 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     this.#ready = new Turns(channels.length)
     this.#always = new Turns(channels.length)
     this.#watermarks = new ChannelWatermarks(channels.length, restored)
+    this.#generations = restoredGenerations
     channels.forEach((channel, id) => {
       channel.connect(this, id)
       this.#changed(id)
@@ -94,6 +122,10 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     return this.#watermarks.capture()
   }
 
+  captureGenerations(): Generations | undefined {
+    return this.#generations
+  }
+
   perform(order: GateOrder): void {
     switch (order.kind) {
       case 'block':
@@ -101,6 +133,13 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
         this.#of(order.channel).blocked = order.kind === 'block'
         return this.#changed(order.channel)
       }
+      case 'prioritize':
+        this.#of(order.channel).prioritize(order.checkpoint)
+        this.#changed(order.channel)
+        return this.onArrived()
+      case 'keepOrder':
+        this.keepsOrder = true
+        return
       case 'drop':
         for (const channel of this.#channels) channel.endCapture(order.checkpoint)
         return
@@ -141,8 +180,11 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     return true
   }
 
-  arrived(id: ChannelId): void {
+  arrived(id: ChannelId, element: StreamElement<T>): void {
     this.#changed(id)
+    if (element.kind === 'barrier' && timeoutMsOf(element) !== undefined) {
+      this.#taken.next({ kind: 'announced', channel: id, barrier: element })
+    }
     this.onArrived()
   }
 
@@ -165,8 +207,9 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     const { blocked, head, headIsUnaligned } = this.#of(id)
     const ready = !blocked && head !== undefined
     set(this.#unaligned, id, ready && headIsUnaligned)
-    set(this.#ready, id, ready && !headIsUnaligned)
-    set(this.#always, id, ready && !headIsUnaligned && isAlwaysTaken(head))
+    const inOrder = ready && !headIsUnaligned && !this.#isHeld(id)
+    set(this.#ready, id, inOrder)
+    set(this.#always, id, inOrder && isAlwaysTaken(head))
   }
 
   #handOver(channel: ChannelId, element: StreamElement<T>): void {
@@ -179,7 +222,11 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
       case 'idle':
       case 'active':
         return this.#counted(channel, this.#watermarks.setIdle(channel, element.kind === 'idle'))
+      case 'recovered':
+        invariant(this.#generations !== undefined, () => 'a marker comes only while recovered data is worked off')
+        return this.#recovered({ kind: 'marker', channel, last: element.last })
       case 'end':
+        if (this.#generations !== undefined) this.#recovered({ kind: 'end', channel })
         this.#counted(channel, this.#watermarks.end(channel))
         return this.#emit(channel, element)
       case 'buffer':
@@ -188,6 +235,20 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
       default:
         this.#emit(channel, element)
     }
+  }
+
+  #recovered(event: GenerationEvent): void {
+    const [next, effects] = generations(this.#generations as Generations, event)
+    this.#generations = isOver(next) ? undefined : next
+    this.#changed(event.channel)
+    for (const effect of effects) {
+      if (effect.kind === 'send') this.#emit(event.channel, recovered(effect.last))
+      else for (const channel of effect.channels) this.#changed(channel)
+    }
+  }
+
+  #isHeld(channel: ChannelId): boolean {
+    return this.#generations !== undefined && isHeld(this.#generations, channel)
   }
 
   /** Other channels count from now on, and the task has become idle or active, if anything. */

@@ -46,6 +46,7 @@ export const splitChannel = <T>(
 /** The producer's half. */
 export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
   producer: Producer | undefined = undefined
+  readonly keepsOrder = false
   readonly #options: SplitChannelOptions
   readonly #deliver: (sent: Sent<T>) => void
   readonly #queue: Channel<T>

@@ -3,6 +3,7 @@ import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { BufferPool } from './budget.ts'
 import type { Producer, SendingHalf } from './channel.ts'
+import { forcedAligned } from './forcedAligned.ts'
 
 /** How a writer deals records to its channels. */
 export type Dealing =
@@ -10,6 +11,12 @@ export type Dealing =
   | { readonly kind: 'rebalance' }
   /** By key group: `channelOf[group]` is the channel. */
   | { readonly kind: 'keyed'; readonly channelOf: readonly number[] }
+  /** Each buffer to every channel, by reference. */
+  | { readonly kind: 'broadcast' }
+  /** All to the first channel. */
+  | { readonly kind: 'global' }
+  /** To the channels that it gives, one for each record. */
+  | { readonly kind: 'custom'; readonly channelsOf: (records: readonly unknown[]) => readonly number[] }
 
 export interface WriterOptions {
   /** The stage, for messages. */
@@ -17,6 +24,8 @@ export interface WriterOptions {
   readonly bufferRecordsMax: number
   readonly pool: BufferPool
   readonly dealing: Dealing
+  /** Its barriers are aligned, whatever the checkpoint's are. */
+  readonly alignedOnly?: boolean
 }
 
 /**
@@ -33,7 +42,7 @@ export class Writer<T> implements Producer {
   onPartial: () => void = () => {}
   readonly #channels: readonly SendingHalf<T>[]
   readonly #options: WriterOptions
-  /** Made with the first record for a channel. */
+  /** Of each channel, made with its first record; a broadcast has one for all. */
   readonly #partials: (Partial<T> | undefined)[]
   #current = 0
   #partial = false
@@ -42,7 +51,7 @@ export class Writer<T> implements Producer {
   constructor(channels: readonly SendingHalf<T>[], options: WriterOptions) {
     this.#channels = channels
     this.#options = options
-    this.#partials = new Array(channels.length).fill(undefined)
+    this.#partials = new Array(options.dealing.kind === 'broadcast' ? 1 : channels.length).fill(undefined)
     for (const channel of channels) {
       channel.producer = this
       for (let held = 0; held < channel.queued; held++) options.pool.restore(held)
@@ -71,14 +80,14 @@ export class Writer<T> implements Producer {
       case 'watermark':
         return this.#sendWatermark(element)
       case 'barrier':
-        if (this.#ended) return this.#sendBeforeEnd(element)
-        return this.#sendToAll(element)
+        return this.#sendBarrier(this.#options.alignedOnly === true ? forcedAligned(element) : element)
       case 'end':
         this.#ended = true
         return this.#sendToAll(element)
       case 'cancel':
       case 'idle':
       case 'active':
+      case 'recovered':
         return this.#sendToAll(element)
       case 'side':
       case 'splits':
@@ -99,14 +108,29 @@ export class Writer<T> implements Producer {
     for (const channel of this.#channels) channel.push(element)
   }
 
-  /** The barrier of a task that has ended stands behind all that it has sent, but the end. */
-  #sendBeforeEnd(barrier: Barrier): void {
+  /** That of a task that has ended stands behind all that it has sent, but the end. */
+  #sendBarrier(barrier: Barrier): void {
+    if (!this.#ended) return this.#sendToAll(barrier)
     for (const channel of this.#channels) channel.pushBeforeEnd(barrier)
   }
 
   #deal(from: Buffer<T>): void {
     const { dealing } = this.#options
-    if (dealing.kind === 'keyed') return this.#dealKeyed(from, dealing.channelOf)
+    switch (dealing.kind) {
+      case 'keyed':
+        return this.#dealKeyed(from, dealing.channelOf)
+      case 'custom':
+        return this.#dealTo(from, dealing.channelsOf(from.records))
+      case 'rebalance':
+      case 'broadcast':
+      case 'global':
+        return this.#dealInTurns(from)
+      default:
+        return absurd(dealing)
+    }
+  }
+
+  #dealInTurns(from: Buffer<T>): void {
     const partial = this.#partials[this.#current]
     if ((partial === undefined || partial.count === 0) && 2 * from.records.length >= this.#options.bufferRecordsMax) {
       this.#push(this.#current, withoutSplit(from))
@@ -121,6 +145,11 @@ export class Writer<T> implements Producer {
     const groups = from.groups as Uint16Array
     const { length } = from.records
     for (let i = 0; i < length; i++) this.#put(channelOf[groups[i] as number] as number, from, i)
+  }
+
+  #dealTo(from: Buffer<T>, channels: readonly number[]): void {
+    const { length } = channels
+    for (let i = 0; i < length; i++) this.#put(channels[i] as number, from, i)
   }
 
   #put(id: number, from: Buffer<T>, i: number): void {
@@ -145,13 +174,13 @@ export class Writer<T> implements Producer {
   }
 
   #turn(): void {
-    this.#current = (this.#current + 1) % this.#channels.length
+    if (this.#options.dealing.kind === 'rebalance') this.#current = (this.#current + 1) % this.#channels.length
   }
 
   #sendWatermark(element: Watermark): void {
     for (let id = 0; id < this.#partials.length; id++) {
       const partial = this.#partials[id]
-      if (partial === undefined || partial.count === 0) (this.#channels[id] as SendingHalf<T>).push(element)
+      if (partial === undefined || partial.count === 0) this.#push(id, element)
       else partial.watermark = element
     }
   }
@@ -168,19 +197,24 @@ export class Writer<T> implements Producer {
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined
-    ;(this.#channels[id] as SendingHalf<T>).push(watermark)
+    this.#push(id, watermark)
   }
 
-  #push(id: number, full: Buffer<T>): void {
-    const channel = this.#channels[id] as SendingHalf<T>
+  /** A broadcast fills one buffer for all its channels. */
+  #push(id: number, element: Buffer<T> | Watermark): void {
+    if (this.#options.dealing.kind !== 'broadcast') return this.#pushOne(this.#channels[id] as SendingHalf<T>, element)
+    for (const channel of this.#channels) this.#pushOne(channel, element)
+  }
+
+  #pushOne(channel: SendingHalf<T>, element: Buffer<T> | Watermark): void {
     const { name, pool } = this.#options
-    if (!pool.request(channel.queued)) {
+    if (element.kind === 'buffer' && !pool.request(channel.queued)) {
       throw outputOverflow(
         name,
         `${pool.held} buffers wait for the tasks behind it, because an operator emits without being asked to.`,
       )
     }
-    channel.push(full)
+    channel.push(element)
   }
 }
 

@@ -6,6 +6,7 @@ import { type Lineage, type NoSides, type OperatorNode, type Sides, Stream } fro
 import type { Task } from '../graph/task.ts'
 import { together } from '../graph/together.ts'
 import { absurd } from '../invariant.ts'
+import { gateState } from '../snapshot/frame.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { type AlignedElement, align } from './align.ts'
 
@@ -51,8 +52,8 @@ const gatheredInPlace = <T>(inputs: readonly Stream<T>[], task: Task): Observabl
   new Observable(subscriber => {
     const channels = inputs.map(() => new Channel<T>())
     const restored = task
-      .open({ name: '(gate)' })
-      .keep('watermarks', capturedWatermarks, () => gate.captureWatermarks())
+      .open({ name: gateState.operator })
+      .keep(gateState.watermarks, capturedWatermarks, () => gate.captureWatermarks())
     const gate: ChannelGate<T> = new ChannelGate(channels, restored)
     let open = inputs.length
     let taking = false
@@ -106,7 +107,7 @@ const send = <T>(element: StreamElement<T>, channel: Channel<T>): void => {
         element.split === undefined ? element : buffer(element.records, { ...element, split: undefined }),
       )
     case 'barrier':
-      return channel.push(element.alignment === 'unaligned' ? { ...element, alignment: 'aligned' } : element)
+      return channel.push(element.alignment === 'aligned' ? element : { ...element, alignment: 'aligned' })
     default:
       return channel.push(element)
   }
@@ -125,6 +126,7 @@ const elementOf = <T>(aligned: AlignedElement<T>): StreamElement<T> | undefined 
     case 'watermark':
     case 'idle':
     case 'active':
+    case 'recovered':
     case 'end':
       return aligned
     default:

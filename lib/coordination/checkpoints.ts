@@ -237,7 +237,7 @@ const reported = (
   const { checkpoint, timestampMs, alignment } = pending.barrier
   return report({
     id: checkpoint,
-    alignment: alignment === 'unaligned' ? 'unaligned' : 'aligned',
+    alignment,
     kind: isFinal(state, pending) ? 'final' : 'checkpoint',
     triggeredAtMs: timestampMs,
     durationMs: Math.max(0, nowMs - timestampMs),

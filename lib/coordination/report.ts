@@ -1,4 +1,4 @@
-import type { CheckpointId } from '../element.ts'
+import type { Alignment, CheckpointId } from '../element.ts'
 import type { TaskId } from '../snapshot/snapshot.ts'
 import type { Acknowledged } from './events.ts'
 
@@ -11,7 +11,7 @@ export interface CheckpointReport {
   readonly outcome: 'completed' | 'failed'
   /** Why it failed. */
   readonly reason?: string
-  readonly alignment: 'aligned' | 'unaligned'
+  readonly alignment: Alignment
   readonly kind: CheckpointKind
   readonly triggeredAtMs: number
   /** From the trigger until it was durable, or given up. */
@@ -26,8 +26,12 @@ export interface CheckpointReport {
 
 export interface TaskReport {
   readonly task: TaskId
+  /** Whether it was so in fact: records in flight are part of its snapshot. */
+  readonly unaligned: boolean
   readonly startDelayMs: number
   readonly alignmentMs: number
+  /** Buffers taken from the first barrier to the last. */
+  readonly processedDuringAlignment: number
   readonly syncMs: number
   readonly asyncMs: number
   readonly stateBytes: number
@@ -37,7 +41,7 @@ export interface TaskReport {
 
 export interface Reported {
   readonly id: CheckpointId
-  readonly alignment: 'aligned' | 'unaligned'
+  readonly alignment: Alignment
   readonly kind: CheckpointKind
   readonly triggeredAtMs: number
   readonly durationMs: number
@@ -66,21 +70,26 @@ export const report = (of: Reported): CheckpointReport => {
 
 const taskReport = ({ snapshot, times, sizes }: Acknowledged): TaskReport => ({
   task: snapshot.task,
+  unaligned: sizes.inFlightRecords > 0,
   startDelayMs: times.startDelayMs,
   alignmentMs: times.alignmentMs,
+  processedDuringAlignment: times.processedDuringAlignment,
   syncMs: times.syncMs,
   asyncMs: times.asyncMs,
   ...sizes,
 })
 
 const summary = (of: Omit<CheckpointReport, 'summary'>): string => {
-  const what = `checkpoint ${of.id} (${of.alignment}${of.kind === 'final' ? ', final' : ''})`
+  const what = `checkpoint ${of.id} (${inWords(of.alignment)}${of.kind === 'final' ? ', final' : ''})`
   if (of.outcome === 'failed') return `${what} failed after ${rounded(of.durationMs)} ms: ${of.reason}`
   const wrote = `wrote ${size(of.stateBytes)} of state and ${of.inFlightRecords} records (${size(of.inFlightBytes)}) in flight`
   const slowest = longestPhase(of.tasks)
   const where = slowest === undefined ? '' : `, longest ${slowest.phase} ${rounded(slowest.ms)} ms in ${slowest.task}`
   return `${what} took ${rounded(of.durationMs)} ms and ${wrote}${where}`
 }
+
+const inWords = (alignment: Alignment): string =>
+  typeof alignment === 'string' ? alignment : `aligned for ${alignment.alignedTimeoutMs} ms`
 
 const phases = [
   ['waiting for the first barrier', 'startDelayMs'],

@@ -20,6 +20,8 @@ export class KeyedCall extends MutableAt {
   /** undefined: the call is about no key, or there is none. */
   key: Key | undefined
   group = 0
+  /** Tells apart what is being handled: of one call there may be several keys. */
+  number = 0
   readonly #state: OperatorState
   #timers: TimerTable | undefined
 
@@ -31,11 +33,13 @@ export class KeyedCall extends MutableAt {
   begin(key: Key, group: number): void {
     this.key = key
     this.group = group
+    this.number++
   }
 
   /** The call that follows is that of the whole task. */
   beginOfTask(): void {
     this.key = undefined
+    this.number++
   }
 
   /** That of a state of this name, or of a timer. @throws NO_KEY */
@@ -46,11 +50,6 @@ export class KeyedCall extends MutableAt {
 
   value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V> {
     return new KeyedValue(this, this.#state.table(name, codec), { name, initial })
-  }
-
-  /** Tells calls apart: `calls.begin()` comes before each. */
-  get number(): number {
-    return this.#state.calls.number
   }
 
   /** The timers, if the operator has asked for any. */
@@ -72,7 +71,7 @@ export class KeyedCall extends MutableAt {
   }
 }
 
-/** One value a key; the entry is looked up once a call. */
+/** One value a key; the entry is looked up once for each key being handled. */
 class KeyedValue<V> implements ValueState<V> {
   readonly #call: KeyedCall
   readonly #table: Table<V>

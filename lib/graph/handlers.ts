@@ -72,6 +72,15 @@ export interface KeyedHandlers<in T, K extends Key, R, S extends Sides = NoSides
   end?(out: Out<R, S>): Results<R>
 }
 
+export interface BroadcastHandlers<in T, K extends Key, in B, R, S extends Sides = NoSides>
+  extends KeyedHandlers<T, K, R, S> {
+  /**
+   * A record of the broadcast input, in every task. It alone may change broadcast state, by the record and broadcast state
+   * alone, so that it is equal in all tasks. Of no key: `state.keys()` gives one after the other.
+   */
+  broadcast(record: B, out: Out<R, S>, at: At): Results<R>
+}
+
 /** State of the key being handled. Values are immutable: `set` another, never change one. */
 export interface ValueState<V> {
   get(): V
@@ -106,6 +115,30 @@ export interface KeyedContext {
   readonly subtask: Subtask
   readonly state: {
     /** State of each key. The value's codec decodes it at a restore. */
+    value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+  }
+  readonly timers: Timers
+}
+
+/** State of each key, and the keys that have a value. */
+export interface KeyedState<V, out K extends Key> extends ValueState<V> {
+  /**
+   * In `broadcast` alone: the keys of this task that have a value, in an order that depends on nothing but them. While one is
+   * given it is the key being handled: of all state and timers.
+   */
+  keys(): Iterable<K>
+}
+
+export interface BroadcastContext<K extends Key> {
+  /** The operator's name, for its errors. */
+  readonly name: string
+  readonly subtask: Subtask
+  readonly state: {
+    /** State of each key. The value's codec decodes it at a restore. */
+    value<V>(name: string, codec: t.Type<V, any>, initial: V): KeyedState<V, K>
+  }
+  readonly broadcastState: {
+    /** State that every task has alike. `broadcast` changes it, the others read it (BROADCAST_STATE). */
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
   }
   readonly timers: Timers

@@ -3,11 +3,13 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Begun, type Frame, frameType, ownState, remaining, type Work } from '../snapshot/frame.ts'
+import { type Begun, type Frame, frameType, onlyItsTimer, ownState, remaining, type Work } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import type { Due, Timers } from '../state/timers.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
 import { Collector } from './collector.ts'
+import { GroupTimes, groupTimesType } from './groupTimes.ts'
 import { type Handlers, type KeyedHandlers, type Results, Resumable } from './handlers.ts'
 import type { OperatorNode, Sides } from './stream.ts'
 import type { Rest, Task } from './task.ts'
@@ -17,6 +19,8 @@ export interface Opened<T, R, S extends Sides> {
   readonly handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   /** What the call under way is about; a keyed operator has one. */
   readonly call?: KeyedCall
+  /** Handles records without keys, those of a broadcast input; without it a keyed operator refuses them. */
+  readonly unkeyed?: Pick<Handlers<T, R, S>, 'record'>
 }
 
 /**
@@ -33,10 +37,15 @@ export class Handling<T, R, S extends Sides> implements Rest {
   readonly #state: OperatorState
   readonly #handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   readonly #call: KeyedCall | undefined
+  readonly #unkeyed: Pick<Handlers<T, R, S>, 'record'> | undefined
   readonly #at: MutableAt
   readonly #out: Collector<R, S>
   readonly #downstream: Subscriber<StreamElement<R>>
   #watermarkMs: number
+  /** Of key groups whose watermark is above the operator's, since a restore at another parallelism and until it reaches them. */
+  readonly #groups: GroupTimes
+  /** Timers that such a restore found due. */
+  #overdue: Due[] | undefined
   #work: Work<T> | undefined
   #results: Iterator<R> | undefined
   /** Restored, and to be begun before what is pending. */
@@ -60,6 +69,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#state = state
     this.#handlers = opened.handlers
     this.#call = opened.call
+    this.#unkeyed = opened.unkeyed
     this.#at = opened.call ?? new MutableAt()
     this.#downstream = downstream
     this.#out = new Collector(downstream, {
@@ -69,7 +79,13 @@ export class Handling<T, R, S extends Sides> implements Rest {
     })
     this.#watermarkMs = state.keep(ownState.watermark, t.number, () => this.#watermarkMs) ?? Number.NEGATIVE_INFINITY
     this.#at.operatorWatermarkMs = this.#watermarkMs
-    this.#end = state.keep(ownState.end, t.literal('handled'), () => (this.#end === undefined ? undefined : 'handled'))
+    this.#groups = new GroupTimes(
+      task.keyGroups,
+      state.keep(ownState.groupWatermarks, groupTimesType, () => this.#groups.captured(this.#watermarkMs)),
+    )
+    // Without a handler there is nothing that must not be done again.
+    const handled = () => (this.#end === undefined || this.#handlers.end === undefined ? undefined : 'handled')
+    this.#end = state.keep(ownState.end, t.literal('handled'), handled)
     const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
   }
@@ -105,6 +121,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
         if (element.timeMs <= this.#watermarkMs) return this.#downstream.next(element)
         // Stored at once: what a snapshot restores fires the timers that are due first of all.
         this.#watermarkMs = element.timeMs
+        this.#groups.reached(element.timeMs)
         this.#at.operatorWatermarkMs = this.#watermarkMs
         this.#work = { kind: 'watermark', timeMs: element.timeMs, firing: undefined }
         return this.#goOn()
@@ -130,7 +147,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
     if (!this.#workedOff(work)) return this.#suspend()
     this.#work = undefined
     this.#out.flush()
-    if (work.kind === 'watermark') this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
+    if (work.kind === 'watermark' && work.timeMs !== onlyItsTimer) {
+      this.#downstream.next({ kind: 'watermark', timeMs: work.timeMs })
+    }
     if (work.kind === 'end') this.#sendEnd()
   }
 
@@ -153,8 +172,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #records(work: Work<T> & { kind: 'records' }): boolean {
     const { records, times, notes, keys, groups } = work.buffer
     const { length } = records
-    const handlers = this.#handlers as KeyedHandlers<T, Key, R, S>
-    const [out, at, call, calls] = [this.#out, this.#at, this.#call, this.#state.calls]
+    const unkeyed = keys === undefined ? this.#unkeyed : undefined
+    const handlers = (unkeyed ?? this.#handlers) as KeyedHandlers<T, Key, R, S>
+    const [out, at, calls] = [this.#out, this.#at, this.#state.calls]
+    const call = unkeyed === undefined ? this.#call : undefined
     if (call !== undefined && keys === undefined) throw noKeys(this.#name)
     out.follow(work.buffer)
     out.flushed = false
@@ -164,7 +185,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
       work.next++
     }
     const watermarkMs = this.#watermarkMs
+    const ofGroups = this.#groups.timesMs
     at.watermarkMs = watermarkMs
+    at.operatorWatermarkMs = watermarkMs
     if (times === undefined) at.timeMs = Number.NEGATIVE_INFINITY
     for (let i = work.next; i < length; i++) {
       if (out.flushed) {
@@ -178,6 +201,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
       out.beginRecord(i)
       if (times !== undefined) at.timeMs = times[i] as number
       if (notes !== undefined) at.watermarkMs = Math.max(watermarkMs, notes[i] as number)
+      if (ofGroups !== undefined && groups !== undefined)
+        this.#raise(ofGroups[groups[i] as number] as number, notes?.[i])
       if (call !== undefined) call.begin((keys as readonly Key[])[i] as Key, (groups as Uint16Array)[i] as number)
       work.next = i
       const results = handlers.record(records[i] as T, out, at as MutableAt & { key: Key })
@@ -197,7 +222,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     if (this.#results !== undefined && !this.#drained(this.#results)) return false
     if (timers !== undefined && timer !== undefined) {
       for (let fired = 0; ; fired++) {
-        const due = work.firing ?? timers.nextDue(work.timeMs)
+        const due = work.firing ?? this.#nextDue(timers, work.timeMs)
         if (due === undefined) break
         if (fired > 0 && !this.#task.mayGoOn(this.position)) return false
         this.#state.calls.begin()
@@ -205,7 +230,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
         const call = this.#call as KeyedCall
         call.begin(due.key, due.group)
         call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
+        call.watermarkMs = this.#groups.of(due.group, this.#watermarkMs)
+        call.operatorWatermarkMs = call.watermarkMs
         timers.delete(due.key, due.timeMs)
         work.firing = due
         const results = timer.call(this.#handlers, due.timeMs, out, call as KeyedCall & { key: Key })
@@ -213,12 +239,28 @@ export class Handling<T, R, S extends Sides> implements Rest {
         work.firing = undefined
       }
     }
-    if (this.#handlers.watermark !== undefined) {
+    if (this.#handlers.watermark !== undefined && work.timeMs !== onlyItsTimer) {
       this.#beginOfTask()
       out.followTime(work.timeMs)
       this.#handlers.watermark(work.timeMs, out)
     }
     return true
+  }
+
+  /** The record's key has seen a later watermark than the operator. */
+  #raise(groupMs: number, noteMs = Number.NEGATIVE_INFINITY): void {
+    this.#at.operatorWatermarkMs = Math.max(this.#watermarkMs, groupMs)
+    this.#at.watermarkMs = Math.max(this.#at.operatorWatermarkMs, noteMs)
+  }
+
+  /** First those that were due before the restore: they come before any record behind them. */
+  #nextDue(timers: Timers, watermarkMs: number): Due | undefined {
+    if (watermarkMs === onlyItsTimer) return undefined
+    this.#overdue ??= this.#groups.timesMs === undefined ? [] : timers.overdue(this.#groups.timesMs)
+    for (let due = this.#overdue.shift(); due !== undefined; due = this.#overdue.shift()) {
+      if (timers.has(due.key, due.timeMs)) return due
+    }
+    return timers.nextDue(watermarkMs)
   }
 
   #handleEnd(): boolean {

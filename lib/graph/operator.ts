@@ -66,9 +66,10 @@ export const keyedOperator =
       }),
     )
 
-const inTask = <V>(task: Task, state: ValueState<V>): ValueState<V> => (task.checks ? frozenState(state) : state)
+export const inTask = <V>(task: Task, state: ValueState<V>): ValueState<V> => (task.checks ? frozenState(state) : state)
 
-const opened = <H>(name: string, open: () => H): H => {
+/** What the function gives that opens an operator's handlers. @throws USER_FUNCTION_FAILED */
+export const opened = <H>(name: string, open: () => H): H => {
   try {
     return open()
   } catch (error) {

@@ -1,10 +1,13 @@
 import { SpillwayError } from '../error.ts'
+import { defaultKeyGroups } from '../state/keyGroups.ts'
+import type { Exchange } from './exchange.ts'
 import type { Source } from './source.ts'
-import type { AnyStream, Exchange, OperatorNode, Pipeline } from './stream.ts'
+import { stageParallelism } from './stageParallelism.ts'
+import type { AnyStream, OperatorNode, Pipeline } from './stream.ts'
 
 /**
  * A job's pipelines cut into stages: a stage's operators run together in one task. The cut is behind an operator that
- * exchanges (`keyBy`, `rebalance`) and before one with several inputs.
+ * exchanges (`keyBy`, `rebalance`, ...) and before one with several inputs.
  */
 export interface Plan {
   /** Producers before consumers. */
@@ -15,6 +18,10 @@ export interface Plan {
 export interface Stage {
   /** Number in the plan and its first operator's name: the same for the same pipelines. */
   readonly id: string
+  /** How many tasks it has. */
+  readonly parallelism: number
+  /** Barriers are aligned on all its inputs, whatever the checkpoint's are, because one of them is declared so. */
+  readonly alignedOnly: boolean
   readonly nodes: readonly OperatorNode[]
   readonly pipelines: readonly Pipeline[]
   readonly source: Source<unknown> | undefined
@@ -37,9 +44,16 @@ type Growing = {
 }
 
 /**
- * @throws NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
+ * @throws NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT, PARALLELISM_CONFLICT,
+ * PARALLELISM_TOO_LARGE
  */
-export const plan = (pipelines: readonly Pipeline[]): Plan => {
+export const plan = (
+  pipelines: readonly Pipeline[],
+  {
+    parallelism = 1,
+    keyGroups = defaultKeyGroups,
+  }: { readonly parallelism?: number; readonly keyGroups?: number } = {},
+): Plan => {
   if (pipelines.length === 0) {
     throw new SpillwayError('NO_PIPELINE', {
       place: 'run',
@@ -53,7 +67,10 @@ export const plan = (pipelines: readonly Pipeline[]): Plan => {
 
   const begin = (inputs: readonly AnyStream[], source?: Source<unknown>): Growing => {
     const producers = inputs.map(input => visit(input.node))
-    const stage: Growing = { id: '', nodes: [], pipelines: [], source, inputs: [], outputs: [] }
+    const stage: Growing = {
+      ...{ id: '', parallelism, alignedOnly: false, source },
+      ...{ nodes: [], pipelines: [], inputs: [], outputs: [] },
+    }
     stages.push(stage)
     inputs.forEach((stream, input) => {
       const from = producers[input] as Growing
@@ -95,13 +112,21 @@ export const plan = (pipelines: readonly Pipeline[]): Plan => {
   for (const pipeline of pipelines) joined([pipeline.input]).pipelines.push(pipeline)
   makeNamesUnique(stages)
   stages.forEach((stage, number) => {
-    stage.id = `${number}:${(stage.nodes[0] ?? (stage.pipelines[0] as Pipeline)).name}`
+    const { name } = stage.nodes[0] ?? (stage.pipelines[0] as Pipeline)
+    stage.id = `${number}:${name}`
+    stage.parallelism =
+      stage.nodes[0]?.lineage.source === undefined
+        ? stageParallelism(name, stage.inputs.map(producersOf), { parallelism, keyGroups })
+        : (stage.nodes[0].lineage.parallelism ?? parallelism)
+    stage.alignedOnly = stage.inputs.some(({ stream }) => stream.node.lineage.alignedOnly === true)
   })
   checkNames(stages)
   checkSides(stages)
   checkEventTime(stages)
   return { stages, edges }
 }
+
+const producersOf = ({ stream, from }: Edge) => ({ stream, producers: from.parallelism })
 
 /** Operators without state may have one name; what is suspended in them must be told apart all the same. */
 const makeNamesUnique = (stages: readonly Stage[]): void => {

@@ -35,7 +35,7 @@ export class Reading<T> {
   constructor(source: Source<T>, assigned: readonly SplitId[], state: OperatorState) {
     this.#source = source.name
     const stand = t.union([t.literal('ended'), t.type({ position: source.position })]) as t.Type<Stand>
-    const stored = state.keep('splits', t.record(t.string, stand), () => this.#captured()) ?? {}
+    const stored = state.keepBySplit('position', stand, () => this.#captured())
     for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
       const from = stored[split]

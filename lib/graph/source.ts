@@ -15,6 +15,11 @@ export interface Source<out T, P = any, S extends Record<string, unknown> = Reco
   /** Asked once a start, before anything runs; a missing file or directory is an error here. */
   splits(): ObservableInput<readonly SplitId[]>
   open(split: SplitId, from: P | undefined): SplitReader<T, P>
+  /**
+   * `exactly-once`, the default: from a position it gives the same again. `at-most-once`: it cannot, and `run` refuses it unless
+   * `acceptLoss` names it.
+   */
+  readonly guarantee?: 'exactly-once' | 'at-most-once'
   /** The names of side outputs, if it has any. */
   readonly sides?: readonly (keyof S & string)[]
 }

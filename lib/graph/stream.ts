@@ -1,6 +1,9 @@
 import { filter, map, Observable, share, tap } from 'rxjs'
 import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { BroadcastEffect } from '../state/broadcastLines.ts'
+import type { Partitioner } from './channelsOf.ts'
+import { checkParallelism, type Exchange } from './exchange.ts'
 import { frozen } from './frozen.ts'
 import { inPlace } from './inPlace.ts'
 import type { Sink } from './sink.ts'
@@ -12,18 +15,23 @@ import { root } from './together.ts'
 export type Sides = Record<string, unknown>
 export type NoSides = Record<never, never>
 
-/** How a stream's elements are dealt to the tasks behind it. `forward` (the default) does not cut the pipeline. */
-export type Exchange = 'forward' | 'keyed' | 'rebalance'
-
 /** What a stream remembers of where it comes from: its operator and that one's inputs. */
 export interface Lineage {
   /** The operator's name: its verb, unless `named` gives another. */
   readonly name: string
   readonly inputs: readonly AnyStream[]
   readonly exchange?: Exchange
+  /** Tasks of the stage that begins behind the exchange, or with the source; default the job's. */
+  readonly parallelism?: number
+  /** Barriers on the exchange are always aligned, and so is the whole task behind it. */
+  readonly alignedOnly?: boolean
+  /** Of a custom exchange. */
+  readonly partitioner?: Partitioner<any>
   /** It has state, timers or positions: its name must be the only one of its kind in the job. */
   readonly stateful?: boolean
   readonly sides?: readonly string[]
+  /** It has broadcast state (what it keeps under a name without parentheses), of which a restore must know this. */
+  readonly broadcastEffect?: BroadcastEffect
   readonly source?: Source<unknown, any, any>
   /** It gives the records their event times, so it must stand before any exchange. */
   readonly givesEventTime?: boolean
@@ -284,6 +292,11 @@ export class KeyedStream<out T, out K extends Key> extends Stream<T> {
   declare protected readonly 'keyed: put keyBy(...) directly before this operator': K
 }
 
+/** A stream whose records go to every task: what `broadcast` gives, and what broadcast state is made of. */
+export class BroadcastStream<out T> extends Stream<T> {
+  declare protected readonly 'broadcast: put broadcast() directly before this operator': true
+}
+
 /** A stream and the sink that it goes into: what `run` runs. */
 export class Pipeline {
   declare protected readonly 'a pipeline: it ends with into(sink)': true
@@ -309,12 +322,25 @@ export type Fn<A, B> = (source: A) => B
  */
 type Given<A> = A & {}
 
-/** A stream of what `source` reads. Splits are dealt to the tasks in turn: split i belongs to task i mod parallelism. */
-export const stream = <T, P, S extends Sides = NoSides>(source: Source<T, P, S>): Stream<T, S> =>
-  new Stream<T, S>(
-    { name: source.name, inputs: [], stateful: true, sides: source.sides ?? [], source: source as Source<T, P, any> },
+/**
+ * A stream of what `source` reads, by `parallelism` tasks; default the job's. Splits are dealt to them in turn: split i
+ * belongs to task i mod parallelism.
+ * @throws INVALID_OPTION
+ */
+export const stream = <T, P, S extends Sides = NoSides>(
+  source: Source<T, P, S>,
+  { parallelism }: { readonly parallelism?: number } = {},
+): Stream<T, S> => {
+  const { name, sides = [] } = source
+  checkParallelism(name, parallelism)
+  return new Stream<T, S>(
+    {
+      ...{ name, inputs: [], stateful: true, sides, source: source as Source<T, P, any> },
+      ...(parallelism === undefined ? {} : { parallelism }),
+    },
     (task, node) => task.read(source as Source<T, P, any>, node),
   )
+}
 
 /** Gives the operator (or sink) that `apply` adds another name, where a job has two of one name. */
 export const named =

@@ -1,4 +1,5 @@
 import { SpillwayError } from '../error.ts'
+import { joins } from '../graph/joins.ts'
 import type { Edge, Plan } from '../graph/plan.ts'
 import type { Settings } from './options.ts'
 
@@ -22,10 +23,10 @@ export interface BufferBound {
  *
  * @throws BUDGET_TOO_SMALL if `channels.budgetBuffers` is less than the guarantees of all writers
  */
-export const bufferBound = (plan: Plan, { parallelism, channels }: Settings): BufferBound => {
-  const writers = plan.edges.map(edge => channelsOfWriter(edge, parallelism))
+export const bufferBound = (plan: Plan, { channels }: Settings): BufferBound => {
+  const writers = plan.edges.flatMap(channelsOfWriters)
   const sum = (of: (channelsOfOne: number) => number) =>
-    writers.reduce((total, channelsOfOne) => total + parallelism * of(channelsOfOne), 0)
+    writers.reduce((total, channelsOfOne) => total + of(channelsOfOne), 0)
   const guaranteed = sum(() => guaranteedBuffers(channels))
   const budget = channels.budgetBuffers ?? Math.max(defaultBudgetBuffers, guaranteed)
   if (guaranteed > budget) throw tooSmall(guaranteed, budget)
@@ -40,17 +41,29 @@ export const bufferBound = (plan: Plan, { parallelism, channels }: Settings): Bu
   return { pooled, overdraft, filling, captured, buffersMax, recordsMax: buffersMax * channels.bufferRecordsMax }
 }
 
-/** That of one of its producer's tasks. */
-const channelsOfWriter = ({ exchange }: Edge, parallelism: number): number => (exchange === 'forward' ? 1 : parallelism)
+/** How many channels each of its producer's tasks writes to. */
+const channelsOfWriters = ({ exchange, from, to }: Edge): readonly number[] => {
+  const ends = { producers: from.parallelism, consumers: to.parallelism }
+  return Array.from({ length: ends.producers }, (_, producer) => {
+    let count = 0
+    for (let consumer = 0; consumer < ends.consumers; consumer++) {
+      if (joins(exchange, { from: producer, to: consumer, ...ends })) count++
+    }
+    return count
+  })
+}
 
 /** A writer can always fill one channel. */
 export const guaranteedBuffers = ({ buffersMax }: Settings['channels']): number => buffersMax
 
 export const maxBuffers = (channels: number, { buffersMax }: Settings['channels']): number => channels * buffersMax
 
-/** A batch that has been begun may finish the buffer of each channel; what is emitted in a loop may bring some more. */
+/**
+ * A batch that has been begun may finish the buffer of each channel and begin another, which a flush then sends; what is
+ * emitted in a loop may bring some more.
+ */
 export const overdraftBuffers = (channels: number, { overdraftBuffersMax }: Settings['channels']): number =>
-  overdraftBuffersMax + channels + 1 + pendingBuffersMax
+  overdraftBuffersMax + 2 * channels + pendingBuffersMax
 
 /** For what is emitted in a loop, beyond the overdraft. */
 const pendingBuffersMax = 64

@@ -26,7 +26,7 @@ import { serialize } from '../control/serialize.ts'
 import { initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
-import type { SplitId } from '../element.ts'
+import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
@@ -37,7 +37,7 @@ import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
-import { checkMatches, type Found, found, type RestoredJob } from './restore.ts'
+import { type Found, found, type RestoredJob, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
@@ -110,7 +110,7 @@ export class Execution {
     )
   }
 
-  request(alignment: 'aligned' | 'unaligned'): Observable<CheckpointReport> {
+  request(alignment: Alignment): Observable<CheckpointReport> {
     return new Observable(subscriber => {
       const request = ++this.#requests
       subscriber.add(
@@ -143,9 +143,8 @@ export class Execution {
   }
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
-  #prepared(start: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
-    const { parallelism } = this.#settings
-    if (start.restored !== undefined) checkMatches(start.restored, this.#plan, parallelism)
+  #prepared(read: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
+    const start = { ...read, restored: read.restored && this.#spread(read.restored, splits) }
     this.#tasks = wired({
       plan: this.#plan,
       settings: this.#settings,
@@ -169,6 +168,10 @@ export class Execution {
       this.#leftoversDeleted(start),
       of(start),
     )
+  }
+
+  #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
+    return { ...restored, tasks: restoredFor(restored, { plan: this.#plan, splits }) }
   }
 
   /**
@@ -294,7 +297,7 @@ export class Execution {
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>
   new Map(
     (restored?.part.tasks ?? [])
-      .filter(({ ended }) => ended)
+      .filter(({ task }) => restored?.tasks.get(task)?.ended === true)
       .map(snapshot => [
         snapshot.task,
         {
@@ -302,7 +305,7 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
           checkpoint: restored!.checkpoint,
           snapshot,
           sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-          times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0, asyncMs: 0 },
+          times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
         },
       ]),
   )

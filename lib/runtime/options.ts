@@ -1,5 +1,7 @@
 import * as t from 'io-ts'
+import type { Guarantee } from '../alignment/alignment.ts'
 import { decode } from '../decode.ts'
+import type { Alignment } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Store } from '../store/store.ts'
 
@@ -10,6 +12,8 @@ export interface RunOptions {
   readonly store?: Store
   /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
   readonly restore?: 'latest' | 'none'
+  /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
+  readonly acceptLoss?: readonly string[]
   /** Costly checks, such as freezing what operators emit; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
@@ -17,8 +21,10 @@ export interface RunOptions {
     readonly everyMs?: number
     /** A checkpoint that takes longer fails; default 10 minutes. */
     readonly timeoutMs?: number
-    /** Default 'aligned'. */
-    readonly alignment?: 'aligned' | 'unaligned'
+    /** Default 'aligned'. With a timeout: aligned first, unaligned so long after the trigger. */
+    readonly alignment?: Alignment
+    /** Default 'exactly-once'. With 'at-least-once' no channel waits, and a restore may count records twice. */
+    readonly guarantee?: Guarantee
     /** Completed checkpoints that are kept; default 1. */
     readonly retainedCount?: number
   }
@@ -41,11 +47,13 @@ export interface Settings {
   readonly parallelism: number
   readonly store: Store | undefined
   readonly restore: 'latest' | 'none'
+  readonly acceptLoss: readonly string[]
   readonly checks: boolean
   readonly checkpoints: {
     readonly everyMs: number | undefined
     readonly timeoutMs: number
-    readonly alignment: 'aligned' | 'unaligned'
+    readonly alignment: Alignment
+    readonly guarantee: Guarantee
     readonly retainedCount: number
   }
   readonly channels: {
@@ -72,11 +80,13 @@ export const settings = (options: RunOptions): Settings => {
     parallelism: checked.parallelism ?? 1,
     store: checked.store,
     restore: checked.restore ?? 'latest',
+    acceptLoss: checked.acceptLoss ?? [],
     checks: checked.checks ?? false,
     checkpoints: {
       everyMs: checkpoints.everyMs,
       timeoutMs: checkpoints.timeoutMs ?? 600_000,
-      alignment: checkpoints.alignment ?? 'aligned',
+      alignment: alignmentOf(checkpoints),
+      guarantee: checkpoints.guarantee ?? 'exactly-once',
       retainedCount: checkpoints.retainedCount ?? 1,
     },
     channels: {
@@ -87,6 +97,25 @@ export const settings = (options: RunOptions): Settings => {
       budgetBuffers: channels.budgetBuffers,
     },
   }
+}
+
+/**
+ * @throws INVALID_OPTION for an alignment that is none, and for one that overtakes data where nothing is captured
+ */
+export const checkAlignment = (place: string, options: { alignment: unknown; guarantee: Guarantee }): void => {
+  const remedy = "Give 'aligned', 'unaligned' or { alignedTimeoutMs }."
+  const checked = decode(alignment, options.alignment, { place: `${place}.alignment`, remedy, code: 'INVALID_OPTION' })
+  if (options.guarantee === 'exactly-once' || checked === 'aligned') return
+  throw new SpillwayError('INVALID_OPTION', {
+    place: `${place}.alignment`,
+    problem: "with the guarantee 'at-least-once' no barrier overtakes data.",
+    remedy: "Leave the alignment 'aligned', or the guarantee 'exactly-once'.",
+  })
+}
+
+const alignmentOf = ({ alignment = 'aligned', guarantee = 'exactly-once' }: NonNullable<RunOptions['checkpoints']>) => {
+  checkAlignment('run options.checkpoints', { alignment, guarantee })
+  return alignment
 }
 
 /** io-ts ignores what its codec does not name; a misspelt option must not have no effect. */
@@ -118,7 +147,21 @@ const count = numberThat('a whole number of at least 1', n => Number.isSafeInteg
 const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
 /** setTimeout takes no more. */
 const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
-const alignment = t.keyof({ aligned: null, unaligned: null })
+const isAlignment = (u: unknown): u is Alignment =>
+  u === 'aligned' ||
+  u === 'unaligned' ||
+  (typeof u === 'object' &&
+    u !== null &&
+    Object.keys(u).length === 1 &&
+    'alignedTimeoutMs' in u &&
+    duration.is(u.alignedTimeoutMs))
+const alignment = new t.Type<Alignment, Alignment, unknown>(
+  "'aligned', 'unaligned' or { alignedTimeoutMs: a duration in ms above 0 }",
+  isAlignment,
+  (u, context) => (isAlignment(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+const guarantee = t.keyof({ 'exactly-once': null, 'at-least-once': null })
 const store = new t.Type<Store, Store, unknown>(
   'a Store',
   (u): u is Store => typeof u === 'object' && u !== null && 'append' in u && 'put' in u,
@@ -131,8 +174,9 @@ const optionsType = t.partial({
   parallelism: count,
   store,
   restore: t.keyof({ latest: null, none: null }),
+  acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
-  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment, retainedCount: count }),
+  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment, guarantee, retainedCount: count }),
   channels: t.partial({
     buffersMax: count,
     bufferRecordsMax: count,

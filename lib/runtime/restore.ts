@@ -1,12 +1,18 @@
 import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
-import { type CheckpointId, countRecords } from '../element.ts'
+import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import type { Plan } from '../graph/plan.ts'
+import { channelsOf } from '../graph/channelsOf.ts'
+import { joins } from '../graph/joins.ts'
+import type { Plan, Stage } from '../graph/plan.ts'
+import type { OperatorNode } from '../graph/stream.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
+import { redistributed } from '../snapshot/redistribution/redistributed.ts'
+import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { defaultKeyGroups } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
 /** What a start finds in a store. */
@@ -120,9 +126,59 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 }
 
 /**
- * @throws PARALLELISM_CHANGED, STATE_NOT_MATCHED if the part does not belong to these pipelines
+ * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
+ * are, so that recovered data is worked off in generations everywhere.
+ * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED
  */
-export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: number): void => {
+export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
+  const stored = checkedMatch(restored, plan)
+  if (plan.stages.every(({ id, parallelism }) => stored.get(id) === parallelism)) return restored.tasks
+  return new Map(
+    plan.stages.flatMap(stage => {
+      const before = stored.get(stage.id) as number
+      const tasks = Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`))
+      const shares = redistributed(
+        tasks as RestoredTask[],
+        spreadOf(stage, { before, splits: splits.get(stage) ?? [] }),
+      )
+      return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
+    }),
+  )
+}
+
+/** What a restored job is to run as. */
+export interface Target {
+  readonly plan: Plan
+  readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
+}
+
+const spreadOf = (
+  { inputs, nodes, parallelism: after }: Stage,
+  { before, splits }: { readonly before: number; readonly splits: readonly SplitId[] },
+): Spread => {
+  const taskOf = new Map(splits.map((split, i) => [split, i % after]))
+  const ofAnyLine = nodes.filter(({ lineage }) => lineage.broadcastEffect === 'broadcastState')
+  return {
+    before,
+    after,
+    keyGroups: defaultKeyGroups,
+    inputs: inputs.map(({ exchange, from: { parallelism: producers }, stream: { node } }) => ({
+      exchange,
+      producers,
+      joined: (from, to) => joins(exchange, { from, to, producers, consumers: after }),
+      anyLine: exchange === 'broadcast' && ofAnyLine.length > 0,
+      ...customOf(node, after),
+    })),
+    broadcastOperators: new Set(ofAnyLine.map(({ name }) => name)),
+    taskOfSplit: split => taskOf.get(split),
+  }
+}
+
+const customOf = ({ name, lineage: { partitioner } }: OperatorNode, channels: number): Pick<SpreadInput, 'tasksOf'> =>
+  partitioner === undefined ? {} : { tasksOf: records => channelsOf({ name, partitioner, channels }, records) }
+
+/** The stored number of tasks of each stage. */
+const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, number> => {
   const stored = new Map<string, number>()
   for (const task of restored.tasks.keys()) {
     const stage = task.slice(0, task.lastIndexOf('/'))
@@ -138,14 +194,7 @@ export const checkMatches = (restored: RestoredJob, plan: Plan, parallelism: num
       remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
     })
   }
-  for (const [stage, count] of stored) {
-    if (count === parallelism) continue
-    throw new SpillwayError('PARALLELISM_CHANGED', {
-      place,
-      problem: `stage ${stage} had ${count} tasks and is to have ${parallelism}.`,
-      remedy: `Start it with parallelism: ${count}.`,
-    })
-  }
+  return stored
 }
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))

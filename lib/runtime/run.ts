@@ -1,13 +1,14 @@
 import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
-import type { CheckpointId } from '../element.ts'
+import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import { Execution } from './execution.ts'
-import { type RunOptions, settings } from './options.ts'
+import { checkAlignment, type RunOptions, settings } from './options.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 
 /** A job that `run` has started. */
@@ -22,9 +23,10 @@ export interface Job {
   readonly checkpoints$: Observable<CheckpointReport>
   /**
    * Takes a checkpoint now, or after the one under way.
-   * Rejects with `NOT_RUNNING` before the job runs and once it has ended.
+   * Rejects with `NOT_RUNNING` before the job runs and once it has ended, with `INVALID_OPTION` for an alignment that is none
+   * or that the job's guarantee does not allow.
    */
-  triggerCheckpoint(options?: { alignment?: 'aligned' | 'unaligned' }): Promise<CheckpointReport>
+  triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
 }
@@ -64,7 +66,8 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
 /**
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
  *
- * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ, EVENT_TIME_NOT_PER_SPLIT
+ * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ,
+ * EVENT_TIME_NOT_PER_SPLIT, AT_MOST_ONCE_SOURCE, PARALLELISM_CONFLICT, PARALLELISM_TOO_LARGE
  * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
@@ -81,7 +84,9 @@ export const runIn = (
   options: RunOptions = {},
 ): Job => {
   const chosen = settings(options)
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline])
+  const { parallelism } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
+  checkGuarantee(planned, chosen.acceptLoss)
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
@@ -111,8 +116,10 @@ export const runIn = (
     status$,
     buffers,
     checkpoints$: execution.reports$,
-    triggerCheckpoint: ({ alignment = chosen.checkpoints.alignment } = {}) =>
-      firstValueFrom(execution.request(alignment)),
+    triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
+      checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
+      return firstValueFrom(execution.request(alignment))
+    },
     cancel: async () => {
       execution.cancel()
       await done.catch(() => {})

@@ -15,6 +15,7 @@ import type { CheckpointId, StreamElement } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { Sink, SinkWriter } from '../graph/sink.ts'
 import type { Subtask } from '../graph/task.ts'
+import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 
 /** A transaction that has been cut and not yet published. */
@@ -49,7 +50,7 @@ export class SinkOutput {
     this.#name = state.operator
     this.#writer = sink.open({ subtask, epoch })
     const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
-    this.#restored = state.keep('transactions', type, () => [...this.#unpublished]) ?? []
+    this.#restored = state.keep(ownState.transactions, type, () => [...this.#unpublished]) ?? []
     this.#open.add(this.#writer.ready$.subscribe({ next: onReady, error: onError }))
   }
 

@@ -1,9 +1,10 @@
 import type { Observable } from 'rxjs'
+import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Captured } from '../channel/gate.ts'
 import type { CheckpointId, StreamElement } from '../element.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
-import type { ChannelData, SnapshotTimes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import type { CapturedOperator } from '../state/operatorState.ts'
 
 /** An input channel of a task, and where it comes from. */
@@ -20,19 +21,19 @@ export class SnapshotUnderWay {
   readonly #checkpoint: CheckpointId
   readonly #operators: readonly CapturedOperator[]
   readonly #durable: readonly Observable<unknown>[]
-  readonly #times: SnapshotTimes
+  readonly #syncMs: number
   readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
 
   constructor(
     checkpoint: CheckpointId,
     operators: readonly CapturedOperator[],
     durable: readonly Observable<unknown>[],
-    times: SnapshotTimes,
+    syncMs: number,
   ) {
     this.#checkpoint = checkpoint
     this.#operators = operators
     this.#durable = durable
-    this.#times = times
+    this.#syncMs = syncMs
   }
 
   capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
@@ -43,7 +44,7 @@ export class SnapshotUnderWay {
     known.elements.push(...elements)
   }
 
-  finished(task: TaskId, alignmentMs: number): TaskSnapshot {
+  finished(task: TaskId, metrics: AlignmentMetrics): TaskSnapshot {
     return {
       kind: 'snapshot',
       task,
@@ -52,7 +53,7 @@ export class SnapshotUnderWay {
       operators: this.#operators,
       inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
       durable: this.#durable,
-      times: { ...this.#times, alignmentMs },
+      times: { ...metrics, syncMs: this.#syncMs },
     }
   }
 

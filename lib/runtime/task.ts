@@ -1,16 +1,31 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import type { Guarantee } from '../alignment/alignment.ts'
+import type { AlignmentMetrics } from '../alignment/events.ts'
+import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
+import { type Generations, generationsType } from '../channel/generations.ts'
 import type { Writer } from '../channel/writer.ts'
-import { type AlignedElement, align } from '../control/align.ts'
+import { type Aligned, type AlignedElement, align } from '../control/align.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
-import { type Barrier, type CheckpointId, cancel, end, type SplitId, type StreamElement } from '../element.ts'
+import {
+  type Barrier,
+  type Buffer,
+  type CheckpointId,
+  cancel,
+  end,
+  recovered,
+  type SplitId,
+  type StreamElement,
+  timeoutMsOf,
+} from '../element.ts'
 import { insertRest, nothingNearer } from '../graph/inPlace.ts'
-import type { Stage } from '../graph/plan.ts'
+import type { Edge, Stage } from '../graph/plan.ts'
 import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Rest, Subtask, Task } from '../graph/task.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
+import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
@@ -37,6 +52,7 @@ export interface RunningTaskOptions {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  readonly guarantee: Guarantee
   /** The splits of the stage's source that belong to this task. */
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
@@ -75,9 +91,13 @@ export class RunningTask implements Task, Member {
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
   #triggered: Barrier | undefined
+  /** When the triggered barrier, which waits behind what is suspended, becomes unaligned. */
+  #limit: Subscription | undefined
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
   #inputEnded = false
+  /** A source that has been restored at another parallelism: its only marker comes before anything that it reads. */
+  #owesMarker = false
   #failedBeforeStart: { readonly error: unknown } | undefined
   #outputsOpen: number
   #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
@@ -159,6 +179,7 @@ export class RunningTask implements Task, Member {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#running.unsubscribe()
+    this.#limit?.unsubscribe()
     this.#reading?.close()
     for (const sink of this.#sinks) sink.close()
   }
@@ -169,6 +190,7 @@ export class RunningTask implements Task, Member {
       for (const writer of this.#writers) writer.next(barrier)
     } else if (this.#gate === undefined || this.#inputEnded) {
       this.#triggered = barrier
+      this.#startLimit(barrier)
       this.#options.executor.wakeFirst(this)
     }
   }
@@ -180,7 +202,10 @@ export class RunningTask implements Task, Member {
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
   abort(checkpoint: CheckpointId): void {
-    if (this.#triggered?.checkpoint === checkpoint) this.#triggered = undefined
+    if (this.#triggered?.checkpoint === checkpoint) {
+      this.#triggered = undefined
+      this.#limit?.unsubscribe()
+    }
     this.#gate?.cancel(checkpoint)
     this.#options.executor.wake(this)
   }
@@ -248,14 +273,19 @@ export class RunningTask implements Task, Member {
     if (this.#triggeredMayBegin()) {
       const barrier = this.#triggered as Barrier
       this.#triggered = undefined
-      this.#begin(barrier, Math.max(0, this.scheduler.now() - barrier.timestampMs))
-      this.#finish(0)
+      this.#limit?.unsubscribe()
+      const startDelayMs = Math.max(0, this.scheduler.now() - barrier.timestampMs)
+      this.#begin(barrier)
+      this.#finish({ ...instant, startDelayMs })
     } else if (gate?.hasUnaligned === true) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: 'unaligned barriers' })
     } else if (this.#rests.length > 0) {
       if (this.#outputsFree) (this.#rests.shift() as Rest).resume()
     } else if (gate !== undefined) {
       gate.take({ recordsMax: this.#pace.recordsMax, takes: this.#outputsFree ? 'all' : 'no data' })
+    } else if (this.#owesMarker && this.#outputsFree) {
+      this.#owesMarker = false
+      this.#handOver(recovered(true))
     } else if (this.#outputsFree) {
       for (const element of this.#reading?.take(this.#pace.recordsMax) ?? []) this.#handOver(element)
     }
@@ -267,10 +297,23 @@ export class RunningTask implements Task, Member {
     return true
   }
 
-  /** An aligned barrier waits until nothing is suspended. */
+  /** An aligned barrier waits until nothing is suspended, and follows the last marker. */
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
-    return barrier !== undefined && (barrier.alignment === 'unaligned' || this.#rests.length === 0)
+    if (barrier === undefined) return false
+    return barrier.alignment === 'unaligned' || (this.#rests.length === 0 && !this.#owesMarker)
+  }
+
+  #startLimit(barrier: Barrier): void {
+    this.#limit?.unsubscribe()
+    const timeoutMs = timeoutMsOf(barrier)
+    if (timeoutMs === undefined) return
+    const passed = () => {
+      this.#triggered = { ...barrier, alignment: 'unaligned' }
+      this.#options.executor.wakeFirst(this)
+    }
+    const leftMs = Math.max(0, barrier.timestampMs + timeoutMs - this.scheduler.now())
+    this.#limit = this.scheduler.schedule(passed, leftMs)
   }
 
   #handOver(element: StreamElement<unknown>): void {
@@ -283,21 +326,22 @@ export class RunningTask implements Task, Member {
   #aligned(element: AlignedElement<unknown>): void {
     switch (element.kind) {
       case 'begin':
-        return this.#begin(element.barrier, element.startDelayMs)
+        return this.#begin(asTriggered(element.barrier))
       case 'captured':
         return this.#snapshot?.capture(element, this.#options.channels)
       case 'aligned':
-        return this.#finish(element.alignmentMs)
+        return this.#finish(metricsOf(element))
       case 'aborted':
         this.#snapshot?.release()
         this.#snapshot = undefined
+        // A newer barrier may have done it as it arrived, in the producer's turn: there is more to take now.
+        this.#options.executor.wake(this)
         return this.#head.next(cancel(element.checkpoint))
       case 'buffer': {
         const { input } = this.#options.channels[(this.#gate as ChannelGate<unknown>).current] as InputChannel
-        this.#head = this.#inputs.get(
-          (this.#options.stage.inputs[input] as { stream: Stream<any, any> }).stream,
-        ) as Subject<any>
-        return this.#handOver(element)
+        const { stream, exchange } = this.#options.stage.inputs[input] as Edge
+        this.#head = this.#inputs.get(stream) as Subject<any>
+        return this.#handOver(exchange === 'keyed' ? element : withoutGroups(element))
       }
       default:
         return this.#handOver(element)
@@ -305,24 +349,20 @@ export class RunningTask implements Task, Member {
   }
 
   /** The synchronous phase: the barrier goes on, and references are taken. */
-  #begin(barrier: Barrier, startDelayMs: number): void {
+  #begin(barrier: Barrier): void {
     const { clock, observe } = this.#options
     const begunMs = clock()
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
-    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), {
-      startDelayMs,
-      alignmentMs: 0,
-      syncMs: clock() - begunMs,
-    })
+    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), clock() - begunMs)
   }
 
-  #finish(alignmentMs: number): void {
+  #finish(metrics: AlignmentMetrics): void {
     const snapshot = this.#snapshot
     this.#snapshot = undefined
-    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, alignmentMs))
+    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, metrics))
   }
 
   #capture(): readonly CapturedOperator[] {
@@ -347,7 +387,7 @@ export class RunningTask implements Task, Member {
       operators: this.#capture(),
       inFlight: [],
       durable: this.#durable(),
-      times: { startDelayMs: 0, alignmentMs: 0, syncMs: 0 },
+      times: { ...instant, syncMs: 0 },
     })
     this.#reading?.close()
   }
@@ -374,7 +414,7 @@ export class RunningTask implements Task, Member {
       for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
       this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
       this.#buildGate()
-    }
+    } else this.#owesMarker = this.#generationsKept(this.open({ name: gateState.operator })) !== undefined
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
       this.#connect(stream, element => {
@@ -400,19 +440,27 @@ export class RunningTask implements Task, Member {
 
   #buildGate(): void {
     const { channels, executor } = this.#options
-    const state = this.open({ name: '(gate)' })
-    const stored = state.keep('watermarks', capturedWatermarks, () => this.#gate?.captureWatermarks())
+    const state = this.open({ name: gateState.operator })
+    const stored = state.keep(gateState.watermarks, capturedWatermarks, () => this.#gate?.captureWatermarks())
     const gate = new ChannelGate(
       channels.map(({ channel }) => channel),
       stored,
+      this.#generationsKept(state),
     )
     this.#gate = gate
     gate.onArrived = () => (gate.hasUnaligned ? executor.wakeFirst(this) : executor.wake(this))
     this.#running.add(
-      gate.pipe(align<unknown>({ scheduler: this.scheduler })).subscribe({
+      gate.pipe(align<unknown>({ scheduler: this.scheduler, guarantee: this.#options.guarantee })).subscribe({
         next: element => this.#guarded(() => this.#aligned(element)),
         error: error => this.#fail(error),
       }),
+    )
+  }
+
+  /** How far the task is in the generations of recovered data; undefined: there is none, or it is worked off. */
+  #generationsKept(state: OperatorState): Generations | undefined {
+    return state.keep(gateState.generations, generationsType, () =>
+      this.#owesMarker ? [] : this.#gate?.captureGenerations(),
     )
   }
 
@@ -449,6 +497,18 @@ export class RunningTask implements Task, Member {
     this.#options.report({ kind: 'failed', task: this.id, error })
   }
 }
+
+const metricsOf = ({ startDelayMs, alignmentMs, processedDuringAlignment }: Aligned): AlignmentMetrics => ({
+  startDelayMs,
+  alignmentMs,
+  processedDuringAlignment,
+})
+
+/** Of a task that waits for no barriers. */
+const instant: AlignmentMetrics = { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }
+/** Those of a stage before: here they would tell a restore at another parallelism a wrong owner. */
+const withoutGroups = (of: Buffer<unknown>): Buffer<unknown> =>
+  of.groups === undefined ? of : { ...of, keys: undefined, groups: undefined }
 
 /** The operator that made a stream's records; one that exchanges only deals them. */
 const makerOf = (node: OperatorNode): OperatorNode => {

@@ -2,8 +2,10 @@ import { BufferBudget } from '../channel/budget.ts'
 import { Channel } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
+import { channelsOf } from '../graph/channelsOf.ts'
+import { joins } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
-import { absurd } from '../invariant.ts'
+import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
 import { bufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
@@ -26,24 +28,29 @@ export interface Wiring {
 /** Makes a plan's tasks, and the channels between them. */
 export const wired = (wiring: Wiring): readonly RunningTask[] => {
   const { plan, settings } = wiring
-  const { parallelism, channels: channelSettings } = settings
-  /** `channels.get(edge)[from][to]`; a forward exchange has only those with from = to. */
+  const { channels: channelSettings } = settings
+  /** `channels.get(edge)[from][to]`; undefined where the exchange joins no such two. */
   const channels = new Map<Edge, (Channel<unknown> | undefined)[][]>()
   for (const edge of plan.edges) {
     channels.set(
       edge,
-      indexes(parallelism).map(from =>
-        indexes(parallelism).map(to =>
-          edge.exchange !== 'forward' || from === to ? new Channel<unknown>() : undefined,
-        ),
+      indexes(edge.from.parallelism).map(from =>
+        indexes(edge.to.parallelism).map(to => {
+          const ends = { from, to, producers: edge.from.parallelism, consumers: edge.to.parallelism }
+          return joins(edge.exchange, ends) ? new Channel<unknown>() : undefined
+        }),
       ),
     )
   }
-  const budget = new BufferBudget({ buffersMax: bufferBound(plan, settings).pooled })
+  const budget = new BufferBudget({
+    buffersMax: bufferBound(plan, settings).pooled,
+    guaranteed: plan.edges.length * parallelism * guaranteedBuffers(channelSettings),
+  })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
-  return plan.stages.flatMap(stage =>
-    indexes(parallelism).map(index => {
+  return plan.stages.flatMap(stage => {
+    const { parallelism } = stage
+    return indexes(parallelism).map(index => {
       const id = `${stage.id}/${index}`
       return new RunningTask({
         id,
@@ -56,16 +63,17 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         keyGroups: defaultKeyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
+        guarantee: settings.checkpoints.guarantee,
         splits: (wiring.splits.get(stage) ?? []).filter((_, split) => split % parallelism === index),
         channels: stage.inputs.flatMap((edge, input) =>
-          indexes(parallelism).flatMap(from => {
+          indexes(edge.from.parallelism).flatMap(from => {
             const channel = between(edge, from, index)
             return channel === undefined ? [] : [{ channel, input, from }]
           }),
         ),
         writers: onAvailable =>
           stage.outputs.map(edge => {
-            const to = indexes(parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
+            const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
             const pool = budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
@@ -77,22 +85,36 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
               name: `${edge.stream.node.name} in task ${id}`,
               bufferRecordsMax: channelSettings.bufferRecordsMax,
               pool,
-              dealing: dealing(edge, parallelism),
+              dealing: dealing(edge),
+              alignedOnly: edge.to.alignedOnly,
             })
           }),
         restored: wiring.restored?.get(id),
         report: wiring.report,
         observe: wiring.environment.observe,
       })
-    }),
-  )
+    })
+  })
 }
 
-const dealing = ({ exchange }: Edge, parallelism: number): Dealing => {
+const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dealing => {
   switch (exchange) {
     case 'forward':
     case 'rebalance':
+    case 'rescale':
       return { kind: 'rebalance' }
+    case 'broadcast':
+    case 'global':
+      return { kind: exchange }
+    case 'custom': {
+      const { name, lineage } = node
+      const { partitioner } = lineage
+      invariant(partitioner !== undefined, () => `custom exchange ${name} has a partitioner`)
+      return {
+        kind: 'custom',
+        channelsOf: records => channelsOf({ name, partitioner, channels: parallelism }, records),
+      }
+    }
     case 'keyed': {
       const groups = defaultKeyGroups
       return { kind: 'keyed', channelOf: indexes(groups).map(group => subtaskOf(group, { groups, parallelism })) }

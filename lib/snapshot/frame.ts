@@ -7,6 +7,9 @@ export type Work<T> =
   | { readonly kind: 'watermark'; readonly timeMs: number; firing: Firing | undefined }
   | { readonly kind: 'end' }
 
+/** The time of a watermark's work that is the call under way and nothing else: after a restore at another parallelism. */
+export const onlyItsTimer = Number.NEGATIVE_INFINITY
+
 /** The timer whose call is under way: taken from the timers when the call began. */
 export interface Firing {
   readonly key: Key
@@ -40,7 +43,17 @@ export const remaining = (work: Work<unknown>): Work<unknown> => {
 }
 
 /** What an operator keeps beside its user's state, by names that no user would give. */
-export const ownState = { watermark: '(watermark)', frame: '(frame)', end: '(end)', timers: '(timers)' } as const
+export const ownState = {
+  watermark: '(watermark)',
+  groupWatermarks: '(group watermarks)',
+  frame: '(frame)',
+  end: '(end)',
+  timers: '(timers)',
+  transactions: '(transactions)',
+} as const
+
+/** The operator under which a task keeps what its gate knows, and how far it is in the generations of recovered data. */
+export const gateState = { operator: '(gate)', watermarks: 'watermarks', generations: 'generations' } as const
 
 const begunType = t.type({ work: t.UnknownRecord, delivered: t.number })
 

@@ -28,12 +28,14 @@ export interface ChannelData {
   readonly elements: readonly StreamElement<unknown>[]
 }
 
-/** In ms. */
+/** Times in ms. */
 export interface SnapshotTimes {
   /** From the trigger to the first barrier. */
   readonly startDelayMs: number
   /** From the first barrier taken to the last. */
   readonly alignmentMs: number
+  /** Buffers taken meanwhile. */
+  readonly processedDuringAlignment: number
   /** In which the task did nothing else. */
   readonly syncMs: number
 }

@@ -1,6 +1,6 @@
-import type * as t from 'io-ts'
+import * as t from 'io-ts'
 import { decode } from '../decode.ts'
-import type { Key } from '../element.ts'
+import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 
@@ -55,6 +55,15 @@ export class OperatorState {
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
 
+  /** As `keep`, of each split: at another parallelism a value goes where its split goes. */
+  keepBySplit<V>(
+    name: string,
+    codec: t.Type<V, any>,
+    now: () => Readonly<Record<SplitId, V>>,
+  ): Readonly<Record<SplitId, V>> {
+    return this.keep(bySplit(name), t.record(t.string, codec), now) ?? {}
+  }
+
   /** A keyed table that has been asked for. */
   tableNamed(name: string): Table<unknown> | undefined {
     return this.#tables.get(name)?.table
@@ -96,6 +105,14 @@ export class OperatorState {
     })
   }
 }
+
+const bySplit = (name: string): string => `${splitPrefix}${name}`
+
+/** The value that is stored under this name is one of each split. */
+export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
+
+/** No user would begin a name like this. */
+const splitPrefix = '(split) '
 
 const declaredTwice = (operator: string, name: string) =>
   new SpillwayError('DUPLICATE_NAME', {

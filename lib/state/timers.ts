@@ -85,6 +85,23 @@ export class Timers {
     return undefined
   }
 
+  has(key: Key, timeMs: number): boolean {
+    const entry = this.#table.find(key)
+    return entry !== undefined && has(entry, timeMs)
+  }
+
+  /** All timers that are not above the watermark of their key group, in their order. Takes time for all timers. */
+  overdue(watermarksMs: Float64Array): Due[] {
+    const due: Due[] = []
+    for (const { key, group, value } of this.#table.values()) {
+      for (const timeMs of value as Times) {
+        if (timeMs > (watermarksMs[group] as number)) break
+        due.push({ key, group, timeMs })
+      }
+    }
+    return due.sort((a, b) => a.timeMs - b.timeMs || a.group - b.group || compareKeys(a.key, b.key))
+  }
+
   /** Takes time for all timers. */
   #index(): void {
     const times: number[] = []

@@ -10,6 +10,7 @@ import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Subtask } from '../graph/task.ts'
 import { SnapshotUnderWay } from '../runtime/snapshotUnderWay.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
+import { gateState } from '../snapshot/frame.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 
@@ -236,20 +237,19 @@ export class DrivenTask {
 
   #begin(barrier: Barrier): void {
     this.#head.next(barrier)
-    const times = { startDelayMs: 0, alignmentMs: 0, syncMs: 0 }
-    this.#underWay = new SnapshotUnderWay(barrier.checkpoint, this.task.capture(), [], times)
+    this.#underWay = new SnapshotUnderWay(barrier.checkpoint, this.task.capture(), [], 0)
   }
 
   #finish(): void {
     if (this.#taken !== undefined) releaseSnapshot(this.#taken)
-    this.#taken = this.#underWay?.finished('the harness', 0)
+    this.#taken = this.#underWay?.finished('the harness', instant)
     this.#underWay = undefined
   }
 
   #builtGate(): ChannelGate<unknown> {
     const stored = this.task
-      .open({ name: '(gate)' })
-      .keep('watermarks', capturedWatermarks, () => this.#gate?.captureWatermarks())
+      .open({ name: gateState.operator })
+      .keep(gateState.watermarks, capturedWatermarks, () => this.#gate?.captureWatermarks())
     const gate = new ChannelGate(
       this.#lanes.map(({ channel }) => channel),
       stored,
@@ -282,7 +282,8 @@ export class DrivenTask {
   }
 }
 
-const splitsAtOnce = (source: Source<unknown>): readonly SplitId[] => {
+/** @throws Error if they take time */
+export const splitsAtOnce = (source: Source<unknown>): readonly SplitId[] => {
   let found: readonly SplitId[] | undefined
   from(source.splits()).subscribe(splits => {
     found = splits
@@ -290,3 +291,6 @@ const splitsAtOnce = (source: Source<unknown>): readonly SplitId[] => {
   if (found === undefined) throw new Error(`${source.name} does not know its splits at once, as a harness needs it`)
   return found
 }
+
+/** Nobody measures it. */
+const instant = { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }

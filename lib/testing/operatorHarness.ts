@@ -18,7 +18,7 @@ import type { Subtask } from '../graph/task.ts'
 import { ownState } from '../snapshot/frame.ts'
 import { defaultKeyGroups, groupOf, subtaskOf } from '../state/keyGroups.ts'
 import { dealt } from './dealt.ts'
-import { DrivenTask } from './drivenTask.ts'
+import { DrivenTask, splitsAtOnce } from './drivenTask.ts'
 import type { Harness, HarnessLane, HarnessOptions } from './harness.ts'
 import { type HarnessSnapshot, written } from './harnessSnapshot.ts'
 import { type KeyedState, keyedState } from './keyedState.ts'
@@ -49,12 +49,15 @@ export class OperatorHarness implements Harness<any, any, any> {
     const snapshots = options.restored === undefined ? [] : [options.restored].flat()
     const inputs =
       source === undefined ? Array.from({ length: lanes }, () => input({ keyed: keyBy !== undefined })) : []
+    const exchange = keyBy === undefined ? ('forward' as const) : ('keyed' as const)
+    const splits = source === undefined ? [] : splitsAtOnce(source)
+    const dealing = { subtask, keyGroups, inputs: inputs.map(() => exchange), splits }
     this.#driven = new DrivenTask({
       inputs,
       subtask,
       keyGroups,
       room,
-      restored: snapshots.length === 0 ? undefined : dealt(snapshots, { subtask, keyGroups }),
+      restored: snapshots.length === 0 ? undefined : dealt(snapshots, dealing),
     })
     const results = operator(...(source === undefined ? inputs : [stream(source)]))
     this.#driven.connect(results, element => this.#elements.push(element))

@@ -3,7 +3,9 @@ import { expect, test } from 'vitest'
 import { Channel } from '../../lib/channel/channel.ts'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { align } from '../../lib/control/align.ts'
+import { barrier } from '../../lib/element.ts'
 import { element, picture as pictured } from '../channel/pictures.ts'
+import { ScriptedClock } from '../conformance/scriptedClock.ts'
 
 // The rules, one by one.
 
@@ -202,7 +204,7 @@ test('a barrier of a newer checkpoint ends the one under way', () =>
     effects   0: block A
     &         1: unblock A, aborted 1 subsumed, block B
     &         2: block A
-    &         3: begin 2 aligned, aligned 2, unblock B, unblock A
+    &         3: begin 2 aligned, aligned 2, unblock A, unblock B
     `,
     aligned,
   ))
@@ -377,12 +379,27 @@ interface Outcome {
   readonly captured: ReadonlyMap<string, string>
 }
 
-const played = (scripts: readonly Script[], arrivals: readonly number[], takes: number, kinds: string): Outcome => {
+interface Play {
+  readonly scripts: readonly Script[]
+  readonly arrivals: readonly number[]
+  /** So many elements are taken after each arrival. */
+  readonly takes: number
+  /** Of the two checkpoints: aligned, unaligned, timeout. */
+  readonly kinds: string
+  /** After so many arrivals the limits of both are passed. */
+  readonly lateAfter?: number
+  /** No timer can run. */
+  readonly busy?: boolean
+}
+
+const played = ({ scripts, arrivals, takes, kinds, lateAfter, busy = false }: Play): Outcome => {
+  const clock = new ScriptedClock()
+  const timestampMs = clock.now()
   const channels = scripts.map(() => new Channel<string>())
   const channelGate = new ChannelGate(channels)
   const log: string[] = []
   const captured = new Map<string, string>()
-  channelGate.pipe(align<string>()).subscribe(of => {
+  channelGate.pipe(align<string>({ scheduler: clock })).subscribe(of => {
     if (of.kind === 'captured') {
       const at = `${of.checkpoint} ${of.channel}`
       captured.set(at, (captured.get(at) ?? '') + of.elements.map(pictured).join(''))
@@ -394,14 +411,18 @@ const played = (scripts: readonly Script[], arrivals: readonly number[], takes: 
   })
   const left = scripts.map(script => [...script])
   const take = () => channelGate.take({ recordsMax: 10, takes: 'all' })
-  for (const id of arrivals) {
+  arrivals.forEach((id, at) => {
+    if (at === lateAfter) clock.pass(11)
+    if (!busy) clock.runDue()
     const step = left[id]?.shift() as string
     for (const of of step.split(' ')) {
-      const unaligned = of.startsWith('<') && kinds.charAt(Number(of.charAt(1)) - 1) === 'u'
-      channels[id]?.push(element(unaligned ? of.replace('>', '!>') : of))
+      const kind = of.startsWith('<') ? kinds.charAt(Number(of.charAt(1)) - 1) : ''
+      const timeout = { alignment: { alignedTimeoutMs: 10 }, timestampMs }
+      if (kind === 't') channels[id]?.push(barrier(Number(of.charAt(1)), timeout))
+      else channels[id]?.push(element(kind === 'u' ? of.replace('>', '!>') : of))
     }
     for (let i = 0; i < takes && take(); i++);
-  }
+  })
   while (take());
   return { log, captured }
 }
@@ -430,7 +451,7 @@ const violations = (scripts: readonly Script[], { log, captured }: Outcome, kind
     const aligned = log.indexOf(`aligned ${checkpoint}`)
     const aborted = log.indexOf(`aborted ${checkpoint}`)
     // A newer one that overtakes its barriers on all channels leaves nothing of it to give up.
-    const overtaken = checkpoint === 1 && kinds === 'au' && begun < 0
+    const overtaken = checkpoint === 1 && /au|at|ut/.test(kinds) && begun < 0
     holds(`${checkpoint} is either whole or given up`, aligned >= 0 !== aborted >= 0 || overtaken)
     holds(
       `${checkpoint} begins and ends once`,
@@ -446,7 +467,7 @@ const violations = (scripts: readonly Script[], { log, captured }: Outcome, kind
         `${checkpoint}: what is taken of channel ${id} before it begins, and what is captured, is all before its barrier, once`,
         recordsOf(id, begun) + inFlight === before(script, checkpoint),
       )
-      holds(`${checkpoint}: an aligned checkpoint captures nothing`, kinds[checkpoint - 1] === 'u' || inFlight === '')
+      holds(`${checkpoint}: an aligned checkpoint captures nothing`, kinds[checkpoint - 1] !== 'a' || inFlight === '')
     })
   }
   return found
@@ -465,7 +486,7 @@ test.each(kindCases)('in every interleaving of three channels the cut is exact: 
     const scripts = [whole, whole, third]
     for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
       for (const takes of [0, 1, 2, 3, 100]) {
-        const outcome = played(scripts, arrivals, takes, kinds)
+        const outcome = played({ scripts, arrivals, takes, kinds })
         const found = violations(scripts, outcome, kinds)
         if (found.length > 0) expect.fail(`${third} ${arrivals}, ${takes} taken after each: ${found}\n${outcome.log}`)
         count++
@@ -474,3 +495,57 @@ test.each(kindCases)('in every interleaving of three channels the cut is exact: 
   }
   expect(count).toBe(5 * (1_680 + 560 + 140))
 })
+
+/** The timer at each position; then the task is busy, and only what is taken late tells. */
+const modes = [
+  { takes: 0, busy: false },
+  { takes: 1, busy: false },
+  { takes: 1, busy: true },
+]
+
+test.each([
+  ['both', 'tt', thirds],
+  ['the second', 'at', thirds.slice(1)],
+  ['the first, then aligned', 'ta', thirds.slice(1)],
+  ['the first, then unaligned', 'tu', thirds.slice(1)],
+  ['the second, after unaligned', 'ut', thirds.slice(1)],
+] as const)('in every interleaving the cut is exact, wherever the limit is passed: %s', (_, kinds, scriptsOfThird) => {
+  /** Whether a checkpoint with a timeout captured something. */
+  const turned = new Set<boolean>()
+  for (const third of scriptsOfThird) {
+    const scripts = [whole, whole, third]
+    for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
+      for (const mode of modes) {
+        for (let lateAfter = 0; lateAfter <= arrivals.length; lateAfter++) {
+          const outcome = played({ scripts, arrivals, kinds, lateAfter, ...mode })
+          const found = violations(scripts, outcome, kinds)
+          if (found.length > 0) {
+            expect.fail(
+              `${third} ${arrivals}, ${JSON.stringify(mode)}, late after ${lateAfter}: ${found}\n${outcome.log}`,
+            )
+          }
+          turned.add([...outcome.captured.keys()].some(of => kinds[Number.parseInt(of, 10) - 1] === 't'))
+        }
+      }
+    }
+  }
+  expect(turned).toEqual(new Set([true, false]))
+})
+
+// Timeouts.
+
+test('a barrier that waits too long goes to the head of its queue, and what it passes is captured', () =>
+  picture(
+    `
+    A         ab1----
+    B         --1----
+    C         --1----
+    task      ------++++++
+    out       ------1--ab
+    captured  1: A(ab)
+    effects   5: prioritize 1 of A, prioritize 1 of B, prioritize 1 of C
+    &         6: begin 1 unaligned after 4, capture 1 of A, capture 1 of B, capture 1 of C
+    &         8: aligned 1 in 2
+    `,
+    ({ A, B, C, task }: Three) => gate({ A, B, C }, task).pipe(align({ alignment: { alignedTimeoutMs: 3 } })),
+  ))

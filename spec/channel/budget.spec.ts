@@ -29,7 +29,7 @@ const requested = (of: BufferPool, count: number): number => {
 }
 
 test('a pool draws what it needs beyond its guarantee, and gives it back', () => {
-  const budget = new BufferBudget({ buffersMax: 6 })
+  const budget = new BufferBudget({ buffersMax: 6, guaranteed: 2 })
   const one = poolOf(budget, { guaranteed: 1, max: 4 })
   poolOf(budget, { guaranteed: 1 })
   expect(requested(one, 4)).toBe(4)
@@ -39,21 +39,21 @@ test('a pool draws what it needs beyond its guarantee, and gives it back', () =>
 })
 
 test('the guarantee of one pool cannot be drawn by another', () => {
-  const budget = new BufferBudget({ buffersMax: 4 })
+  const budget = new BufferBudget({ buffersMax: 4, guaranteed: 3 })
   const [one, other] = [poolOf(budget, { guaranteed: 1 }), poolOf(budget, { guaranteed: 2 })]
   expect(requested(one, 5)).toBe(2)
   expect(requested(other, 5)).toBe(2)
 })
 
 test('overdraft is beyond what a pool has, and none of the budget', () => {
-  const budget = new BufferBudget({ buffersMax: 3 })
+  const budget = new BufferBudget({ buffersMax: 3, guaranteed: 1 })
   const one = poolOf(budget, { guaranteed: 1, max: 2, overdraftMax: 2 })
   expect(requested(one, 5)).toBe(4)
   expect([one.overdraft, budget.free, one.available]).toEqual([2, 1, false])
 })
 
 test('pools that want a buffer get one in the order in which they began to want it', () => {
-  const budget = new BufferBudget({ buffersMax: 4 })
+  const budget = new BufferBudget({ buffersMax: 4, guaranteed: 3 })
   const told: string[] = []
   const [first, second, third] = ['first', 'second', 'third'].map(name =>
     poolOf(budget, { guaranteed: 1, onAvailable: () => told.push(name) }),
@@ -70,7 +70,7 @@ test('pools that want a buffer get one in the order in which they began to want 
 
 test('a pool with a channel at its limit is not available, and is told when the channel is below it', () => {
   let told = 0
-  const one = poolOf(new BufferBudget({ buffersMax: 9 }), {
+  const one = poolOf(new BufferBudget({ buffersMax: 9, guaranteed: 9 }), {
     guaranteed: 9,
     perChannelMax: 2,
     onAvailable: () => told++,
@@ -83,6 +83,56 @@ test('a pool with a channel at its limit is not available, and is told when the 
   expect([one.available, told]).toEqual([false, 0])
   one.release(2)
   expect([one.available, told]).toEqual([true, 1])
+})
+
+test('what a restore puts into the first pool leaves the guarantees of those that are made after it', () => {
+  const budget = new BufferBudget({ buffersMax: 4, guaranteed: 3 })
+  const first = poolOf(budget, { guaranteed: 1 })
+  for (let held = 0; held < 4; held++) first.restore(held)
+  expect([first.overdraft, budget.free]).toEqual([2, 0])
+  const second = poolOf(budget, { guaranteed: 2 })
+  expect([requested(second, 5), budget.free]).toEqual([2, 0])
+})
+
+test('pools are not promised more than is kept for them', () => {
+  expect(() => new BufferBudget({ buffersMax: 2, guaranteed: 3 })).toThrow(/not below the guarantees, 3/)
+  const budget = new BufferBudget({ buffersMax: 9, guaranteed: 3 })
+  poolOf(budget, { guaranteed: 2 })
+  expect(() => poolOf(budget, { guaranteed: 2 })).toThrow(/within the 3 kept/)
+})
+
+test('a pool is told once, also if an earlier listener has used it and let it go again by then', () => {
+  const budget = new BufferBudget({ buffersMax: 2, guaranteed: 2 })
+  let told = 0
+  const second = poolOf(budget, { max: 1, onAvailable: () => told++ })
+  const first = poolOf(budget, {
+    max: 1,
+    onAvailable: () => {
+      second.release(1)
+      second.request(0)
+      second.release(1)
+    },
+  })
+  first.request(0)
+  second.request(0)
+  first.release(1)
+  expect([told, second.available]).toEqual([1, true])
+})
+
+test('a pool that becomes available inside its own listener is told again', () => {
+  let told = 0
+  const budget = new BufferBudget({ buffersMax: 1, guaranteed: 1 })
+  const one = poolOf(budget, {
+    onAvailable: () => {
+      told++
+      if (told > 1) return
+      one.request(0)
+      one.release(1)
+    },
+  })
+  one.request(0)
+  one.release(1)
+  expect(told).toBe(2)
 })
 
 /** A writer with waiters, each of which wants to hold one buffer, and the other writer's waiters to give to. */
@@ -165,7 +215,7 @@ test.each(Object.entries(listeners))(
       script(() => other as Waiters),
     )) {
       orders++
-      const budget = new BufferBudget({ buffersMax: 3 })
+      const budget = new BufferBudget({ buffersMax: 3, guaranteed: 2 })
       one = new Waiters(budget, onServed)
       other = new Waiters(budget, onServed)
       one.other = other

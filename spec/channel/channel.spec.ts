@@ -20,7 +20,14 @@ const told = (lines: readonly string[]): readonly string[] => {
     restored: queued => said.push(`restored of ${queued}`),
     taken: queued => said.push(`taken of ${queued}`),
   }
-  channel.connect({ arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) }, 0)
+  channel.connect(
+    {
+      keepsOrder: false,
+      arrived: () => {},
+      captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`),
+    },
+    0,
+  )
   return transcript(lines, {
     said,
     commands: {
@@ -252,7 +259,7 @@ class Model {
       expect(checkpoint).toBe(this.capture?.checkpoint)
       this.capture?.found.push(...data(of))
     }
-    this.channel.connect({ arrived: () => {}, captured }, 0)
+    this.channel.connect({ keepsOrder: false, arrived: () => {}, captured }, 0)
   }
 
   push(of: StreamElement<Data>): void {

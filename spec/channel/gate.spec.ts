@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { Channel } from '../../lib/channel/channel.ts'
 import { ChannelGate } from '../../lib/channel/gate.ts'
+import { initialGenerations } from '../../lib/channel/generations.ts'
+import { barrier, recovered } from '../../lib/element.ts'
 import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
@@ -14,6 +16,7 @@ const told = (
   const said: string[] = []
   gate.subscribe(event => {
     if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
+    else if (event.kind === 'announced') said.push(`announced ${event.barrier.checkpoint} in ${event.channel}`)
     else said.push(`captured ${event.checkpoint} of ${event.channel}: ${event.elements.map(picture).join(' ')}`)
   })
   const takes = (appetite: string) => (appetite || 'all') as 'all' | 'no data' | 'unaligned barriers'
@@ -248,4 +251,22 @@ test('a restored gate goes on with the watermark of each channel', () => {
   }
   const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
   expect(told(lines, { channels: 3, restored })).toEqual(lines)
+})
+
+test('behind its marker nothing of a channel is taken until all have delivered theirs, but unaligned barriers', () => {
+  const channels = [0, 1].map(() => new Channel<string>())
+  const gate = new ChannelGate(channels, undefined, initialGenerations(2))
+  const said: string[] = []
+  gate.subscribe(event => event.kind === 'taken' && said.push(`${event.channel}:${picture(event.element)}`))
+  const takeAll = () => {
+    while (gate.take({ recordsMax: 10, takes: 'all' }));
+    return said.splice(0)
+  }
+  channels[0]?.restore([...elements('a'), recovered(false), ...elements('b')])
+  expect(takeAll()).toEqual(['0:a'])
+  channels[0]?.push(barrier(1, { alignment: 'unaligned' }))
+  expect(takeAll()).toEqual(['0:<1!>'])
+  expect(gate.captureGenerations()).toEqual(['behind', 'before'])
+  channels[1]?.restore([...elements('c'), recovered(false)])
+  expect(takeAll()).toEqual(['1:c', '1:recovered', '0:b'])
 })

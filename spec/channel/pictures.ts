@@ -40,6 +40,7 @@ export const picture = (of: StreamElement<string>): string => {
     case 'active':
     case 'side':
     case 'splits':
+    case 'recovered':
       return of.kind
     default:
       return absurd(of)

@@ -14,7 +14,11 @@ const told = (lines: readonly string[]): readonly string[] => {
   const { sending, receiving } = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
   const said: string[] = []
   receiving.connect(
-    { arrived: () => {}, captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`) },
+    {
+      keepsOrder: false,
+      arrived: () => {},
+      captured: (_, checkpoint, of) => said.push(`${checkpoint}:${picture(of)}`),
+    },
     0,
   )
   return transcript(lines, {
@@ -173,7 +177,11 @@ test('with any timing, what is before a barrier is taken before it or captured i
       const { sending, receiving } = splitChannel<number>({ buffersMax: 2, latencyMs, scheduler })
       const [taken, captured]: [number[], number[]] = [[], []]
       let begun = false
-      const consumer: Consumer<number> = { arrived: () => {}, captured: (_, __, of) => captured.push(...records(of)) }
+      const consumer: Consumer<number> = {
+        keepsOrder: false,
+        arrived: () => {},
+        captured: (_, __, of) => captured.push(...records(of)),
+      }
       receiving.connect(consumer, 0)
       let next = 0
       const begin = (): void => {

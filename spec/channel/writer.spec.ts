@@ -2,8 +2,18 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BufferBudget } from '../../lib/channel/budget.ts'
 import { Channel } from '../../lib/channel/channel.ts'
+import { asTriggered } from '../../lib/channel/forcedAligned.ts'
 import { type Dealing, Writer } from '../../lib/channel/writer.ts'
-import { type Buffer, buffer, type Columns, end, type StreamElement, watermark } from '../../lib/element.ts'
+import {
+  type Barrier,
+  type Buffer,
+  barrier,
+  buffer,
+  type Columns,
+  end,
+  type StreamElement,
+  watermark,
+} from '../../lib/element.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
 interface Made<T> {
@@ -12,19 +22,34 @@ interface Made<T> {
 }
 
 const poolOf = (onAvailable: () => void, overdraftMax = Number.POSITIVE_INFINITY) =>
-  new BufferBudget({ buffersMax: 4 }).pool({ guaranteed: 4, max: 4, perChannelMax: 2, overdraftMax, onAvailable })
+  new BufferBudget({ buffersMax: 4, guaranteed: 4 }).pool({
+    guaranteed: 4,
+    max: 4,
+    perChannelMax: 2,
+    overdraftMax,
+    onAvailable,
+  })
+const dealings: { readonly [K in Dealing['kind']]: Dealing & { readonly kind: K } } = {
+  rebalance: { kind: 'rebalance' },
+  keyed: { kind: 'keyed', channelOf: [0, 1, 0, 1] },
+  broadcast: { kind: 'broadcast' },
+  global: { kind: 'global' },
+  // a and c go to channel 0, others to 1.
+  custom: { kind: 'custom', channelsOf: records => records.map(record => ('ac'.includes(String(record)) ? 0 : 1)) },
+}
 
 const made = <T>(
   count: number,
   dealing: Dealing['kind'],
-  options: { onFreed?: () => void; bufferRecordsMax?: number; overdraftMax?: number } = {},
+  options: { onFreed?: () => void; bufferRecordsMax?: number; overdraftMax?: number; alignedOnly?: boolean } = {},
 ): Made<T> => {
   const channels = Array.from({ length: count }, () => new Channel<T>())
   const writer = new Writer(channels, {
     name: 'map/0',
     bufferRecordsMax: options.bufferRecordsMax ?? 4,
     pool: poolOf(options.onFreed ?? (() => {}), options.overdraftMax),
-    dealing: dealing === 'keyed' ? { kind: 'keyed', channelOf: [0, 1, 0, 1] } : { kind: 'rebalance' },
+    dealing: dealings[dealing],
+    alignedOnly: options.alignedOnly ?? false,
   })
   return { writer, channels }
 }
@@ -185,6 +210,88 @@ const rebalancedCases: readonly Case[] = [
     'sent -> 0: ab w1 1:',
   ],
 ]
+
+const broadcastCases: readonly Case[] = [
+  ['each buffer goes to every channel', 'send abcd -> partial', 'send ef', 'flush', 'sent -> 0: abcd ef 1: abcd ef'],
+  [
+    'smaller ones are filled up, a watermark waits behind them in every channel',
+    'send a w1 -> partial',
+    'sent -> 0: 1:',
+    'send b',
+    'flush',
+    'sent -> 0: ab w1 1: ab w1',
+  ],
+  ['a watermark goes at once where nothing waits', 'send w1', 'sent -> 0: w1 1: w1'],
+  ['a barrier goes to all, behind what is partly filled', 'send a <1> -> partial', 'sent -> 0: a <1> 1: a <1>'],
+  [
+    'it is available once the slowest consumer is',
+    'send abcd efgh -> partial',
+    'free -> false',
+    'take 0 -> abcd',
+    'free -> false',
+    'take 1 -> freed abcd',
+    'free -> true',
+  ],
+]
+
+const globalCases: readonly Case[] = [
+  [
+    'all records go to the first channel, watermarks, barriers and ends to all',
+    'send abcd -> partial',
+    'send efgh w1 <1>',
+    'send i | -> partial',
+    'sent -> 0: abcd efgh w1 <1> i | 1: w1 <1> |',
+  ],
+]
+
+const customCases: readonly Case[] = [
+  [
+    'records go where the partitioner says, in buffers of their channels',
+    'send abcd -> partial',
+    'send aac',
+    'sent -> 0: acaa 1:',
+    'flush',
+    'sent -> 0: c 1: bd',
+  ],
+]
+
+test.each(broadcastCases)('broadcast: %s', (_, ...lines) => {
+  expect(told(lines, 'broadcast')).toEqual(lines)
+})
+
+test('a broadcast buffer is one for all channels', () => {
+  const { writer, channels } = made<string>(2, 'broadcast')
+  for (const of of elements('abcd e')) writer.next(of as StreamElement<string>)
+  writer.flush()
+  const [first, second] = channels.map(taken)
+  expect(first).toHaveLength(2)
+  first?.forEach((of, i) => {
+    expect(second?.[i]).toBe(of)
+  })
+})
+
+test.each(globalCases)('global: %s', (_, ...lines) => {
+  expect(told(lines, 'global')).toEqual(lines)
+})
+
+test.each(customCases)('custom: %s', (_, ...lines) => {
+  expect(told(lines, 'custom')).toEqual(lines)
+})
+
+test('on an edge that is aligned-only no barrier overtakes, also behind an end; it is again what it was for the task behind', () => {
+  for (const alignment of ['unaligned', { alignedTimeoutMs: 5 }, 'aligned'] as const) {
+    for (const savepoint of [false, true]) {
+      const { writer, channels } = made<string>(1, 'rebalance', { alignedOnly: true })
+      const [first, second] = [1, 2].map(checkpoint => barrier(checkpoint, { alignment, savepoint }))
+      for (const of of [buffer(['a']), first, end, second]) writer.next(of as StreamElement<string>)
+      const arrived = channels.flatMap(taken)
+      expect(arrived.map(picture).join(' ')).toBe(savepoint ? 'a <1s> <2s> |' : 'a <1> <2> |')
+      const barriers = arrived.filter(({ kind }) => kind === 'barrier') as Barrier[]
+      expect(barriers.map(of => of.alignment)).toEqual(['aligned', 'aligned'])
+      expect(barriers.map(asTriggered)).toEqual([first, second])
+    }
+  }
+})
 
 test.each(keyedCases)('keyed: %s', (_, ...lines) => {
   expect(told(lines, 'keyed')).toEqual(lines)

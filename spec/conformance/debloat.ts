@@ -19,12 +19,22 @@ const caseType = t.union([
     ...bounds,
     targetMs: t.number,
     thresholdPercent: t.number,
-    steps: t.array(t.type({ throughput: t.number, buffersInUse: t.number, out: t.union([t.number, t.null]) })),
+    steps: t.array(
+      t.intersection([
+        t.type({ throughput: t.number, buffersInUse: t.number }),
+        t.partial({ out: t.union([t.number, t.null]) }),
+      ]),
+    ),
   }),
   t.type({
     kind: t.literal('ema'),
     ...bounds,
-    steps: t.array(t.type({ total: t.number, buffersInUse: t.number, out: t.union([t.number, t.literal('error')]) })),
+    steps: t.array(
+      t.intersection([
+        t.type({ total: t.number, buffersInUse: t.number }),
+        t.partial({ out: t.union([t.number, t.literal('error')]) }),
+      ]),
+    ),
   }),
   t.type({
     kind: t.literal('throughput'),

@@ -48,7 +48,7 @@ test('the delay of a beginning is counted from the trigger to the first barrier 
     s         begin 1 aligned after 3
     effects   3: block B
     &         4: block A
-    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock B, unblock A
+    &         5: begin 1 aligned after 3, aligned 1 in 2, unblock A, unblock B
     `,
     ({ A, B, C, task }) => gate({ A, B, C }, task).pipe(align()),
   ))

@@ -94,7 +94,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     ],
     inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
     durable: options.durable ?? [],
-    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3 },
+    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3 },
   }
 }
 
@@ -373,7 +373,7 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
   expect(event).toMatchObject({
     sizes: { inFlightRecords: 2, stateBytes: expect.any(Number), inFlightBytes: expect.any(Number) },
-    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 0 },
+    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, asyncMs: 0 },
   })
   const { object, bytes, crc } = event.snapshot
   const read = await lastValueFrom(store.get(object))

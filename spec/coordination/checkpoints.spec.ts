@@ -11,7 +11,7 @@ const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean })
     checkpoint,
     snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
     sizes: { stateBytes: 10, inFlightBytes: 5, inFlightRecords: 2 },
-    times: { startDelayMs: 1, alignmentMs: 2, syncMs: 3, asyncMs: 4 },
+    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, asyncMs: 4 },
   }
 }
 
@@ -345,7 +345,7 @@ test('a report adds up what the tasks say, and its summary names the longest pha
       125,
       {
         ...acknowledged('b', { checkpoint: 1 }),
-        times: { startDelayMs: 1, alignmentMs: 12, syncMs: 0, asyncMs: 4 },
+        times: { startDelayMs: 1, alignmentMs: 12, processedDuringAlignment: 0, syncMs: 0, asyncMs: 4 },
       },
     ],
     [130, { kind: 'committed', checkpoint: 1, entry: 2, object: '1/part' }],

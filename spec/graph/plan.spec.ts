@@ -1,16 +1,20 @@
 import { EMPTY } from 'rxjs'
 import { named, type Pipeline, Stream, stream } from 'spillway'
 import {
+  broadcast,
   collect,
   eventTime,
   filter,
   flatMap,
   fromArray,
+  global,
   into,
   keyBy,
   map,
   mean,
+  partition,
   rebalance,
+  rescale,
   scan,
   tumblingWindow,
   union,
@@ -220,6 +224,77 @@ test.each(cases)('%s', (_, pipelines, expected) => {
   expect(picture(plan(pipelines()))).toEqual(expected)
 })
 
+const parallel: readonly (readonly [claim: string, pipelines: () => readonly Pipeline[], tasks: string])[] = [
+  [
+    'a stage has as many tasks as the job says, or its source, or the exchange before it',
+    () => [
+      stream(fromArray([1], { name: 'numbers' }), { parallelism: 2 }).pipe(
+        map(n => n),
+        keyBy(n => n, { parallelism: 3 }),
+        sum(),
+        rebalance(),
+        map(n => n),
+        rescale({ parallelism: 4 }),
+        sink(),
+      ),
+    ],
+    'numbers 2, scan 3, map#2 7, out 4',
+  ],
+  [
+    'what comes forward comes from as many tasks, and the others follow',
+    () => [
+      union(
+        numbers('a').pipe(
+          global({ parallelism: 2 }),
+          map(n => n),
+        ),
+        numbers('b').pipe(broadcast()),
+        numbers('c').pipe(partition(n => n, { parallelism: 2 })),
+      ).pipe(sink()),
+    ],
+    'a 7, map 2, b 7, c 7, union 2',
+  ],
+  [
+    'sources of other parallelism are read by a union of as many tasks',
+    () => [
+      union(
+        stream(fromArray([1], { name: 'a' }), { parallelism: 2 }),
+        stream(fromArray([1], { name: 'b' }), { parallelism: 2 }),
+      ).pipe(sink()),
+    ],
+    'a 2, b 2, union 2',
+  ],
+]
+
+test.each(parallel)('%s', (_, pipelines, tasks) => {
+  const { stages } = plan(pipelines(), { parallelism: 7 })
+  expect(stages.map(({ id, parallelism }) => `${id.slice(2)} ${parallelism}`).join(', ')).toBe(tasks)
+})
+
+test('a stage is aligned-only if one of its exchanges is', () => {
+  const one = numbers('a').pipe(rebalance({ alignedOnly: true }))
+  const { stages } = plan([
+    union(one, numbers('b').pipe(rebalance())).pipe(
+      keyBy(n => n),
+      sum(),
+      sink(),
+    ),
+  ])
+  expect(stages.map(({ id, alignedOnly }) => `${id.slice(2)} ${alignedOnly}`)).toEqual([
+    'a false',
+    'b false',
+    'union true',
+    'scan false',
+  ])
+})
+
+test.each([0, 1.5, -1, Number.NaN])('parallelism %d is refused where it is said', parallelism => {
+  const refused = expect.objectContaining({ code: 'INVALID_OPTION' })
+  expect(() => numbers().pipe(rebalance({ parallelism }))).toThrow(refused)
+  expect(() => numbers().pipe(keyBy(n => n, { parallelism }))).toThrow(refused)
+  expect(() => stream(fromArray([1]), { parallelism })).toThrow(refused)
+})
+
 test('pipelines that are planned again have the same plan', () => {
   const pipelines = [
     numbers().pipe(
@@ -297,6 +372,35 @@ const refusals: readonly (readonly [
     ],
   ],
   ['a side output that nobody reads', 'SIDE_NOT_READ', 'tumblingWindow', () => [late().pipe(sink())]],
+  [
+    'a union of what comes forward from different numbers of tasks',
+    'PARALLELISM_CONFLICT',
+    'union',
+    () => [union(stream(fromArray([1], { name: 'a' }), { parallelism: 2 }), numbers('b')).pipe(sink())],
+  ],
+  [
+    'a union of exchanges that say different numbers of tasks',
+    'PARALLELISM_CONFLICT',
+    'union',
+    () => [
+      union(
+        numbers('a').pipe(rebalance({ parallelism: 2 })),
+        numbers('b').pipe(keyBy(n => n, { parallelism: 3 })),
+      ).pipe(sink()),
+    ],
+  ],
+  [
+    'a keyed stage of more tasks than there are key groups',
+    'PARALLELISM_TOO_LARGE',
+    'scan',
+    () => [
+      numbers().pipe(
+        keyBy(n => n, { parallelism: 129 }),
+        sum(),
+        sink(),
+      ),
+    ],
+  ],
   [
     'event time behind an exchange',
     'EVENT_TIME_NOT_PER_SPLIT',

@@ -1,13 +1,25 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
-import { active, buffer, idle, keyedOperator, operator, type Stream, watermark } from 'spillway'
+import {
+  active,
+  type BroadcastStream,
+  buffer,
+  idle,
+  type KeyedStream,
+  keyedOperator,
+  keyedWithBroadcast,
+  operator,
+  type Stream,
+  watermark,
+} from 'spillway'
 import * as operators from 'spillway/operators'
 import { type Law, operatorLaws } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { type Sample, samples } from './inputs.ts'
 
-const { eachRecord, eventTime, filter, flatMap, fromArray, keyBy, map, rebalance, scan, sum, tumblingWindow, union } =
+const { broadcast, eachRecord, eventTime, filter, flatMap, fromArray, global, keyBy, map, partition, rebalance } =
   operators
+const { rescale, scan, sum, tumblingWindow, union } = operators
 
 const keyed = { keyBy: ({ key }: Sample) => key }
 const n = ({ n }: Sample) => n
@@ -44,6 +56,10 @@ const exported: Readonly<Record<string, readonly Law[]>> = {
     keyOf: ({ key }: Sample) => key,
   }),
   rebalance: operatorLaws('rebalance', () => rebalance<Sample>(), samples),
+  rescale: operatorLaws('rescale', () => rescale<Sample>(), samples),
+  broadcast: operatorLaws('broadcast', () => broadcast<Sample>(), samples),
+  global: operatorLaws('global', () => global<Sample>(), samples),
+  partition: operatorLaws('partition', () => partition<Sample>(({ n }, channels) => n % channels), samples),
   keyBy: operatorLaws('keyBy', () => keyBy(({ key }: Sample) => [key, 1]), samples),
   scan: operatorLaws('scan', () => scan((total: number, { n }: Sample) => total + n, 0, t.number), samples, keyed),
   tumblingWindow: (['drop', 'side'] as const).flatMap(late =>
@@ -173,6 +189,36 @@ const contract: Readonly<Record<string, readonly Law[]>> = {
     lanes,
     { keyOf: ({ key }: Sample) => key },
   ),
+  'an operator of a keyed stream and a broadcast one': operatorLaws(
+    'keyedWithBroadcast',
+    // Both lanes have keys: those of what is broadcast are dropped.
+    () => (a: Stream<any>, b: Stream<any>) =>
+      keyedWithBroadcast<Sample, string, Sample, unknown>(
+        'keyedWithBroadcast',
+        a as KeyedStream<Sample, string>,
+        b as BroadcastStream<Sample>,
+        ({ state, broadcastState, timers }) => {
+          const total = state.value('total', t.number, 0)
+          const rules = broadcastState.value('rules', t.number, 0)
+          return {
+            *record({ key, n }, _out, { timeMs }) {
+              if (timeMs > 0) timers.at(timeMs + 2)
+              yield { key, n }
+              total.update(before => before + n)
+              yield { key, total: total.get() }
+            },
+            timer: (timeMs, _out, { key }) => [{ key, timeMs }],
+            *broadcast({ key, n }) {
+              yield { key, rules: rules.update(before => before + n) }
+              yield { key, rules: rules.get() + 1 }
+            },
+          }
+        },
+        { effect: 'keysAndResults' },
+      ),
+    lanes,
+    { ...keyed, keyOf: ({ key }: Sample) => key },
+  ),
   'a pipe from a source to a window': operatorLaws(
     'pipe',
     () => (source: Stream<Sample>) =>
@@ -197,6 +243,7 @@ const others = {
   controls: ['align', 'coordinate', 'serialize'],
   aggregates: ['aggregates', 'count', 'max', 'mean', 'min', 'sum'],
   'ends a pipeline': ['into'],
+  'at most once: reading it again gives something else, so it has a spec of its own': ['fromObservable'],
   'laws in sources.spec.ts and sinks.spec.ts': ['collect', 'fromArray', 'fromIterable'],
 }
 

@@ -43,35 +43,81 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a blocked channel is not blocked',
-    file: 'lib/alignment/alignment.ts',
-    from: "[{ kind: 'block', channel }]]",
-    to: '[]]',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: '[{ ...state, underWay: blocking }, [block]]',
+    to: '[{ ...state, underWay: blocking }, []]',
   },
   {
     what: 'a blocked channel is opened too early, when the second barrier comes',
-    file: 'lib/alignment/alignment.ts',
-    from: "blocked: with_(next.blocked, channel) } }, [{ kind: 'block', channel }]]",
-    to: "blocked: with_(next.blocked, channel) } }, [...unblock(next), { kind: 'block', channel }]]",
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: '[{ ...state, underWay: blocking }, [block]]',
+    to: '[{ ...state, underWay: blocking }, [...unblock(underWay), block]]',
   },
   {
     what: 'the number of a barrier is not checked',
-    file: 'lib/alignment/alignment.ts',
-    from: '  if (underWay === undefined || checkpoint > underWay.barrier.checkpoint) {',
-    to: '  if (underWay === undefined) {',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: 'if (underWay?.barrier.checkpoint === barrier.checkpoint) {',
+    to: 'if (underWay !== undefined) {',
     spec: 'spec/alignment/alignment.spec.ts',
   },
   {
     what: 'a channel that has ended is waited for',
-    file: 'lib/alignment/alignment.ts',
-    from: 'if (!delivered.has(channel) && !state.ended.has(channel)) return false',
-    to: 'if (!delivered.has(channel)) return false',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: 'missing: channels - ended.count,',
+    to: 'missing: channels,',
     spec: 'spec/alignment/alignment.spec.ts',
+  },
+  {
+    what: 'a barrier that is taken late does not turn its checkpoint',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: 'limitMs !== undefined && nowMs > limitMs',
+    to: 'false',
+    spec: 'spec/alignment/cases.spec.ts',
+  },
+  {
+    what: 'the limit is counted from the first barrier taken, not from the trigger',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: 'const isLate = ({ limitMs }: UnderWay, { nowMs }: Moment): boolean => limitMs !== undefined && nowMs > limitMs',
+    to: `const isLate = ({ limitMs, barrier, first }: UnderWay, { nowMs }: Moment): boolean =>
+  limitMs !== undefined && nowMs - (first?.nowMs ?? nowMs) > limitMs - barrier.timestampMs`,
+    spec: 'spec/alignment/cases.spec.ts',
+  },
+  {
+    what: 'channels are unblocked when their checkpoint turns unaligned',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: 'startDelayMs: delayMs }, ...capture],',
+    to: 'startDelayMs: delayMs }, ...capture, ...unblock(underWay)],',
+    spec: 'spec/alignment/cases.spec.ts',
+  },
+  {
+    what: 'a barrier that arrives after its checkpoint has turned stays in its place',
+    file: 'lib/alignment/exactlyOnce.ts',
+    from: "return underWay.phase === 'aligned'\n    ? [next, effects]",
+    to: "return underWay.phase !== 'turned'\n    ? [next, effects]",
+    spec: 'spec/alignment/cases.spec.ts',
+  },
+  {
+    what: 'a barrier that has moved to the head still counts where it stood',
+    file: 'lib/channel/channel.ts',
+    from: `    this.#pushed--
+    const place`,
+    to: `    const place`,
+    spec: 'spec/alignment/alignment.spec.ts',
+  },
+  {
+    what: 'a checkpoint that begins at least once leaves the older ones under way',
+    file: 'lib/alignment/atLeastOnce.ts',
+    from: `  return [
+    { ...state, underWay: state.underWay.filter(tracked => idOf(tracked) > checkpoint) },`,
+    to: `  return [
+    { ...state, underWay: state.underWay.filter(tracked => idOf(tracked) !== checkpoint) },`,
+    spec: 'spec/alignment/cases.spec.ts',
   },
   {
     what: 'state is captured after later records',
     file: 'lib/runtime/task.ts',
-    from: 'this.#options.report(snapshot.finished(this.id, alignmentMs))',
-    to: 'this.#options.report({ ...snapshot.finished(this.id, alignmentMs), operators: this.#capture() })',
+    from: 'this.#options.report(snapshot.finished(this.id, metrics))',
+    to: 'this.#options.report({ ...snapshot.finished(this.id, metrics), operators: this.#capture() })',
   },
   {
     what: 'the state of a suspended call is captured as it is in its midst',
@@ -109,7 +155,8 @@ export const planted: readonly Planted[] = [
         const call = this.#call as KeyedCall
         call.begin(due.key, due.group)
         call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
+        call.watermarkMs = this.#groups.of(due.group, this.#watermarkMs)
+        call.operatorWatermarkMs = call.watermarkMs
         timers.delete(due.key, due.timeMs)
         work.firing = due
 `,
@@ -119,7 +166,8 @@ export const planted: readonly Planted[] = [
         const call = this.#call as KeyedCall
         call.begin(due.key, due.group)
         call.timeMs = due.timeMs
-        call.watermarkMs = this.#watermarkMs
+        call.watermarkMs = this.#groups.of(due.group, this.#watermarkMs)
+        call.operatorWatermarkMs = call.watermarkMs
 `,
   },
   {
@@ -131,8 +179,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'the largest times of splits are not restored',
     file: 'operators/eventTime.ts',
-    from: 'for (const [split, largestMs] of Object.entries(stored ?? {})) times.set(split, largestMs)',
-    to: 'Object.entries(stored ?? {})',
+    from: 'for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)',
+    to: 'Object.entries(stored)',
     spec: 'spec/laws/operators.spec.ts',
   },
   {
@@ -330,5 +378,77 @@ export const planted: readonly Planted[] = [
     from: 'concatMap(n => (wasTried ? ifNewest(store, n) : of(n)))',
     to: 'concatMap(n => of(n))',
     spec: 'spec/control/serialize.spec.ts',
+  },
+  {
+    what: 'a broadcast misses a consumer',
+    file: 'lib/channel/writer.ts',
+    from: 'for (const channel of this.#channels) this.#pushOne(channel, element)',
+    to: 'for (const channel of this.#channels.slice(0, -1)) this.#pushOne(channel, element)',
+  },
+  {
+    what: 'a group of rescale is off by one',
+    file: 'lib/graph/joins.ts',
+    from: 'from === Math.floor((to * producers) / consumers)',
+    to: 'from === Math.min(producers - 1, Math.floor(((to + 1) * producers) / consumers))',
+    spec: 'spec/graph/joins.spec.ts',
+  },
+  {
+    what: 'the index of a partitioner is not checked',
+    file: 'lib/graph/channelsOf.ts',
+    from: '!Number.isInteger(index) || index < 0 || index >= channels',
+    to: 'Number.isNaN(channels)',
+    spec: 'spec/graph/channelsOf.spec.ts',
+  },
+  {
+    what: 'an aligned-only edge lets an unaligned barrier through',
+    file: 'lib/channel/writer.ts',
+    from: 'this.#options.alignedOnly === true ? forcedAligned(element) : element',
+    to: 'element',
+    spec: 'spec/channel/writer.spec.ts',
+  },
+  {
+    what: 'the key of a broadcast call is not looked up again',
+    file: 'lib/graph/call.ts',
+    from: `    this.group = group
+    this.number++`,
+    to: `    this.group = group
+    this.number = this.#state.calls.number`,
+  },
+  {
+    what: 'at another parallelism a key group loses its watermark',
+    file: 'lib/snapshot/redistribution/watermarks.ts',
+    from: '([, watermarkMs]) => watermarkMs > smallestMs',
+    to: '() => false',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'at another parallelism the data of a forward channel goes to several tasks',
+    file: 'lib/snapshot/redistribution/inFlight.ts',
+    from: `          case 'rescale':
+            put(heirOf(old, spread), data, element)`,
+    to: `          case 'rescale':
+            put(turn++ % after, data, element)`,
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'data behind a marker is taken before the other channels have delivered theirs',
+    file: 'lib/channel/gate.ts',
+    from: 'this.#generations !== undefined && isHeld(this.#generations, channel)',
+    to: 'false',
+    spec: 'spec/channel/gate.spec.ts',
+  },
+  {
+    what: 'at another parallelism a position is given to two tasks',
+    file: 'lib/snapshot/redistribution/operators.ts',
+    from: 'for (const [split, of] of Object.entries(value)) {',
+    to: 'for (const [split, of] of Object.entries(value)) {\n      ;(shares[0] as Record<SplitId, unknown>)[split] = of',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'the transaction of a task that is no longer there is dropped',
+    file: 'lib/snapshot/redistribution/operators.ts',
+    from: 'heirOf(old, spread) === task',
+    to: 'old === task',
+    spec: 'spec/snapshot/redistribution.spec.ts',
   },
 ]

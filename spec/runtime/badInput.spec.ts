@@ -10,6 +10,7 @@ import {
   end,
   memoryStore,
   named,
+  operator,
   type Pipeline,
   type RunOptions,
   run,
@@ -54,6 +55,15 @@ const counting = (name: string, sinkName = 'collect') =>
       scan(n => n + 1, 0),
     ),
     named(sinkName, into(collect<number>())),
+  )
+
+const totalling = () =>
+  numbers().pipe(
+    operator<number, number>('total', ({ state }) => {
+      const sum = state.value('sum', t.number, 0)
+      return { record: (n, out) => out.emit(sum.update(before => before + n)) }
+    }),
+    into(collect<number>()),
   )
 
 /** A store in which a job of this pipeline has completed. */
@@ -276,12 +286,12 @@ const cases: Record<string, Case> = {
       return start(() => numbers().pipe(into(collect())), { store })
     },
   },
-  'another parallelism': {
+  'state of a whole task at another parallelism': {
     code: 'PARALLELISM_CHANGED',
-    names: ['parallelism: 2'],
+    names: ['operator total', 'state sum', 'by key'],
     start: async () => {
-      const store = await filled(counting('counts'), { parallelism: 2 })
-      return start(() => counting('counts'), { store, parallelism: 3 })
+      const store = await filled(totalling(), { parallelism: 2 })
+      return start(totalling, { store, parallelism: 3 })
     },
   },
   "two tasks' snapshots, whole but each in the other's place": {

@@ -1,5 +1,10 @@
 import { expect, test } from 'vitest'
+import { BufferBudget } from '../../lib/channel/budget.ts'
+import { Channel } from '../../lib/channel/channel.ts'
+import { Writer } from '../../lib/channel/writer.ts'
+import { buffer } from '../../lib/element.ts'
 import { type RunOptions, run, SpillwayError, stream } from '../../lib/index.ts'
+import { overdraftBuffers } from '../../lib/runtime/bufferBound.ts'
 import { collect, fromArray, into, map, rebalance } from '../../operators/index.ts'
 
 const job = (options: RunOptions, sunk = collect<number>()) =>
@@ -17,7 +22,7 @@ test('the bound of buffers and records counts pools, overdraft, what is being fi
   const running = job({ parallelism: 2, channels: { buffersMax: 3, bufferRecordsMax: 10, overdraftBuffersMax: 1 } })
   // Two exchanges of two writers with two channels each.
   const pooled = 2 * 2 * 2 * 3
-  const overdraft = 2 * 2 * (1 + 3 + 64)
+  const overdraft = 2 * 2 * (1 + 2 * 2 + 64)
   expect(running.buffers).toEqual({
     pooled,
     overdraft,
@@ -48,3 +53,27 @@ test.each([12, 13, 17])(
     expect(sunk.records.toSorted((a, b) => a - b)).toEqual(Array.from({ length: 500 }, (_, n) => n))
   },
 )
+
+test('a batch that finishes buffers, and the flush of what it has begun beside them, fit into the overdraft', () => {
+  const count = 400
+  const ids = Array.from({ length: count }, (_, id) => id)
+  const channels = ids.map(() => new Channel<number>())
+  const settings = { buffersMax: 1, bufferRecordsMax: count, flushMs: 100, budgetBuffers: undefined }
+  const overdraftMax = overdraftBuffers(count, { ...settings, overdraftBuffersMax: 0 })
+  const pool = new BufferBudget({ buffersMax: 1, guaranteed: 1 }).pool({
+    ...{ guaranteed: 1, max: 1, perChannelMax: 1 },
+    overdraftMax,
+    onAvailable: () => {},
+  })
+  const dealing = { kind: 'keyed', channelOf: ids } as const
+  const writer = new Writer(channels, { name: 'map/0', bufferRecordsMax: count, pool, dealing })
+  const send = (groups: readonly number[]) => writer.next(buffer([...groups], { groups: Uint16Array.from(groups) }))
+  const [nearlyFull, begun] = [ids.slice(0, count / 2), ids.slice(count / 2)]
+  for (const id of nearlyFull) send(new Array(count - 1).fill(id))
+  send(begun)
+  expect([pool.held, pool.available]).toEqual([0, true])
+  send([...nearlyFull, ...nearlyFull])
+  expect(pool.held).toBe(nearlyFull.length)
+  writer.flush()
+  expect(pool.held).toBe(nearlyFull.length + count)
+})

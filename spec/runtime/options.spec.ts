@@ -7,8 +7,15 @@ test('every option has a default', () => {
     parallelism: 1,
     store: undefined,
     restore: 'latest',
+    acceptLoss: [],
     checks: false,
-    checkpoints: { everyMs: undefined, timeoutMs: 600_000, alignment: 'aligned', retainedCount: 1 },
+    checkpoints: {
+      everyMs: undefined,
+      timeoutMs: 600_000,
+      alignment: 'aligned',
+      guarantee: 'exactly-once',
+      retainedCount: 1,
+    },
     channels: { buffersMax: 8, bufferRecordsMax: 256, flushMs: 100, overdraftBuffersMax: 5 },
   })
 })
@@ -44,6 +51,7 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ parallelism: '4' }, 'parallelism: expected a whole number of at least 1, found "4"'],
   [{ store: 'checkpoints/' }, 'store: expected a Store, found "checkpoints/"'],
   [{ store: {} }, 'store: expected a Store'],
+  [{ acceptLoss: true }, 'acceptLoss: expected'],
   [{ restore: 'newest' }, 'restore: expected'],
   [{ checks: 1 }, 'checks: expected boolean, found 1'],
   [{ checkpoints: 5 }, 'checkpoints: expected'],
@@ -55,6 +63,17 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
     'checkpoints.timeoutMs: expected a duration in ms above 0',
   ],
   [{ checkpoints: { alignment: 'both' } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { alignment: { alignedTimeoutMs: 0 } } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { alignment: { alignedTimeoutMs: 5, or: 6 } } }, 'checkpoints.alignment: expected'],
+  [{ checkpoints: { guarantee: 'at-most-once' } }, 'checkpoints.guarantee: expected'],
+  [
+    { checkpoints: { guarantee: 'at-least-once', alignment: 'unaligned' } },
+    "with the guarantee 'at-least-once' no barrier overtakes data",
+  ],
+  [
+    { checkpoints: { guarantee: 'at-least-once', alignment: { alignedTimeoutMs: 5 } } },
+    "with the guarantee 'at-least-once' no barrier overtakes data",
+  ],
   [{ checkpoints: { retainedCount: 0 } }, 'checkpoints.retainedCount: expected a whole number of at least 1, found 0'],
   [
     { channels: { overdraftBuffersMax: -1 } },
@@ -73,12 +92,12 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { paralelism: 4 },
     'run options.paralelism',
-    'There are: parallelism, store, restore, checks, checkpoints, channels.',
+    'There are: parallelism, store, restore, acceptLoss, checks, checkpoints, channels.',
   ],
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, retainedCount.',
+    'There are: everyMs, timeoutMs, alignment, guarantee, retainedCount.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

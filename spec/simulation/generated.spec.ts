@@ -32,12 +32,23 @@ test('generated jobs have all exchanges, operators, several sources and sinks, u
   const topologies = fc.sample(cases(large), { seed: 2, numRuns: 300 }).map(of => of.topology)
   const stages = topologies.flatMap(of => of.stages)
   const counted = (names: readonly string[]) => [...new Set(names)].sort()
-  expect(counted(stages.map(({ exchange }) => exchange.kind))).toEqual(['forward', 'keyed', 'rebalance'])
+  expect(counted(stages.map(({ exchange }) => exchange.kind))).toEqual([
+    'broadcast',
+    'custom',
+    'forward',
+    'global',
+    'keyed',
+    'rebalance',
+    'rescale',
+  ])
+  expect(stages.some(({ alignedOnly }) => alignedOnly)).toBe(true)
+  expect(counted(stages.map(({ parallelism }) => String(parallelism)))).toEqual(['0', '1', '2', '3', '4'])
   expect(counted(stages.flatMap(({ exchange }) => (exchange.kind === 'keyed' ? [exchange.step] : [])))).toEqual([
     'burst',
     'chain',
     'count',
     'met',
+    'ruled',
     'timer',
     'window',
   ])

@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
-import { type KeyedStream, keyedOperator, named, operator, type Stream } from 'spillway'
-import { count, eachRecord, filter, flatMap, map, scan, tumblingWindow } from 'spillway/operators'
+import { type KeyedStream, keyedOperator, keyedWithBroadcast, named, operator, type Stream, stream } from 'spillway'
+import { broadcast, count, eachRecord, filter, flatMap, fromArray, map, scan, tumblingWindow } from 'spillway/operators'
 import { made, nth, type Rec, type Timed } from './record.ts'
 
 /** The operators of generated jobs, each beside what it means: a plain function over all records at once. */
@@ -86,7 +86,7 @@ export const plainSteps = {
       main: [
         ...records,
         ...Array.from({ length: parallelism }, (_, subtask) => lastWords(name, subtask)).flatMap(words =>
-          words.map(of => ({ of, timeMs: Number.NEGATIVE_INFINITY, noteMs: Number.NEGATIVE_INFINITY })),
+          words.map(withoutTime),
         ),
       ],
     }),
@@ -139,6 +139,19 @@ export const keyedSteps = {
       return { ...each(records, burstOf), state: { table: 'seen', of: seen } }
     },
   },
+  ruled: {
+    losesTimes: true,
+    apply: (source, name) => ({ main: ruled(source, name) }),
+    plain: (records, { name, parallelism }) => {
+      const applied = new Map<number, number>()
+      for (const { of } of records) applied.set(of.key, (applied.get(of.key) ?? 100 * rules.length) + 1)
+      const results = rules.flatMap(rule => [
+        ...[...applied.keys()].map(key => ruleForKey(name, rule, key)),
+        ...Array.from({ length: parallelism }, (_, subtask) => ruleInTask(name, rule, subtask)),
+      ])
+      return { main: [...records, ...results.map(withoutTime)], state: { table: 'applied', of: applied } }
+    },
+  },
   window: {
     timed: true,
     apply: (source, name) => {
@@ -187,6 +200,16 @@ export const keyedSteps = {
   },
 } satisfies Record<string, Step<Keyed>>
 
+const withoutTime = (of: Rec): Timed => ({
+  of,
+  timeMs: Number.NEGATIVE_INFINITY,
+  noteMs: Number.NEGATIVE_INFINITY,
+})
+const rules = [0, 1, 2, 3, 4]
+const ruleForKey = (name: string, rule: number, key: number) =>
+  made(`${name}:${rule}:${key}`, { n: rule, key, timeMs: 0 })
+const ruleInTask = (name: string, rule: number, subtask: number) =>
+  made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
 const looped = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 8 === 1 ? 25 : 1 }, (_, i) => nth(of, i))
@@ -310,3 +333,37 @@ const chained = () =>
       },
     }
   })
+
+/**
+ * Applies each of some broadcast rules to each key: at the key's first record those that have come before, each later one as
+ * it comes, and tells of it, once a task too.
+ */
+const ruled = (source: Keyed, name: string): Stream<Rec> =>
+  keyedWithBroadcast<Rec, any, number, Rec>(
+    name,
+    source,
+    stream(fromArray(rules, { name: `${name} rules` }), { parallelism: 1 }).pipe(broadcast()),
+    ({ state, broadcastState, subtask }) => {
+      const applied = state.value('applied', t.number, 0)
+      const known = broadcastState.value<readonly number[]>('known', t.readonlyArray(t.number), [])
+      return {
+        *record(of) {
+          if (applied.get() === 0) {
+            applied.set(100 * known.get().length)
+            for (const rule of known.get()) yield ruleForKey(name, rule, of.key)
+          }
+          applied.update(n => n + 1)
+          yield of
+        },
+        *broadcast(rule) {
+          known.update(before => [...before, rule])
+          yield ruleInTask(name, rule, subtask.index)
+          for (const key of applied.keys()) {
+            applied.update(n => n + 100)
+            yield ruleForKey(name, rule, keyNumber(key))
+          }
+        },
+      }
+    },
+    { effect: 'keysAndResults' },
+  )

@@ -12,6 +12,8 @@ export interface SourceSpec {
   readonly splits: number
   readonly records: number
   readonly timed: boolean
+  /** Its tasks; 0: the job's. */
+  readonly parallelism: number
   /** It has nothing for a moment now and then. */
   readonly waits: boolean
 }
@@ -21,12 +23,18 @@ export interface StageSpec {
   readonly inputs: readonly number[]
   readonly exchange:
     | { readonly kind: 'forward' }
-    | { readonly kind: 'rebalance' }
+    | { readonly kind: 'rebalance' | 'rescale' | 'broadcast' | 'global' | 'custom' }
     | { readonly kind: 'keyed'; readonly keys: keyof typeof keyKinds; readonly step: keyof typeof keyedSteps }
+  /** Tasks behind the exchange; 0: the job's. */
+  readonly parallelism: number
+  readonly alignedOnly: boolean
   readonly steps: readonly (keyof typeof plainSteps)[]
   /** What it reads goes to sinks of its own, too. */
   readonly tapped: boolean
 }
+
+const inTurns = ['rebalance', 'rescale'] as const
+const chosen = ['broadcast', 'global', 'custom'] as const
 
 const names = <A extends object>(of: A) => fc.constantFrom(...(Object.keys(of) as (keyof A & string)[]))
 
@@ -35,6 +43,7 @@ const sourceSpec = (recordsMax: number): fc.Arbitrary<SourceSpec> =>
     splits: fc.integer({ min: 1, max: 4 }),
     records: fc.integer({ min: 0, max: recordsMax }),
     timed: fc.boolean(),
+    parallelism: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 4 })),
     waits: fc.boolean(),
   })
 
@@ -46,8 +55,11 @@ const stageSpec: fc.Arbitrary<StageSpec> = fc.record({
       arbitrary: fc.record({ kind: fc.constant('keyed' as const), keys: names(keyKinds), step: names(keyedSteps) }),
     },
     { weight: 1, arbitrary: fc.constant({ kind: 'forward' as const }) },
-    { weight: 1, arbitrary: fc.constant({ kind: 'rebalance' as const }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom(...inTurns) }) },
+    { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom(...chosen) }) },
   ),
+  parallelism: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 4 })),
+  alignedOnly: fc.oneof({ weight: 5, arbitrary: fc.constant(false) }, { weight: 1, arbitrary: fc.constant(true) }),
   steps: fc.array(names(plainSteps), { maxLength: 2 }),
   tapped: fc.boolean(),
 })

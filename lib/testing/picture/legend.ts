@@ -49,5 +49,6 @@ const kinds: ReadonlySet<string> = new Set<StreamElement<unknown>['kind']>([
   'splits',
   'barrier',
   'cancel',
+  'recovered',
   'end',
 ])

@@ -16,6 +16,8 @@ export const wordsOf = (element: OutputElement): string => {
       return `side ${element.name}`
     case 'watermark':
       return `watermark ${element.timeMs}`
+    case 'recovered':
+      return element.last ? 'recovered last' : 'recovered'
     case 'splits':
       return ['splits', ...element.open].join(' ')
     case 'barrier':

@@ -1,10 +1,11 @@
+import type { Alignment } from '../../element.ts'
 import { messageOf, SpillwayError } from '../../error.ts'
 import { type AnyStream, named, Pipeline } from '../../graph/stream.ts'
 import { type Conditions, pipelinesOf, type SimulatedJob } from './conditions.ts'
 import { type Fault, FaultPlan, isExcused } from './faults.ts'
 import { leftovers } from './leftovers.ts'
 import { Process, type ProcessEnd } from './process.ts'
-import { seeded } from './random.ts'
+import { type Random, seeded } from './random.ts'
 import { World } from './world.ts'
 
 /** What became of a run. */
@@ -22,41 +23,56 @@ export interface Attempt {
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
 export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
-  const { parallelism, latencyMs, slowness, checkpoints, channels } = conditions
+  const { latencyMs, slowness, checkpoints, channels } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
-  const alive = new Set<Process>()
+  /** With the parallelism that each was started with. */
+  const alive = new Map<Process, number>()
   let [starts, completed, done] = [0, 0, false]
+  let { parallelism } = conditions
+  /** Of the last run that could be started with it. */
+  let possible = parallelism
+
+  /** Each channel takes a barrier: with more of them checkpoints come less often, or there is time for nothing else. */
+  const paced = (): Conditions['checkpoints'] => {
+    const times = Math.max(1, (parallelism / conditions.parallelism) ** 2)
+    return { ...checkpoints, everyMs: times * checkpoints.everyMs, timeoutMs: times * checkpoints.timeoutMs }
+  }
 
   const start = (): void => {
     starts++
     if (starts > startsMax) return world.violated(`it is not done after ${startsMax} starts`)
-    for (const other of alive) other.accompanied = true
-    const process = new Process(world, { checkpoints, onEnd, onRival: () => world.schedule(start, 0) })
+    for (const other of alive.keys()) other.accompanied = true
+    const process = new Process(world, { checkpoints: paced(), onEnd, onRival: () => world.schedule(start, 0) })
     process.accompanied = alive.size > 0
-    alive.add(process)
-    const isOther = world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined
-    const alignment =
-      conditions.alignment === 'either' ? random.pick(['aligned', 'unaligned'] as const) : conditions.alignment
+    if (world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined) {
+      parallelism = other(parallelism, random)
+    }
+    alive.set(process, parallelism)
+    const alignment = conditions.alignment === 'any' ? anyAlignment(random, checkpoints) : conditions.alignment
     process.start(
       pipelinesOf(job).map(({ name, input }) =>
         named(name, (source: AnyStream) => new Pipeline(source, world.outside(name).sinkOf(process)))(input),
       ),
       {
-        parallelism: isOther ? parallelism + 1 : parallelism,
+        parallelism,
         store: world.disk.storeOf(process),
         checks: true,
-        checkpoints: { ...checkpoints, alignment },
+        checkpoints: { ...paced(), alignment },
         channels,
       },
     )
   }
 
   const onEnd = (process: Process, end: ProcessEnd): void => {
+    const startedWith = alive.get(process) as number
     alive.delete(process)
+    if (process.checkpoints > 0) possible = startedWith
     completed += process.checkpoints
     if (end.kind === 'failed') {
-      const excused = (process.struck > 0 || !process.alone) && isExcused(end.error)
+      const refused = startedWith !== possible && isRefused(end.error)
+      if (refused) parallelism = possible
+      const excused = refused || ((process.struck > 0 || !process.alone) && isExcused(end.error))
       if (!excused) return world.violated(described(end.error))
     }
     if (end.kind === 'done') {
@@ -84,9 +100,21 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
   }
 }
 
+const anyAlignment = (random: Random, { everyMs }: Conditions['checkpoints']): Alignment =>
+  random.pick(['aligned', 'unaligned', { alignedTimeoutMs: 0.01 + everyMs * random.next() ** 2 }] as const)
+
 const described = (error: unknown): string => {
   const stack = error instanceof SpillwayError || !(error instanceof Error) ? '' : `\n${error.stack}`
   return `a run failed with "${messageOf(error)}"${stack}`
+}
+
+/** State of whole tasks cannot be dealt to others. */
+const isRefused = (error: unknown): boolean => error instanceof SpillwayError && error.code === 'PARALLELISM_CHANGED'
+
+/** Another one, of at most 8 tasks a stage. */
+const other = (parallelism: number, random: Random): number => {
+  const drawn = 1 + random.below(7)
+  return drawn < parallelism ? drawn : drawn + 1
 }
 
 /** Faults are fewer. */

@@ -1,3 +1,4 @@
+import type { Alignment } from '../../element.ts'
 import { plan } from '../../graph/plan.ts'
 import { Pipeline } from '../../graph/stream.ts'
 import type { RunOptions } from '../../runtime/options.ts'
@@ -12,7 +13,8 @@ export interface Conditions {
   readonly seed: number
   readonly faults: readonly Fault[]
   readonly parallelism: number
-  readonly alignment: 'aligned' | 'unaligned' | 'either'
+  /** `any`: drawn at each start, timeouts of up to the interval between two checkpoints among them. */
+  readonly alignment: Alignment | 'any'
   readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
   readonly channels: NonNullable<RunOptions['channels']>
   /** Operations of the store take up to so many ms. */
@@ -34,7 +36,7 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const parallelism = options.parallelism ?? drawnParallelism
   const everyMs = 0.3 + 4 * random.next() ** 2 + sizeOf(job, parallelism) * (0.05 + random.next() / 10)
   const drawn = {
-    alignment: 'either' as const,
+    alignment: 'any' as const,
     checkpoints: { everyMs, timeoutMs: 4 * everyMs + 40, retainedCount: 1 + random.below(2) },
     channels: {
       buffersMax: 1 + random.below(4),
@@ -60,9 +62,12 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
 
 /** Tasks and channels: each takes a barrier, so a checkpoint takes longer the more there are. */
 const sizeOf = (job: SimulatedJob, parallelism: number): number => {
-  const { stages, edges } = plan(pipelinesOf(job))
-  const channels = edges.map(({ exchange }) => (exchange === 'forward' ? parallelism : parallelism ** 2))
-  return channels.reduce((sum, count) => sum + count, stages.length * parallelism)
+  const { stages, edges } = plan(pipelinesOf(job), { parallelism })
+  const channels = edges.map(({ exchange, from, to }) =>
+    exchange === 'forward' ? from.parallelism : from.parallelism * to.parallelism,
+  )
+  const tasks = stages.reduce((sum, stage) => sum + stage.parallelism, 0)
+  return channels.reduce((sum, count) => sum + count, tasks)
 }
 
 export const pipelinesOf = (job: SimulatedJob): readonly Pipeline[] => {

@@ -37,7 +37,7 @@ export const faultKinds = {
   sinkDelay: whileTasksRun,
   /** An operation of a sink fails: a write, what makes a transaction durable, a publication (perhaps after it has taken place). */
   sinkFailure: always,
-  /** A start with another parallelism, which must be refused. */
+  /** A start with another parallelism, which stays; where state belongs to whole tasks it is refused, and goes back. */
   otherParallelism: ['restoring'],
 } as const satisfies Record<string, readonly Phase[]>
 

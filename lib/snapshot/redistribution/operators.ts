@@ -1,0 +1,147 @@
+import type { Key, SplitId } from '../../element.ts'
+import { isBySplit, type RestoredOperator } from '../../state/operatorState.ts'
+import { type Frame, gateState, ownState } from '../frame.ts'
+import type { RestoredTask } from '../snapshot.ts'
+import { redistributedFrames } from './frames.ts'
+import { ofTheWholeTask } from './ofTheWholeTask.ts'
+import { heirOf, ownerOfGroup, type Spread } from './spread.ts'
+import { type GroupWatermarks, redistributedGroupWatermarks, smallestWatermark } from './watermarks.ts'
+
+/**
+ * By new tasks: the state of a stage's operators.
+ *
+ * | what                             | goes to                                                  |
+ * | -------------------------------- | -------------------------------------------------------- |
+ * | keyed tables, timers              | the owner of the key group                               |
+ * | positions, largest times of splits | the task of the split                                    |
+ * | unpublished transactions of sinks  | the heir of their task, oldest first                     |
+ * | suspended operators               | `frames.ts`                                              |
+ * | watermarks                        | `watermarks.ts`; those of a gate's channels to nobody     |
+ * | an end that has been handled      | all, if all old tasks have handled it; else it is refused |
+ * | broadcast state that nothing else depends on | that of the first old task, to all            |
+ * | other state of a whole task        | refused                                                  |
+ *
+ * @throws PARALLELISM_CHANGED
+ */
+export const redistributedOperators = (
+  tasks: readonly RestoredTask[],
+  spread: Spread,
+): readonly ReadonlyMap<string, RestoredOperator>[] => {
+  const names = new Set(tasks.flatMap(({ operators }) => [...operators.keys()]))
+  names.delete(gateState.operator)
+  const shares = [...names].map(name => {
+    const parts = tasks.map(({ operators }) => operators.get(name))
+    return { name, tables: tablesOf(parts, spread), kept: keptOf(name, parts, spread) }
+  })
+  return Array.from(
+    { length: spread.after },
+    (_, task) =>
+      new Map(
+        shares.map(({ name, tables, kept }) => [
+          name,
+          { kept: kept[task] ?? {}, tables: new Map([...tables].map(([table, of]) => [table, of[task] ?? []])) },
+        ]),
+      ),
+  )
+}
+
+type Parts = readonly (RestoredOperator | undefined)[]
+type Batch = readonly (readonly [group: number, key: Key, value: unknown])[]
+
+/** By name and new task. Each stored table is read once. */
+const tablesOf = (parts: Parts, spread: Spread): ReadonlyMap<string, readonly Batch[][]> => {
+  const tables = new Map<string, Batch[][]>()
+  for (const part of parts) {
+    for (const [name, batches] of part?.tables ?? []) {
+      const shares = tables.get(name) ?? Array.from({ length: spread.after }, (): Batch[] => [])
+      tables.set(name, shares)
+      for (const batch of batches) {
+        const split = shares.map((): Batch[number][] => [])
+        for (const entry of batch) split[ownerOfGroup(entry[0], spread)]?.push(entry)
+        for (const [task, own] of split.entries()) if (own.length > 0) shares[task]?.push(own)
+      }
+    }
+  }
+  return tables
+}
+
+const keptOf = (operator: string, parts: Parts, spread: Spread): readonly Record<string, unknown>[] => {
+  const shares = Array.from({ length: spread.after }, (): Record<string, unknown> => ({}))
+  const stored = (name: string) =>
+    parts.flatMap((part, old) => (part !== undefined && name in part.kept ? [{ old, value: part.kept[name] }] : []))
+  const give = (name: string, values: readonly unknown[]) =>
+    values.forEach((value, task) => {
+      if (value !== undefined) (shares[task] as Record<string, unknown>)[name] = value
+    })
+  const toAll = (value: unknown) => shares.map(() => value)
+  const watermarks = stored(ownState.watermark).map(({ old, value }) => ({
+    old,
+    watermarkMs: value as number,
+    groups: (parts[old]?.kept[ownState.groupWatermarks] ?? []) as GroupWatermarks,
+  }))
+  const watermarkMs = smallestWatermark(watermarks)
+  for (const name of new Set(parts.flatMap(part => Object.keys(part?.kept ?? {})))) {
+    const values = stored(name)
+    if (name === ownState.watermark) {
+      give(name, toAll(watermarkMs))
+      give(
+        ownState.groupWatermarks,
+        redistributedGroupWatermarks(watermarks, spread).map(groups => (groups.length === 0 ? undefined : groups)),
+      )
+    } else if (name === ownState.groupWatermarks) {
+      // Given with the watermark.
+    } else if (name === ownState.end) {
+      if (values.length < parts.length) throw ofTheWholeTask(operator, 'that its end handler has been called')
+      give(name, toAll(values[0]?.value))
+    } else if (name === ownState.transactions) {
+      give(name, transactionsOf(values as readonly OldTransactions[], spread))
+    } else if (name === ownState.frame) {
+      const frames = values.map(({ old, value }) => ({ old, frame: value as Frame }))
+      if (spread.broadcastOperators.has(operator)) checkKeyed(operator, frames)
+      give(name, redistributedFrames(frames, { operator, watermarkMs, spread }))
+    } else if (isBySplit(name)) {
+      give(name, bySplitOf(values as readonly { value: Record<SplitId, unknown> }[], spread))
+    } else if (spread.broadcastOperators.has(operator) && !name.startsWith('(')) {
+      // That of the first old task, with its in-flight data of the broadcast.
+      give(name, toAll(parts[0]?.kept[name]))
+    } else throw ofTheWholeTask(operator, `state ${name}`)
+  }
+  return shares
+}
+
+/** Broadcast records have no key: those that wait in a suspended operator belong to its line. */
+const checkKeyed = (operator: string, frames: readonly { readonly frame: Frame }[]): void => {
+  const waiting = frames.flatMap(({ frame }) => [
+    ...[frame, ...frame.more].flatMap(({ work }) => (work.kind === 'records' ? [work.buffer] : [])),
+    ...frame.pending.filter(element => element.kind === 'buffer'),
+  ])
+  if (waiting.some(({ keys }) => keys === undefined))
+    throw ofTheWholeTask(operator, 'a broadcast record that waits in it')
+}
+
+interface OldTransactions {
+  readonly old: number
+  readonly value: readonly { readonly checkpoint: number }[]
+}
+
+const transactionsOf = (all: readonly OldTransactions[], spread: Spread): readonly unknown[] =>
+  Array.from({ length: spread.after }, (_, task) =>
+    all
+      .filter(({ old }) => heirOf(old, spread) === task)
+      .flatMap(({ value }) => value)
+      .sort((a, b) => a.checkpoint - b.checkpoint),
+  )
+
+/** A split that is gone goes to the first task, which will say so. */
+const bySplitOf = (
+  all: readonly { readonly value: Readonly<Record<SplitId, unknown>> }[],
+  spread: Spread,
+): readonly Record<SplitId, unknown>[] => {
+  const shares = Array.from({ length: spread.after }, (): Record<SplitId, unknown> => ({}))
+  for (const { value } of all) {
+    for (const [split, of] of Object.entries(value)) {
+      ;(shares[spread.taskOfSplit(split) ?? 0] as Record<SplitId, unknown>)[split] = of
+    }
+  }
+  return shares
+}

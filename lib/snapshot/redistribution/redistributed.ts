@@ -1,0 +1,24 @@
+import { initialGenerations } from '../../channel/generations.ts'
+import { gateState } from '../frame.ts'
+import type { RestoredTask } from '../snapshot.ts'
+import { redistributedInFlight } from './inFlight.ts'
+import { redistributedOperators } from './operators.ts'
+import type { Spread } from './spread.ts'
+
+/**
+ * What the new tasks of a stage are restored from at another parallelism, in order: all that the old tasks' snapshots (also in
+ * order) hold, each thing once.
+ *
+ * No new task is restored as ended. Where all inputs had ended they end again: sources have no split left, handled ends are
+ * not handled again.
+ * @throws PARALLELISM_CHANGED for what belongs to a whole task
+ */
+export const redistributed = (tasks: readonly RestoredTask[], spread: Spread): readonly RestoredTask[] => {
+  const operators = redistributedOperators(tasks, spread)
+  const inFlight = redistributedInFlight(tasks, spread)
+  return operators.map((own, task) => {
+    const channels = inFlight[task] ?? []
+    const generations = { kept: { [gateState.generations]: initialGenerations(channels.length) }, tables: new Map() }
+    return { ended: false, operators: new Map([...own, [gateState.operator, generations]]), inFlight: channels }
+  })
+}

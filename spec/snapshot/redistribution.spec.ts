@@ -1,0 +1,153 @@
+import { expect, test } from 'vitest'
+import { buffer, recovered, watermark } from '../../lib/element.ts'
+import { gateState, ownState } from '../../lib/snapshot/frame.ts'
+import { redistributed } from '../../lib/snapshot/redistribution/redistributed.ts'
+import type { Spread, SpreadInput } from '../../lib/snapshot/redistribution/spread.ts'
+import type { RestoredTask } from '../../lib/snapshot/snapshot.ts'
+import { subtaskOf } from '../../lib/state/keyGroups.ts'
+
+const keyGroups = 12
+type Exchange = SpreadInput['exchange']
+
+const spread = (before: number, after: number, exchanges: readonly Exchange[] = []): Spread => ({
+  before,
+  after,
+  keyGroups,
+  inputs: exchanges.map(exchange => ({
+    exchange,
+    producers: after,
+    joined: (from, to) => (exchange !== 'forward' && exchange !== 'rescale') || from === to,
+    tasksOf: records => records.map(record => (record as string).length % after),
+    anyLine: false,
+  })),
+  broadcastOperators: new Set(),
+  taskOfSplit: split => (split.startsWith('s') ? Number(split.slice(1)) % after : undefined),
+})
+const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] = []): RestoredTask => ({
+  ended: false,
+  operators: new Map([['of', { kept, tables: new Map() }]]),
+  inFlight,
+})
+const keptOf = (tasks: readonly RestoredTask[]) => tasks.map(({ operators }) => operators.get('of')?.kept)
+const changes = [1, 2, 3, 4, 7].flatMap(before => [1, 2, 3, 4, 7].map(after => [before, after] as const))
+
+test.each(changes)('from %i to %i: every split has one position, at its task', (before, after) => {
+  const old = Array.from({ length: before }, (_, i) =>
+    task({ '(split) position': Object.fromEntries([0, 1, 2].map(n => [`s${i + n * before}`, i + n * before])) }),
+  )
+  const shares = keptOf(redistributed(old, spread(before, after))).map(kept => kept?.['(split) position'] ?? {})
+  const found = shares.flatMap((share, index) => Object.entries(share).map(([split, n]) => [split, n, index]))
+  expect(found.toSorted()).toEqual(Array.from({ length: 3 * before }, (_, n) => [`s${n}`, n, n % after]).toSorted())
+})
+
+test.each(changes)('from %i to %i: every transaction is given to one task, the heir', (before, after) => {
+  const old = Array.from({ length: before }, (_, i) => task({ [ownState.transactions]: [{ checkpoint: 1, tx: i }] }))
+  const shares = keptOf(redistributed(old, spread(before, after))).map(kept => kept?.[ownState.transactions])
+  const found = shares.flatMap((share, index) => (share as { tx: number }[]).map(({ tx }) => [tx, index]))
+  expect(found.toSorted()).toEqual(Array.from({ length: before }, (_, i) => [i, i % after]).toSorted())
+})
+
+test.each(changes)('from %i to %i: no key group has a lower watermark than before', (before, after) => {
+  const old = Array.from({ length: before }, (_, i) => task({ [ownState.watermark]: 10 + ((i * 5) % 7) }))
+  const shares = keptOf(redistributed(old, spread(before, after)))
+  for (let group = 0; group < keyGroups; group++) {
+    const kept = shares[subtaskOf(group, { groups: keyGroups, parallelism: after })] ?? {}
+    const above = new Map((kept[ownState.groupWatermarks] ?? []) as [number, number][])
+    const owner = subtaskOf(group, { groups: keyGroups, parallelism: before })
+    expect(above.get(group) ?? kept[ownState.watermark]).toBe(10 + ((owner * 5) % 7))
+  }
+})
+
+test.each(changes)('from %i to %i: a forward channel stays whole, in order, at one task', (before, after) => {
+  const old = Array.from({ length: before }, (_, i) =>
+    task({}, [{ input: 0, from: i, elements: [buffer([`${i}a`, `${i}b`]), watermark(5), buffer([`${i}c`])] }]),
+  )
+  const shares = redistributed(old, spread(before, after, ['forward']))
+  shares.forEach(({ inFlight }, index) => {
+    const heirs = Array.from({ length: before }, (_, i) => i).filter(i => i % after === index)
+    expect(inFlight).toEqual([
+      {
+        input: 0,
+        from: index,
+        elements: [...heirs.flatMap(i => [buffer([`${i}a`, `${i}b`]), buffer([`${i}c`])]), recovered(false)],
+      },
+    ])
+  })
+})
+
+test.each(changes)(
+  'from %i to %i: records behind a keyed exchange go to the owners of their groups, once',
+  (before, after) => {
+    const groups = Uint16Array.from({ length: keyGroups }, (_, group) => group)
+    const old = Array.from({ length: before }, (_, i) => {
+      const own = groups.filter(group => subtaskOf(group, { groups: keyGroups, parallelism: before }) === i)
+      return task({}, [{ input: 0, from: 0, elements: [buffer([...own], { groups: own })] }])
+    })
+    const shares = redistributed(old, spread(before, after, ['keyed']))
+    const found = shares.flatMap(({ inFlight }, index) =>
+      inFlight.flatMap(({ elements }) =>
+        elements.flatMap(of => (of.kind === 'buffer' ? of.records.map(record => [record, index]) : [])),
+      ),
+    )
+    const owned = [...groups].map(group => [group, subtaskOf(group, { groups: keyGroups, parallelism: after })])
+    expect(found.toSorted()).toEqual(owned.toSorted())
+  },
+)
+
+/** Where the records of two old tasks' channels are afterwards: by record, its new task. */
+const placesOf = (exchange: Exchange, after: number): readonly (readonly [unknown, number])[] => {
+  const old = [0, 1].map(i =>
+    task({}, [{ input: 0, from: i, elements: [buffer([`${i}`, `${i}xx`]), buffer([`${i}x`])] }]),
+  )
+  return redistributed(old, spread(2, after, [exchange])).flatMap(({ inFlight }, index) =>
+    inFlight.flatMap(({ elements }) =>
+      elements.flatMap(of => (of.kind === 'buffer' ? of.records.map(record => [record, index] as const) : [])),
+    ),
+  )
+}
+
+test.each([
+  ['rescale: an old channel stays whole', 'rescale', '0:0 0xx:0 0x:0 1:1 1xx:1 1x:1'],
+  ["broadcast: an old task's line goes to its heir alone", 'broadcast', '0:0 0xx:0 0x:0 1:1 1xx:1 1x:1'],
+  ['global: all goes to the first task', 'global', '0:0 0xx:0 0x:0 1:0 1xx:0 1x:0'],
+  ['custom: each record goes where the partitioner says now', 'custom', '0xx:0 1xx:0 0:1 1:1 0x:2 1x:2'],
+] as const)('from 2 to 3, %s', (_, exchange, expected) => {
+  expect(
+    placesOf(exchange, 3)
+      .map(([record, index]) => `${record}:${index}`)
+      .join(' '),
+  ).toBe(expected)
+})
+
+test('what a broadcast alone changes goes on from the line of the first old task, everywhere', () => {
+  const of = spread(2, 3, ['keyed', 'broadcast'])
+  const lines = {
+    ...of,
+    inputs: of.inputs.map(input => ({ ...input, anyLine: input.exchange === 'broadcast' })),
+    broadcastOperators: new Set(['of']),
+  }
+  const old = [
+    task({ rules: 'of 3' }, [{ input: 1, from: 0, elements: [buffer(['4', '5'])] }]),
+    task({ rules: 'of 4' }, [{ input: 1, from: 0, elements: [buffer(['5'])] }]),
+  ]
+  const shares = redistributed(old, lines)
+  expect(keptOf(shares)).toEqual([{ rules: 'of 3' }, { rules: 'of 3' }, { rules: 'of 3' }])
+  for (const { inFlight } of shares) {
+    const elements = inFlight.filter(({ input }) => input === 1).flatMap(data => data.elements)
+    expect(elements.flatMap(element => (element.kind === 'buffer' ? element.records : []))).toEqual(['4', '5'])
+  }
+})
+
+test('every channel waits for its marker, whatever the parallelism was', () => {
+  const [first] = redistributed([task({})], spread(1, 3, ['keyed', 'forward']))
+  expect(first?.operators.get(gateState.operator)?.kept).toEqual({
+    generations: ['before', 'before', 'before', 'before'],
+  })
+})
+
+test('an end that only some have handled, and state of a whole task, are refused', () => {
+  expect(() => redistributed([task({ [ownState.end]: 'handled' }), task({})], spread(2, 1))).toThrow(
+    'PARALLELISM_CHANGED',
+  )
+  expect(() => redistributed([task({ sum: 1 })], spread(1, 2))).toThrow('state sum')
+})
