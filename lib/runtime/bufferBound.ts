@@ -5,6 +5,8 @@ import type { Settings } from './options.ts'
 
 /** The most buffers, and records in them, that a job's channels hold at any time; given by `Job.buffers`. */
 export interface BufferBound {
+  /** What the writers always have in channels. */
+  readonly guaranteed: number
   /** Of all pools: what the writers may have in channels without overdraft. */
   readonly pooled: number
   /** Beyond it, for what operators emit that cannot be suspended, before `OUTPUT_OVERFLOW`. */
@@ -38,7 +40,8 @@ export const bufferBound = (plan: Plan, { channels }: Settings): BufferBound => 
   const filling = sum(channelsOfOne => channelsOfOne)
   const captured = pooled + overdraft
   const buffersMax = pooled + overdraft + filling + captured
-  return { pooled, overdraft, filling, captured, buffersMax, recordsMax: buffersMax * channels.bufferRecordsMax }
+  const recordsMax = buffersMax * channels.bufferRecordsMax
+  return { guaranteed, pooled, overdraft, filling, captured, buffersMax, recordsMax }
 }
 
 /** How many channels each of its producer's tasks writes to. */

@@ -42,10 +42,8 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       ),
     )
   }
-  const budget = new BufferBudget({
-    buffersMax: bufferBound(plan, settings).pooled,
-    guaranteed: plan.edges.length * parallelism * guaranteedBuffers(channelSettings),
-  })
+  const { pooled: buffersMax, guaranteed } = bufferBound(plan, settings)
+  const budget = new BufferBudget({ buffersMax, guaranteed })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
   return plan.stages.flatMap(stage => {

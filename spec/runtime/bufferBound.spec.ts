@@ -24,6 +24,7 @@ test('the bound of buffers and records counts pools, overdraft, what is being fi
   const pooled = 2 * 2 * 2 * 3
   const overdraft = 2 * 2 * (1 + 2 * 2 + 64)
   expect(running.buffers).toEqual({
+    guaranteed: 4 * 3,
     pooled,
     overdraft,
     filling: 8,
