@@ -13,7 +13,7 @@ import {
   watermark,
 } from 'spillway'
 import { flatMap, keyBy } from 'spillway/operators'
-import { inPlace } from 'spillway/testing'
+import { harness, inPlace } from 'spillway/testing'
 import { expect, test } from 'vitest'
 
 type Captured = ReturnType<ReturnType<typeof inPlace>['snapshot']>
@@ -308,4 +308,31 @@ test('results of a handler that resumes follow what it has emitted before, state
     const after = runUntilFull(keyed(), Number.POSITIVE_INFINITY, again.task.snapshot())
     expect([...before.records(), ...again.records(), ...after.records()]).toEqual(whole)
   }
+})
+
+test('the timer that was firing is gone on with first, though from another task an earlier one is due', () => {
+  interface Reminder {
+    readonly key: number
+    readonly dueMs: number
+  }
+  const thrice = keyedOperator<Reminder, number, string>('thrice', ({ timers }) => ({
+    record: ({ dueMs }) => timers.at(dueMs),
+    *timer(dueMs, _out, { key }) {
+      for (const part of ['a', 'b', 'c']) yield `${key} at ${dueMs} ${part}`
+    },
+  }))
+  const keyBy = ({ key }: Reminder) => key
+  const suspendedTask = (index: number, { dueMs, delivered }: { dueMs: number; delivered: number }) => {
+    const h = harness(thrice, { keyBy, subtask: { index, parallelism: 2 }, room: delivered })
+    for (let key = 0; key < 6; key++) h.push({ key, dueMs })
+    h.watermark(10)
+    expect(h.output).toHaveLength(delivered)
+    h.barrier(1, { alignment: 'unaligned' })
+    return h
+  }
+  const tasks = [suspendedTask(0, { dueMs: 7, delivered: 2 }), suspendedTask(1, { dueMs: 3, delivered: 1 })]
+  const restored = harness(thrice, { keyBy, restored: tasks.map(task => task.snapshot()) })
+  const results = [...tasks.flatMap(({ output }) => output), ...restored.output]
+  expect(new Set(results).size).toBe(18)
+  expect(results).toHaveLength(18)
 })

@@ -49,6 +49,37 @@ export const plainSteps = {
     apply: source => ({ main: source.pipe(flatMap(flattened)) }),
     plain: records => each(records, flattened),
   },
+  /** Now and then a record of several hundred results, that a restore goes on with where it was left. */
+  long: {
+    apply: source => ({
+      main: source.pipe(
+        flatMap(function* (of: Rec, from) {
+          for (let i = from; i < lengthOf(of.n); i++) yield nth(of, i)
+        }),
+        filter(({ place }) => (place.at(-1) as number) % 100 === 0),
+      ),
+    }),
+    plain: records =>
+      each(records, of => Array.from({ length: Math.ceil(lengthOf(of.n) / 100) }, (_, i) => nth(of, 100 * i))),
+  },
+  /** The same from the first result on: a restore makes again what was delivered. */
+  repeated: {
+    apply: source => ({
+      main: source.pipe(
+        flatMap(function* (of: Rec) {
+          for (let i = 0; i < lengthOf(of.n); i++) yield nth(of, i)
+        }),
+        flatMap(of => ((of.place.at(-1) as number) % 100 === 0 ? [nth(of, 0), nth(of, 1)] : [])),
+      ),
+    }),
+    plain: records =>
+      each(records, of =>
+        Array.from({ length: Math.ceil(lengthOf(of.n) / 100) }, (_, i) => nth(of, 100 * i)).flatMap(result => [
+          nth(result, 0),
+          nth(result, 1),
+        ]),
+      ),
+  },
   eachRecord: {
     apply: source => ({
       main: source.pipe(
@@ -210,6 +241,7 @@ const ruleForKey = (name: string, rule: number, key: number) =>
   made(`${name}:${rule}:${key}`, { n: rule, key, timeMs: 0 })
 const ruleInTask = (name: string, rule: number, subtask: number) =>
   made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
+const lengthOf = (n: number): number => (n % 20 === 7 ? 800 : 1)
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
 const looped = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 8 === 1 ? 25 : 1 }, (_, i) => nth(of, i))
