@@ -49,36 +49,28 @@ export const plainSteps = {
     apply: source => ({ main: source.pipe(flatMap(flattened)) }),
     plain: records => each(records, flattened),
   },
-  /** Now and then a record of several hundred results, that a restore goes on with where it was left. */
+  /** Now and then a record of some hundred results, that a restore goes on with where it was left. */
   long: {
     apply: source => ({
       main: source.pipe(
         flatMap(function* (of: Rec, from) {
-          for (let i = from; i < lengthOf(of.n); i++) yield nth(of, i)
+          for (let i = from; i < lengthOf(of); i++) yield nth(of, i)
         }),
-        filter(({ place }) => (place.at(-1) as number) % 100 === 0),
       ),
     }),
-    plain: records =>
-      each(records, of => Array.from({ length: Math.ceil(lengthOf(of.n) / 100) }, (_, i) => nth(of, 100 * i))),
+    plain: records => each(records, lengthened),
   },
-  /** The same from the first result on: a restore makes again what was delivered. */
+  /** The same from the first result on, two deep: a restore makes again what was delivered. */
   repeated: {
     apply: source => ({
       main: source.pipe(
         flatMap(function* (of: Rec) {
-          for (let i = 0; i < lengthOf(of.n); i++) yield nth(of, i)
+          for (let i = 0; i < lengthOf(of); i++) yield nth(of, i)
         }),
-        flatMap(of => ((of.place.at(-1) as number) % 100 === 0 ? [nth(of, 0), nth(of, 1)] : [])),
+        flatMap(flattened),
       ),
     }),
-    plain: records =>
-      each(records, of =>
-        Array.from({ length: Math.ceil(lengthOf(of.n) / 100) }, (_, i) => nth(of, 100 * i)).flatMap(result => [
-          nth(result, 0),
-          nth(result, 1),
-        ]),
-      ),
+    plain: records => each(records, of => lengthened(of).flatMap(flattened)),
   },
   eachRecord: {
     apply: source => ({
@@ -241,7 +233,9 @@ const ruleForKey = (name: string, rule: number, key: number) =>
   made(`${name}:${rule}:${key}`, { n: rule, key, timeMs: 0 })
 const ruleInTask = (name: string, rule: number, subtask: number) =>
   made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
-const lengthOf = (n: number): number => (n % 20 === 7 ? 800 : 1)
+/** What is one of several results already is long no more: lengths would multiply. */
+const lengthOf = ({ n, place }: Rec): number => (n % 20 === 7 && place.length === 1 ? 300 : 1)
+const lengthened = (of: Rec): readonly Rec[] => Array.from({ length: lengthOf(of) }, (_, i) => nth(of, i))
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
 const looped = (of: Rec): readonly Rec[] => Array.from({ length: of.n % 8 === 1 ? 25 : 1 }, (_, i) => nth(of, i))
