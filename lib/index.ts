@@ -68,7 +68,7 @@ export {
 } from './graph/stream.ts'
 export type { Rest, Subtask, Task } from './graph/task.ts'
 export type { BufferBound } from './runtime/bufferBound.ts'
-export type { RunOptions } from './runtime/options.ts'
+export type { ChangedOptions, RunOptions } from './runtime/options.ts'
 export { type Job, type JobStatus, type ResumedFrom, run } from './runtime/run.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export { groupOf } from './state/keyGroups.ts'

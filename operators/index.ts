@@ -17,6 +17,12 @@ export { rescale } from './rescale.ts'
 export { scan } from './scan.ts'
 export { collect } from './sinks/collect.ts'
 export { fromArray } from './sources/fromArray.ts'
+export {
+  type FromAsyncIterableOptions,
+  fromAsyncIterable,
+  type ReadableStreamLike,
+} from './sources/fromAsyncIterable.ts'
+export { type Emitter, type FromEmitterOptions, fromEmitter } from './sources/fromEmitter.ts'
 export { fromIterable } from './sources/fromIterable.ts'
 export { type FromObservableOptions, fromObservable, type PushSource } from './sources/fromObservable.ts'
 export { type TumblingWindowOptions, tumblingWindow, type WindowResult } from './tumblingWindow.ts'

@@ -35,6 +35,11 @@ export interface ReceivingHalf<T> {
   prioritize(checkpoint: CheckpointId): void
   /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void
+  /**
+   * While its gate holds it behind a marker (`generations.ts`), what is queued does not count as its producer's: that must go
+   * on for the marker to come that the gate waits for.
+   */
+  hold(held: boolean): void
 }
 
 /** A channel's writer. */
@@ -77,6 +82,9 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   /** So many elements at the head of the queue are barriers that stand first. */
   #first = 0
   #buffers = 0
+  #held = false
+  /** The first of the buffers, which came while it was held. */
+  #uncounted = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
   #pushed = 0
   /** Barriers sent, but those older than the last one taken: elements with a smaller ordinal are before it. */
@@ -89,7 +97,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   }
 
   get queued(): number {
-    return this.#buffers
+    return this.#buffers - this.#uncounted
   }
 
   get head(): StreamElement<T> | undefined {
@@ -109,6 +117,7 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
         this.#buffers++
         this.recordsSent += element.records.length
         this.#append(element)
+        if (this.#held) this.#uncount(1)
         this.#capture(element)
         break
       case 'cancel':
@@ -146,7 +155,8 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
       this.recordsTaken += length
       this.#shift()
       this.#buffers--
-      this.producer?.taken(this.#buffers + 1)
+      if (this.#uncounted > 0) this.#uncounted--
+      else this.producer?.taken(this.#buffers + 1)
       return element
     }
     this.#shift()
@@ -190,8 +200,21 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
 
   restore(elements: readonly InFlight<T>[]): void {
     for (const element of elements) {
+      if (element.kind === 'buffer') this.producer?.restored(this.queued + 1)
       this.push(element)
-      if (element.kind === 'buffer') this.producer?.restored(this.#buffers)
+    }
+  }
+
+  hold(held: boolean): void {
+    this.#held = held
+    if (held) this.#uncount(this.queued)
+  }
+
+  #uncount(buffers: number): void {
+    for (let left = buffers; left > 0; left--) {
+      const counted = this.queued
+      this.#uncounted++
+      this.producer?.taken(counted)
     }
   }
 

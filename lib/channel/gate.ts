@@ -110,6 +110,7 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     this.#generations = restoredGenerations
     channels.forEach((channel, id) => {
       channel.connect(this, id)
+      if (this.#isHeld(id)) channel.hold(true)
       this.#changed(id)
     })
   }
@@ -240,11 +241,16 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   #recovered(event: GenerationEvent): void {
     const [next, effects] = generations(this.#generations as Generations, event)
     this.#generations = isOver(next) ? undefined : next
-    this.#changed(event.channel)
+    this.#holdOrNot(event.channel)
     for (const effect of effects) {
       if (effect.kind === 'send') this.#emit(event.channel, recovered(effect.last))
-      else for (const channel of effect.channels) this.#changed(channel)
+      else for (const channel of effect.channels) this.#holdOrNot(channel)
     }
+  }
+
+  #holdOrNot(channel: ChannelId): void {
+    this.#of(channel).hold(this.#isHeld(channel))
+    this.#changed(channel)
   }
 
   #isHeld(channel: ChannelId): boolean {

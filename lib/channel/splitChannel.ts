@@ -193,6 +193,10 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     this.#queue.prioritize(checkpoint)
   }
 
+  hold(held: boolean): void {
+    this.#queue.hold(held)
+  }
+
   restore(elements: readonly InFlight<T>[]): void {
     this.#restored += elements.filter(({ kind }) => kind === 'buffer').length
     this.#queue.restore(elements)

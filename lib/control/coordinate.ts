@@ -1,21 +1,16 @@
 import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
 import { type CheckpointsState, checkpoints } from '../coordination/checkpoints.ts'
-import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
-import type { Alignment } from '../element.ts'
+import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 
-export interface CoordinateOptions {
+/** With the schedule as it is at first; a `configured` event changes it. */
+export interface CoordinateOptions extends Schedule {
   readonly initial: CheckpointsState
   readonly scheduler: SchedulerLike
-  /** From the trigger; a checkpoint that takes longer fails. */
-  readonly timeoutMs: number
-  /** Between two triggers of the schedule; undefined: only on request. */
-  readonly everyMs: number | undefined
-  readonly alignment: Alignment
 }
 
 /**
  * Decides which checkpoints are taken and what becomes of them, by `checkpoints`; holds the timers that the function asks
- * for: the schedule's and the pending checkpoint's.
+ * for: the schedule's and the pending checkpoint's. Another interval counts from the last trigger of the schedule.
  *
  * Emits orders. After `finished` its timers stop. Completes with its source.
  */
@@ -23,10 +18,13 @@ export const coordinate =
   (options: CoordinateOptions): OperatorFunction<CoordinateEvent, CheckpointOrder> =>
   source =>
     new Observable(subscriber => {
-      const { scheduler, timeoutMs, everyMs, alignment } = options
+      const { scheduler } = options
       let state = options.initial
+      let schedule: Schedule = options
       const timers = new Subscription()
       let expiry = Subscription.EMPTY
+      let next = Subscription.EMPTY
+      let lastMs = scheduler.now()
 
       const waiting: CoordinateEvent[] = []
 
@@ -40,12 +38,18 @@ export const coordinate =
       }
 
       const decided = (event: CoordinateEvent): void => {
+        if (event.kind !== 'configured') return about(event)
+        schedule = event.schedule
+        scheduleNext()
+      }
+
+      const about = (event: CheckpointEvent): void => {
         const [next, orders] = checkpoints(state, event, scheduler.now())
         state = next
         for (const order of orders) {
           if (order.kind === 'trigger') {
             const { checkpoint } = order.barrier
-            expiry = scheduler.schedule(() => heard({ kind: 'expired', checkpoint }), timeoutMs)
+            expiry = scheduler.schedule(() => heard({ kind: 'expired', checkpoint }), schedule.timeoutMs)
             timers.add(expiry)
           }
           if (order.kind === 'notify' || order.kind === 'abort') {
@@ -57,14 +61,22 @@ export const coordinate =
         }
       }
 
-      if (everyMs !== undefined) {
-        timers.add(
-          scheduler.schedule(function () {
-            heard({ kind: 'requested', alignment })
-            this.schedule(undefined, everyMs)
-          }, everyMs),
-        )
+      const scheduleNext = (): void => {
+        next.unsubscribe()
+        timers.remove(next)
+        const { everyMs } = schedule
+        if (everyMs === undefined) return
+        next = scheduler.schedule(due, Math.max(0, lastMs + everyMs - scheduler.now()))
+        timers.add(next)
       }
+
+      const due = (): void => {
+        lastMs = scheduler.now()
+        heard({ kind: 'requested', alignment: schedule.alignment })
+        if (!timers.closed) scheduleNext()
+      }
+
+      scheduleNext()
       subscriber.add(timers)
       return source.subscribe({
         next: heard,

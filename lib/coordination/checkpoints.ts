@@ -2,7 +2,7 @@ import type { Barrier, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
-import type { Acknowledged, CheckpointOrder, CoordinateEvent, Requested } from './events.ts'
+import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
 import { type CheckpointReport, report } from './report.ts'
 
 /**
@@ -64,7 +64,7 @@ export const initialCheckpoints = (options: {
 
 type Step = readonly [CheckpointsState, readonly CheckpointOrder[]]
 
-export const checkpoints = (state: CheckpointsState, event: CoordinateEvent, nowMs: number): Step => {
+export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, nowMs: number): Step => {
   switch (event.kind) {
     case 'requested':
       return requested(state, event, nowMs)

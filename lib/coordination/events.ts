@@ -3,7 +3,25 @@ import type { SnapshotSizes, SnapshotTimes, StoredSnapshot, TaskId } from '../sn
 import type { CheckpointReport } from './report.ts'
 
 /** What the coordinator hears. Facts, never an Observable's error. */
-export type CoordinateEvent =
+export type CoordinateEvent = CheckpointEvent | Configured
+
+/** The schedule is another from now on; the checkpoint under way keeps what it was triggered with. */
+export interface Configured {
+  readonly kind: 'configured'
+  readonly schedule: Schedule
+}
+
+/** When checkpoints are taken, and how. */
+export interface Schedule {
+  /** Between two triggers; undefined: only on request. */
+  readonly everyMs: number | undefined
+  /** From the trigger; a checkpoint that takes longer fails. */
+  readonly timeoutMs: number
+  readonly alignment: Alignment
+}
+
+/** What becomes of checkpoints. */
+export type CheckpointEvent =
   | Requested
   | Acknowledged
   /** The task has not made, or not written, its snapshot. */

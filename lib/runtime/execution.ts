@@ -52,13 +52,13 @@ export class Execution {
   readonly reports$ = new Subject<CheckpointReport>()
   readonly #environment: Environment
   readonly #plan: Plan
-  readonly #settings: Settings
+  #settings: Settings
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
-  readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' }>>()
+  readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' }>>()
   readonly #running = new Subscription()
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   #tasks: readonly RunningTask[] = []
@@ -108,6 +108,12 @@ export class Execution {
         remedy: 'Run it again on the same store to go on from its newest checkpoint.',
       }),
     )
+  }
+
+  /** From the next checkpoint on; before the job runs, from its start. */
+  configure(settings: Settings): void {
+    this.#settings = settings
+    if (this.#begun && !this.#ended) this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
   }
 
   request(alignment: Alignment): Observable<CheckpointReport> {

@@ -42,6 +42,11 @@ export interface RunOptions {
   }
 }
 
+/** The options that a running job may be given anew (`Job.configure`); those left out stay. */
+export interface ChangedOptions {
+  readonly checkpoints?: Pick<NonNullable<RunOptions['checkpoints']>, 'everyMs' | 'timeoutMs' | 'alignment'>
+}
+
 /** The options with their defaults. */
 export interface Settings {
   readonly parallelism: number
@@ -97,6 +102,20 @@ export const settings = (options: RunOptions): Settings => {
       budgetBuffers: channels.budgetBuffers,
     },
   }
+}
+
+/**
+ * The settings with these options changed.
+ * @throws UNKNOWN_OPTION for one that cannot change while the job runs, INVALID_OPTION
+ */
+export const changed = (settings: Settings, options: ChangedOptions): Settings => {
+  const place = 'configure'
+  refuseUnknown(options, changedType, place)
+  const remedy = 'What may change while a job runs is listed at ChangedOptions.'
+  const { checkpoints } = decode(changedType, options, { place, remedy, code: 'INVALID_OPTION' }) as ChangedOptions
+  const next = { ...settings, checkpoints: { ...settings.checkpoints, ...checkpoints } }
+  checkAlignment('configure.checkpoints', next.checkpoints)
+  return next
 }
 
 /**
@@ -185,3 +204,5 @@ const optionsType = t.partial({
     budgetBuffers: count,
   }),
 })
+
+const changedType = t.partial({ checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment }) })

@@ -8,7 +8,7 @@ import { plan } from '../graph/plan.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import { Execution } from './execution.ts'
-import { checkAlignment, type RunOptions, settings } from './options.ts'
+import { type ChangedOptions, changed, checkAlignment, type RunOptions, settings } from './options.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 
 /** A job that `run` has started. */
@@ -27,6 +27,13 @@ export interface Job {
    * or that the job's guarantee does not allow.
    */
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
+  /**
+   * Changes settings of the running job, from the next checkpoint on, and returns those now in effect. The checkpoint under
+   * way keeps what it was triggered with; another interval counts from the last trigger. Before the job runs they hold from
+   * its start; once it has ended they change nothing.
+   * @throws UNKNOWN_OPTION for what cannot change, INVALID_OPTION
+   */
+  configure(options: ChangedOptions): Required<ChangedOptions>
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
 }
@@ -83,7 +90,7 @@ export const runIn = (
   pipelines: Pipeline | readonly Pipeline[],
   options: RunOptions = {},
 ): Job => {
-  const chosen = settings(options)
+  let chosen = settings(options)
   const { parallelism } = chosen
   const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
   checkGuarantee(planned, chosen.acceptLoss)
@@ -119,6 +126,12 @@ export const runIn = (
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
       return firstValueFrom(execution.request(alignment))
+    },
+    configure: options => {
+      chosen = changed(chosen, options)
+      execution.configure(chosen)
+      const { everyMs, timeoutMs, alignment } = chosen.checkpoints
+      return { checkpoints: { timeoutMs, alignment, ...(everyMs === undefined ? {} : { everyMs }) } }
     },
     cancel: async () => {
       execution.cancel()

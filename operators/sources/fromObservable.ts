@@ -1,8 +1,9 @@
 import * as t from 'io-ts'
-import { type Observable, of, Subject, type Subscription } from 'rxjs'
-import type { Source, SplitReader } from '../../lib/index.ts'
+import { type Observable, of } from 'rxjs'
+import type { Source } from '../../lib/index.ts'
 import { SpillwayError } from '../../lib/index.ts'
-import { Ring } from './ring.ts'
+import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
+import { readPushed } from './readPushed.ts'
 
 export interface FromObservableOptions {
   readonly name?: string
@@ -30,16 +31,13 @@ export interface PushSource<out T> extends Source<T, number> {
  */
 export function fromObservable<T>(pushed$: Observable<T>, options: FromObservableOptions): PushSource<T> {
   const { name = 'fromObservable', onFull, bufferRecordsMax } = options
-  if (!Number.isInteger(bufferRecordsMax) || bufferRecordsMax < 1) {
-    throw invalid(name, {
-      problem: `bufferRecordsMax is ${bufferRecordsMax}.`,
-      remedy: 'Give a whole number of at least 1.',
-    })
-  }
+  checkBufferRecordsMax(name, bufferRecordsMax)
   if (!['error', 'dropOldest', 'dropNewest'].includes(onFull)) {
-    throw invalid(name, {
+    throw new SpillwayError('INVALID_OPTION', {
+      place: name,
       problem: `onFull is '${onFull}', but an Observable can only be dropped from or fail.`,
-      remedy: "Give 'error', 'dropOldest' or 'dropNewest'; what can be paused is read by a source of one's own.",
+      remedy:
+        "Give 'error', 'dropOldest' or 'dropNewest'; what can be paused is read by fromEmitter or fromAsyncIterable.",
     })
   }
   let dropped = 0
@@ -48,81 +46,7 @@ export function fromObservable<T>(pushed$: Observable<T>, options: FromObservabl
     position: t.number,
     guarantee: 'at-most-once',
     splits: () => of(['0/1']),
-    open: (_, from = 0) => read(pushed$, { name, onFull, bufferRecordsMax, from, drop: () => dropped++ }),
+    open: (_, from = 0) => readPushed(pushed$, { name, onFull, bufferRecordsMax, from, drop: () => dropped++ }),
     dropped: () => dropped,
   }
 }
-
-interface Reading {
-  readonly name: string
-  readonly onFull: FromObservableOptions['onFull']
-  readonly bufferRecordsMax: number
-  readonly from: number
-  readonly drop: () => void
-}
-
-function read<T>(
-  pushed$: Observable<T>,
-  { name, onFull, bufferRecordsMax, from, drop }: Reading,
-): SplitReader<T, number> {
-  const waiting = new Ring<T>(bufferRecordsMax)
-  const ready$ = new Subject<void>()
-  let subscription: Subscription | undefined
-  let outcome: 'open' | 'completed' | { readonly error: unknown } = 'open'
-  let position = from
-
-  const receive = (record: T): void => {
-    if (outcome !== 'open') return
-    if (waiting.full) {
-      if (onFull === 'error') return fail(overflow(name, bufferRecordsMax))
-      drop()
-      if (onFull === 'dropNewest') return
-      waiting.take(1)
-    }
-    waiting.put(record)
-    ready$.next()
-  }
-
-  const fail = (error: unknown): void => {
-    outcome = { error }
-    subscription?.unsubscribe()
-    ready$.next()
-  }
-
-  const subscribe = (): void => {
-    subscription = pushed$.subscribe({
-      next: receive,
-      error: fail,
-      complete: () => {
-        if (outcome === 'open') outcome = 'completed'
-        ready$.next()
-      },
-    })
-    // It may have failed while it was being subscribed to.
-    if (outcome !== 'open') subscription.unsubscribe()
-  }
-
-  return {
-    next(recordsMax) {
-      if (subscription === undefined) subscribe()
-      if (typeof outcome === 'object') throw outcome.error
-      if (waiting.size === 0) return outcome === 'completed' ? 'end' : 'wait'
-      const batch = waiting.take(recordsMax)
-      position += batch.length
-      return batch
-    },
-    ready$,
-    position: () => position,
-    close: () => subscription?.unsubscribe(),
-  }
-}
-
-const invalid = (place: string, { problem, remedy }: { problem: string; remedy: string }) =>
-  new SpillwayError('INVALID_OPTION', { place, problem, remedy })
-
-const overflow = (place: string, bufferRecordsMax: number) =>
-  new SpillwayError('INPUT_OVERFLOW', {
-    place,
-    problem: `a record came while ${bufferRecordsMax} waited for the task, as many as bufferRecordsMax allows.`,
-    remedy: "Raise bufferRecordsMax for longer bursts, or drop records by onFull: 'dropOldest' or 'dropNewest'.",
-  })

@@ -5,7 +5,7 @@ import { coordinate } from '../../lib/control/coordinate.ts'
 import { initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
 
-/** Of one task: `ack 1`, `end 1`, `committed 1`, `published 1`, `user 7`, `fail`. */
+/** `every 5`: triggered every 5 ms from now on, unaligned, with a timeout of 4 ms. Of one task: `ack 1`, `end 1`, `committed 1`, `published 1`, `user 7`, `fail`. */
 const event = (line: string): CoordinateEvent => {
   const [kind, number] = line.split(' ')
   const checkpoint = Number(number)
@@ -23,6 +23,10 @@ const event = (line: string): CoordinateEvent => {
       return { kind, checkpoint, entry: checkpoint, object: `part ${checkpoint}` }
     case 'published':
       return { kind, task: 'a', checkpoint }
+    case 'every': {
+      const everyMs = number === 'never' ? undefined : checkpoint
+      return { kind: 'configured', schedule: { everyMs, timeoutMs: 4, alignment: 'unaligned' } }
+    }
     case 'user':
       return { kind: 'requested', request: checkpoint, alignment: 'unaligned' }
     default:
@@ -121,6 +125,49 @@ const cases: Readonly<Record<string, Case>> = {
     in: ' ----|',
     out: '---T|',
     means: { T: 'trigger 1' },
+  },
+  'another interval counts from the last trigger of the schedule': {
+    everyMs: 5,
+    timeoutMs: 100,
+    in: ' ------ab-e-----|',
+    out: '-----TCN-----U-|',
+    means: { a: 'ack 1', b: 'committed 1', e: 'every 8', T: 'trigger 1', C: 'commit 1', N: 'notify 1', U: 'trigger 2' },
+  },
+  'an interval that is over already triggers at once': {
+    everyMs: 50,
+    timeoutMs: 100,
+    in: ' -----e--|',
+    out: '-----T--|',
+    means: { e: 'every 2', T: 'trigger 1' },
+  },
+  'the schedule may begin, and end, while the job runs': {
+    timeoutMs: 100,
+    in: ' -e--abn------|',
+    out: '---TCN-------|',
+    means: {
+      e: 'every 3',
+      n: 'every never',
+      a: 'ack 1',
+      b: 'committed 1',
+      T: 'trigger 1',
+      C: 'commit 1',
+      N: 'notify 1',
+    },
+  },
+  'another timeout is that of the next checkpoint': {
+    timeoutMs: 100,
+    in: ' -ue-----ab-u---|',
+    out: '-T------CN-U---|',
+    means: {
+      u: 'user 7',
+      e: 'every never',
+      a: 'ack 1',
+      b: 'committed 1',
+      T: 'trigger 1',
+      C: 'commit 1',
+      N: 'notify 1',
+      U: 'trigger 2',
+    },
   },
   'a failure of a task fails the job': {
     timeoutMs: 100,

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
-import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
+import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { transcript } from '../channel/pictures.ts'
 
 const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean }): Acknowledged => {
@@ -36,7 +36,7 @@ const order = (of: CheckpointOrder): string => {
   }
 }
 
-const parsed = (line: string): CoordinateEvent => {
+const parsed = (line: string): CheckpointEvent => {
   const [kind, first, second] = line.split(' ')
   const checkpoint = Number(first)
   switch (kind) {
@@ -338,7 +338,7 @@ test('a barrier carries what its request says', () => {
 test('a report adds up what the tasks say, and its summary names the longest phase', () => {
   let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
   const reports: unknown[] = []
-  const events: [nowMs: number, CoordinateEvent][] = [
+  const events: [nowMs: number, CheckpointEvent][] = [
     [100, { kind: 'requested', alignment: 'aligned' }],
     [120, acknowledged('a', { checkpoint: 1 })],
     [
@@ -371,7 +371,7 @@ test('a report adds up what the tasks say, and its summary names the longest pha
 })
 
 test('a report of a failure says why', () => {
-  const lines: [CoordinateEvent[], string][] = [
+  const lines: [CheckpointEvent[], string][] = [
     [[parsed('decline 1 a')], 'checkpoint 1 (aligned) failed after 40 ms: a declined: no'],
     [
       [parsed('ack 1 b'), parsed('expire 1')],
@@ -417,7 +417,7 @@ class Job {
     this.#state = initialCheckpoints({ tasks: this.tasks, nextId: 1, retainedCount })
   }
 
-  hear(event: CoordinateEvent): void {
+  hear(event: CheckpointEvent): void {
     const [next, orders] = checkpoints(this.#state, event, 0)
     this.#state = next
     for (const of of orders) this.#obey(of)

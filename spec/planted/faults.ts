@@ -19,15 +19,22 @@ export const planted: readonly Planted[] = [
   {
     what: 'what arrives before its barrier is captured twice',
     file: 'lib/channel/channel.ts',
-    from: `        this.#append(element)
+    from: `        if (this.#held) this.#uncount(1)
         this.#capture(element)
         break
       case 'cancel':`,
-    to: `        this.#append(element)
+    to: `        if (this.#held) this.#uncount(1)
         this.#capture(element)
         this.#capture(element)
         break
       case 'cancel':`,
+  },
+  {
+    what: 'what is queued in a channel that is held behind a marker fills its producer',
+    file: 'lib/channel/channel.ts',
+    from: 'if (held) this.#uncount(this.queued)',
+    to: '',
+    spec: 'spec/channel/channel.spec.ts',
   },
   {
     what: 'a watermark is left out of the in-flight data',
@@ -238,7 +245,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'what a restore puts into a channel is not counted',
     file: 'lib/channel/channel.ts',
-    from: "if (element.kind === 'buffer') this.producer?.restored(this.#buffers)",
+    from: "if (element.kind === 'buffer') this.producer?.restored(this.queued + 1)",
     to: '',
   },
   {
@@ -469,5 +476,27 @@ export const planted: readonly Planted[] = [
     from: 'heirOf(old, spread) === task',
     to: 'old === task',
     spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'a record that is dropped is not counted',
+    file: 'operators/sources/readPushed.ts',
+    from: `      drop()
+      if (onFull`,
+    to: '      if (onFull',
+    spec: 'spec/operators/sources/fromObservable.spec.ts',
+  },
+  {
+    what: 'an emitter is not paused when the room is full',
+    file: 'operators/sources/readPushed.ts',
+    from: "typeof onFull === 'object' && waiting.full",
+    to: "typeof onFull === 'object' && waiting.size > bufferRecordsMax",
+    spec: 'spec/operators/sources/fromEmitter.spec.ts',
+  },
+  {
+    what: 'a stream is read further than there is room',
+    file: 'operators/sources/fromAsyncIterable.ts',
+    from: "outcome !== 'open' || waiting.full) return",
+    to: "outcome !== 'open') return",
+    spec: 'spec/operators/sources/fromAsyncIterable.spec.ts',
   },
 ]
