@@ -234,7 +234,10 @@ const ruleForKey = (name: string, rule: number, key: number) =>
 const ruleInTask = (name: string, rule: number, subtask: number) =>
   made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
 /** What is one of several results already is long no more: lengths would multiply. */
-const lengthOf = ({ n, place }: Rec): number => (n % 20 === 7 && place.length === 1 ? 300 : 1)
+const lengthOf = ({ n, place }: Rec): number => {
+  if (place.length > 1) return 1
+  return n % 20 === 7 ? 300 : n % 4 === 1 ? 30 : 1
+}
 const lengthened = (of: Rec): readonly Rec[] => Array.from({ length: lengthOf(of) }, (_, i) => nth(of, i))
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
