@@ -52,6 +52,7 @@ export type {
   Timers,
   ValueState,
 } from './graph/handlers.ts'
+export { type Resumable, resumable } from './graph/handlers.ts'
 export { type InPlaceOptions, inPlace, type Output } from './graph/inPlace.ts'
 export { keyedOperator, operator } from './graph/operator.ts'
 export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'

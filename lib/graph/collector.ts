@@ -144,6 +144,14 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
     for (const [name, filling] of this.#sides) this.#flushSide(name, filling)
   }
 
+  /** Takes as many as there are, at most, of the deliveries still to be skipped as made, and gives their number. */
+  skipAll(deliveries = this.skip): number {
+    const skipped = Math.min(this.skip, deliveries)
+    this.skip -= skipped
+    this.delivered += skipped
+    return skipped
+  }
+
   #skipOne(): void {
     this.skip--
     this.delivered++

@@ -18,7 +18,27 @@ export interface Out<in R, S extends Sides = NoSides> {
  * taken then makes a restored run call the handler again and skip the results already delivered: it must be deterministic.
  */
 // biome-ignore lint/suspicious/noConfusingVoidType: a handler that returns nothing has no results
-export type Results<R> = void | (Iterable<R> & object)
+export type Results<R> = void | (Iterable<R> & object) | Resumable<R>
+
+/**
+ * Results that can begin anywhere: a restore asks for those from the first that has not been delivered, instead of
+ * skipping as many. Made by `resumable`.
+ */
+export class Resumable<out R> {
+  readonly from: (delivered: number) => Iterable<R> & object
+
+  constructor(from: (delivered: number) => Iterable<R> & object) {
+    this.from = from
+  }
+}
+
+/**
+ * What a handler returns whose results can begin at number `from`, which is 0 but for a call that a restore repeats.
+ *
+ * The handler itself is called again with state and timers as they were before it; what it did while it gave the results
+ * before `from` is not. So it changes state before it returns, or with the last result. To a side output counts as a result.
+ */
+export const resumable = <R>(results: (from: number) => Iterable<R> & object): Resumable<R> => new Resumable(results)
 
 export interface At {
   /** Event time in ms since the epoch; -Infinity where the stream has none. */

@@ -10,7 +10,7 @@ import { type KeyedCall, MutableAt } from './call.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
 import { Collector } from './collector.ts'
 import { GroupTimes, groupTimesType } from './groupTimes.ts'
-import type { Handlers, KeyedHandlers, Results } from './handlers.ts'
+import { type Handlers, type KeyedHandlers, type Results, Resumable } from './handlers.ts'
 import type { OperatorNode, Sides } from './stream.ts'
 import type { Rest, Task } from './task.ts'
 
@@ -279,26 +279,47 @@ export class Handling<T, R, S extends Sides> implements Rest {
   }
 
   #opened(results: Exclude<Results<R>, void>): boolean {
-    if (typeof results?.[Symbol.iterator] !== 'function') throw noIterable(results)
-    this.#results = results[Symbol.iterator]()
-    return this.#drained(this.#results)
+    this.#state.callOpen = true
+    if (Array.isArray(results)) return this.#drainedArray(results)
+    const iterable = results instanceof Resumable ? results.from(this.#out.skipAll()) : results
+    if (typeof iterable?.[Symbol.iterator] !== 'function') throw noIterable(iterable)
+    const iterator: Iterator<R> = iterable[Symbol.iterator]()
+    this.#results = iterator
+    return this.#drained(iterator)
   }
 
   /** Takes results until there are no more (true) or the task must not go on (false). */
   #drained(results: Iterator<R>): boolean {
-    const out = this.#out
-    this.#state.callOpen = true
+    const [out, task] = [this.#out, this.#task]
     for (;;) {
       const result = results.next()
       if (result.done === true) break
+      const repeated = out.skip > 0
       out.emit(result.value)
-      if (out.skip === 0 && !this.#task.mayGoOn(this.position)) return false
+      if (!(repeated ? task.hasTurn() : task.mayGoOn(this.position))) return false
     }
-    if (out.skip > 0) throw notDeterministic(this.#name, out.skip)
+    return this.#closed()
+  }
+
+  /** The same without an iterator, which costs more than most results; what was delivered before is not looked at. */
+  #drainedArray(results: readonly R[]): boolean {
+    const [out, task] = [this.#out, this.#task]
+    for (let i = out.skipAll(results.length); i < results.length; ) {
+      out.emit(results[i++] as R)
+      if (!task.mayGoOn(this.position)) {
+        this.#results = elementsFrom(results, i)
+        return false
+      }
+    }
+    return this.#closed()
+  }
+
+  #closed(): true {
+    if (this.#out.skip > 0) throw notDeterministic(this.#name, this.#out.skip)
     this.#results = undefined
     this.#state.callOpen = false
     // It has been asked after each result.
-    out.flushed = false
+    this.#out.flushed = false
     if (this.#work?.kind === 'watermark') this.#work.firing = undefined
     return true
   }
@@ -348,6 +369,10 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #userError(error: unknown): SpillwayError {
     return userFunctionFailed(this.#name, describeWork(this.#work), error)
   }
+}
+
+function* elementsFrom<R>(results: readonly R[], from: number): Generator<R, void> {
+  for (let i = from; i < results.length; i++) yield results[i] as R
 }
 
 const notDeterministic = (name: string, missing: number) =>

@@ -97,6 +97,10 @@ export class InPlaceTask implements Task {
     return (this.#output?.mayGoOn() ?? true) && this.#unfinished.nothingNearer(position)
   }
 
+  hasTurn(): boolean {
+    return true
+  }
+
   suspend(rest: Rest): void {
     this.#unfinished.suspend(rest)
   }

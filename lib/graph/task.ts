@@ -6,7 +6,7 @@ import type { OperatorNode, Stream } from './stream.ts'
 
 /**
  * What a stream runs in. The runtime has one for each parallel copy of a stage; a plain subscribe makes its own
- * (`inPlace`). Operators never see availability but through `mayGoOn`.
+ * (`inPlace`). Operators never see availability but through `mayGoOn` and `hasTurn`.
  */
 export interface Task {
   readonly subtask: Subtask
@@ -26,6 +26,8 @@ export interface Task {
    * nearer to the output is suspended.
    */
   mayGoOn(position: number): boolean
+  /** Asked while nothing is given, as between results that a restore skips: the turn is not used up, and no barrier waits. */
+  hasTurn(): boolean
   /** Resumed before the next element is taken, nearest to the output first. */
   suspend(rest: Rest): void
   /**

@@ -302,13 +302,11 @@ export class RunningTask implements Task, Member {
   }
 
   mayGoOn(position: number): boolean {
-    return (
-      this.#outputsFree &&
-      this.#unfinished.nothingNearer(position) &&
-      this.#pace.hasTime() &&
-      this.#triggered?.alignment !== 'unaligned' &&
-      this.#gate?.hasUnaligned !== true
-    )
+    return this.#outputsFree && this.#unfinished.nothingNearer(position) && this.hasTurn()
+  }
+
+  hasTurn(): boolean {
+    return this.#pace.hasTime() && this.#triggered?.alignment !== 'unaligned' && this.#gate?.hasUnaligned !== true
   }
 
   suspend(rest: Rest): void {

@@ -7,12 +7,13 @@ import {
   keyedOperator,
   type Output,
   operator,
+  resumable,
   Stream,
   type StreamElement,
   watermark,
 } from 'spillway'
 import { flatMap, keyBy } from 'spillway/operators'
-import { inPlace } from 'spillway/testing'
+import { harness, inPlace } from 'spillway/testing'
 import { expect, test } from 'vitest'
 
 type Captured = ReturnType<ReturnType<typeof inPlace>['snapshot']>
@@ -213,4 +214,125 @@ test('state may have any name, those of what the operator itself keeps included'
     return { record: (n, out) => out.emit(Math.max(...values.map(value => value.update(before => before + n)))) }
   })
   expect(runUntilFull(lane(buffer([1, 2])).pipe(named), 10).records()).toEqual([1, 3])
+})
+
+/** How many results are made by a run that is restored after so many. */
+const madeAfter = (
+  delivered: number,
+  project: (count: () => void) => (n: number, from: number) => Iterable<number>,
+) => {
+  let made = 0
+  const stream = (...elements: StreamElement<number>[]) => lane(...elements).pipe(flatMap(project(() => made++)))
+  const before = runUntilFull(stream(buffer([1_000])), delivered)
+  const { records } = before
+  made = 0
+  const restored = runUntilFull(stream(), Number.POSITIVE_INFINITY, before.task.snapshot())
+  expect([...records(), ...restored.records()]).toEqual(Array.from({ length: 1_000 }, (_, i) => i))
+  return made
+}
+
+test('a restore makes again what has been delivered', () => {
+  const all = (count: () => void) =>
+    function* (n: number) {
+      for (let i = 0; i < n; i++) {
+        count()
+        yield i
+      }
+    }
+  expect(madeAfter(900, all)).toBe(1_000)
+})
+
+test('a projection with a second parameter makes only what has not been delivered', () => {
+  const resuming = (count: () => void) =>
+    function* (n: number, from: number) {
+      for (let i = from; i < n; i++) {
+        count()
+        yield i
+      }
+    }
+  expect(madeAfter(900, resuming)).toBe(100)
+})
+
+test('a second parameter with a default does not make a projection one that resumes', () => {
+  const defaulted = (count: () => void) =>
+    function* (n: number, from = 0) {
+      for (let i = from; i < n; i++) {
+        count()
+        yield i
+      }
+    }
+  expect(madeAfter(900, defaulted)).toBe(1_000)
+})
+
+test('of an array nothing is looked at twice', () => {
+  const looked: number[] = []
+  const results = () =>
+    new Proxy(
+      Array.from({ length: 10 }, (_, i) => i),
+      {
+        get(of, name) {
+          if (typeof name === 'string' && /^\d+$/.test(name)) looked.push(Number(name))
+          return Reflect.get(of, name)
+        },
+      },
+    )
+  const before = runUntilFull(lane(buffer([1])).pipe(flatMap(results)), 4)
+  const after = runUntilFull(lane<number>().pipe(flatMap(results)), Number.POSITIVE_INFINITY, before.task.snapshot())
+  expect(after.records()).toEqual([4, 5, 6, 7, 8, 9])
+  expect(looked).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9])
+})
+
+test('results of a handler that resumes follow what it has emitted before, state being as before the call', () => {
+  const resuming = keyedOperator<string, string, string>('resuming', ({ state }) => {
+    const count = state.value('count', t.number, 0)
+    return {
+      record(record, out) {
+        const n = count.update(before => before + 1)
+        out.emit(`${record} begins`)
+        return resumable(function* (from) {
+          for (let i = from; i < 5; i++) yield `${record}/${n}/${i}`
+        })
+      },
+    }
+  })
+  const keyed = (...elements: StreamElement<string>[]) =>
+    lane(...elements).pipe(
+      keyBy(() => 'key'),
+      resuming,
+    )
+  const whole = runUntilFull(keyed(buffer(['a', 'b'])), Number.POSITIVE_INFINITY).records()
+  expect(whole).toHaveLength(12)
+  for (let delivered = 1; delivered < 10; delivered++) {
+    const before = runUntilFull(keyed(buffer(['a', 'b'])), delivered)
+    const again = runUntilFull(keyed(), 1, before.task.snapshot())
+    const after = runUntilFull(keyed(), Number.POSITIVE_INFINITY, again.task.snapshot())
+    expect([...before.records(), ...again.records(), ...after.records()]).toEqual(whole)
+  }
+})
+
+test('the timer that was firing is gone on with first, though from another task an earlier one is due', () => {
+  interface Reminder {
+    readonly key: number
+    readonly dueMs: number
+  }
+  const thrice = keyedOperator<Reminder, number, string>('thrice', ({ timers }) => ({
+    record: ({ dueMs }) => timers.at(dueMs),
+    *timer(dueMs, _out, { key }) {
+      for (const part of ['a', 'b', 'c']) yield `${key} at ${dueMs} ${part}`
+    },
+  }))
+  const keyBy = ({ key }: Reminder) => key
+  const suspendedTask = (index: number, { dueMs, delivered }: { dueMs: number; delivered: number }) => {
+    const h = harness(thrice, { keyBy, subtask: { index, parallelism: 2 }, room: delivered })
+    for (let key = 0; key < 6; key++) h.push({ key, dueMs })
+    h.watermark(10)
+    expect(h.output).toHaveLength(delivered)
+    h.barrier(1, { alignment: 'unaligned' })
+    return h
+  }
+  const tasks = [suspendedTask(0, { dueMs: 7, delivered: 2 }), suspendedTask(1, { dueMs: 3, delivered: 1 })]
+  const restored = harness(thrice, { keyBy, restored: tasks.map(task => task.snapshot()) })
+  const results = [...tasks.flatMap(({ output }) => output), ...restored.output]
+  expect(new Set(results).size).toBe(18)
+  expect(results).toHaveLength(18)
 })

@@ -59,8 +59,10 @@ test('generated jobs have all exchanges, operators, several sources and sinks, u
     'eachRecord',
     'filter',
     'flatMap',
+    'long',
     'loop',
     'map',
+    'repeated',
     'sideways',
   ])
   expect(counted(topologies.map(of => String(of.stages.length)))).toEqual(['1', '2', '3', '4', '5', '6'])

@@ -60,6 +60,29 @@ export const plainSteps = {
     apply: source => ({ main: source.pipe(flatMap(flattened)) }),
     plain: records => each(records, flattened),
   },
+  /** Now and then a record of some hundred results, that a restore goes on with where it was left. */
+  long: {
+    apply: source => ({
+      main: source.pipe(
+        flatMap(function* (of: Rec, from) {
+          for (let i = from; i < lengthOf(of); i++) yield nth(of, i)
+        }),
+      ),
+    }),
+    plain: records => each(records, lengthened),
+  },
+  /** The same from the first result on, two deep: a restore makes again what was delivered. */
+  repeated: {
+    apply: source => ({
+      main: source.pipe(
+        flatMap(function* (of: Rec) {
+          for (let i = 0; i < lengthOf(of); i++) yield nth(of, i)
+        }),
+        flatMap(flattened),
+      ),
+    }),
+    plain: records => each(records, of => lengthened(of).flatMap(flattened)),
+  },
   eachRecord: {
     apply: source => ({
       main: source.pipe(
@@ -229,6 +252,12 @@ const ruleForKey = (name: string, rule: number, key: number) =>
   made(`${name}:${rule}:${key}`, { n: rule, key, timeMs: 0 })
 const ruleInTask = (name: string, rule: number, subtask: number) =>
   made(`${name}:${rule} in ${subtask}`, { n: rule, key: subtask % 7, timeMs: 0 })
+/** What is one of several results already is long no more: lengths would multiply. */
+const lengthOf = ({ n, place }: Rec): number => {
+  if (place.length > 1) return 1
+  return n % 20 === 7 ? 300 : n % 4 === 1 ? 30 : 1
+}
+const lengthened = (of: Rec): readonly Rec[] => Array.from({ length: lengthOf(of) }, (_, i) => nth(of, i))
 const mapped = (of: Rec): Rec => ({ ...of, id: `${of.id}m`, key: (3 * of.key + 1) % 7 })
 const flattened = (of: Rec): readonly Rec[] => Array.from({ length: resultsOf(of.n) }, (_, i) => nth(of, i))
 const delivered = (of: Rec): Rec => nth(of, 0)

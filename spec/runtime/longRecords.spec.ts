@@ -1,0 +1,212 @@
+import { keyedOperator, memoryStore, type Pipeline, type Sink, stream } from 'spillway'
+import {
+  eventTime,
+  filter,
+  flatMap,
+  fromArray,
+  into,
+  keyBy,
+  map,
+  rebalance,
+  sum,
+  tumblingWindow,
+} from 'spillway/operators'
+import { expect, test } from 'vitest'
+import { nothingPublished, runThrottled } from './throttled.ts'
+
+type Long = (sink: Sink<number>) => Pipeline
+
+const one = () => stream(fromArray([0]))
+const upTo = (count: number) =>
+  function* () {
+    for (let i = 0; i < count; i++) yield i
+  }
+
+const generator =
+  (count: number): Long =>
+  sink =>
+    one().pipe(flatMap(upTo(count)), into(sink))
+
+const resuming =
+  (count: number): Long =>
+  sink =>
+    one().pipe(
+      flatMap(function* (_record, from: number) {
+        for (let i = from; i < count; i++) yield i
+      }),
+      into(sink),
+    )
+
+const twice =
+  (count: number): Long =>
+  sink =>
+    one().pipe(
+      flatMap(upTo(count / 10)),
+      flatMap(n => Array.from({ length: 10 }, (_, i) => 10 * n + i)),
+      into(sink),
+    )
+
+const acrossTasks =
+  (count: number): Long =>
+  sink =>
+    one().pipe(
+      flatMap(upTo(count / 10)),
+      rebalance(),
+      flatMap(n => Array.from({ length: 10 }, (_, i) => 10 * n + i)),
+      into(sink),
+    )
+
+/** The last record's time is that at which all others' timers are due at once. */
+const timed = (count: number) =>
+  stream(fromArray(Array.from({ length: count + 1 }, (_, n) => n))).pipe(
+    eventTime({ timeMs: n => (n < count ? n % 10 : 1_000_000), outOfOrderMs: 0 }),
+    keyBy(n => n),
+  )
+
+const timersThenLong =
+  (count: number): Long =>
+  sink =>
+    timed(count / 10).pipe(
+      keyedOperator<number, number, number>('due', ({ timers }) => ({
+        record: n => {
+          if (n < count / 10) timers.at(100)
+        },
+        timer: (_timeMs, out, { key }) => out.emit(key),
+      })),
+      flatMap(n => Array.from({ length: 10 }, (_, i) => 10 * n + i)),
+      into(sink),
+    )
+
+const timers =
+  (count: number): Long =>
+  sink =>
+    timed(count).pipe(
+      keyedOperator<number, number, number>('due', ({ timers }) => ({
+        record: n => {
+          if (n < count) timers.at(100)
+        },
+        timer: (_timeMs, out, { key }) => out.emit(key),
+      })),
+      into(sink),
+    )
+
+const windows =
+  (count: number): Long =>
+  sink =>
+    timed(count).pipe(
+      tumblingWindow(
+        { sizeMs: 100, late: 'drop' },
+        sum((n: number) => n),
+      ),
+      map(({ key }) => key),
+      filter(n => n < count),
+      into(sink),
+    )
+
+const bufferRecordsMax = 256
+const channels = { bufferRecordsMax }
+
+/** Triggers in the middle, kills the job once the checkpoint is there, and restores it. */
+const checkpointed = (long: Long, { atMs }: { atMs: number }) => {
+  const [store, published] = [memoryStore(), nothingPublished()]
+  const options = { store, published, channels }
+  const { checkpoints } = runThrottled(long, { ...options, checkpointsAtMs: [atMs], killedAtMs: atMs + 1_500 })
+  const [taken] = checkpoints
+  if (taken === undefined) throw new Error('there is no checkpoint within 1,500 ms')
+  const after = published.records.length
+  return {
+    taken,
+    after,
+    restored: () => {
+      expect(runThrottled(long, options).outcome).toBe('done')
+      return published.records
+    },
+  }
+}
+
+const eachOnce = (records: readonly number[], count: number): boolean =>
+  records.length === count && new Set(records).size === count && records.every(n => n >= 0 && n < count)
+
+for (const [name, long] of Object.entries({ generator, resuming, twice, acrossTasks })) {
+  test(`${name}: an unaligned checkpoint in the midst of a long record waits for no record, whatever remains`, () => {
+    const few = checkpointed(long(100_000), { atMs: 5_000 })
+    const many = checkpointed(long(1_000_000), { atMs: 5_000 })
+    for (const { taken } of [few, many]) {
+      expect(taken).toMatchObject({ outcome: 'completed', alignment: 'unaligned' })
+      expect(taken.durationMs).toBe(0)
+    }
+    expect(many.taken.inFlightRecords).toBe(few.taken.inFlightRecords)
+    expect(
+      Math.abs(many.taken.inFlightBytes + many.taken.stateBytes - few.taken.inFlightBytes - few.taken.stateBytes),
+    ).toBeLessThan(32)
+    const records = few.restored()
+    expect(records).toHaveLength(100_000)
+    expect(records.every((n, i) => n === i)).toBe(true)
+  })
+}
+
+test('results that a restore skips are made in many turns, so that no barrier waits for them', () => {
+  let [made, atTurn, mostInTurn] = [0, 0, 0]
+  const long: Long = sink =>
+    one().pipe(
+      flatMap(function* () {
+        for (; ; made++) yield made
+      }),
+      into(sink),
+    )
+  const [store, published] = [memoryStore(), nothingPublished()]
+  const options = { store, published, channels }
+  runThrottled(long, { ...options, checkpointsAtMs: [100_000], killedAtMs: 101_000 })
+  const delivered = published.records.length
+  made = 0
+  const onTurn = () => {
+    mostInTurn = Math.max(mostInTurn, made - atTurn)
+    atTurn = made
+  }
+  runThrottled(long, { ...options, killedAtMs: 1_000, readingMs: 0.1, onTurn })
+  expect(made).toBeGreaterThan(delivered)
+  expect(mostInTurn).toBeLessThan(delivered / 50)
+})
+
+test('an endless record: the job runs, takes checkpoints, and goes on from any of them', () => {
+  const endless: Long = sink =>
+    one().pipe(
+      flatMap(function* () {
+        for (let i = 0; ; i++) yield i
+      }),
+      into(sink),
+    )
+  const [store, published] = [memoryStore(), nothingPublished()]
+  for (let life = 1; life <= 5; life++) {
+    const { checkpoints } = runThrottled(endless, {
+      store,
+      published,
+      channels,
+      checkpointsAtMs: [2_000, 4_000, 6_000],
+      killedAtMs: 7_000,
+    })
+    expect(checkpoints.map(({ outcome }) => outcome)).toEqual(['completed', 'completed', 'completed'])
+    expect(Math.max(...checkpoints.map(({ durationMs }) => durationMs))).toBe(0)
+  }
+  expect(published.records.length).toBeGreaterThan(5 * 5_000)
+  expect(published.records.every((n, i) => n === i)).toBe(true)
+})
+
+test('a million results of one record come once each and in order, through a crash in the midst', () => {
+  const records = checkpointed(resuming(1_000_000), { atMs: 500_000 }).restored()
+  expect(records).toHaveLength(1_000_000)
+  expect(records.every((n, i) => n === i)).toBe(true)
+})
+
+for (const [name, long] of Object.entries({ timers, windows, timersThenLong })) {
+  test(`${name}: an unaligned checkpoint among 100,000 that are due waits for no record`, () => {
+    const few = checkpointed(long(10_000), { atMs: 5_000 })
+    const many = checkpointed(long(100_000), { atMs: 5_000 })
+    for (const { taken } of [few, many]) {
+      expect(taken.outcome).toBe('completed')
+      expect(taken.durationMs).toBe(0)
+    }
+    expect(many.taken.inFlightRecords).toBe(few.taken.inFlightRecords)
+    expect(eachOnce(many.restored(), 100_000)).toBe(true)
+  })
+}
