@@ -146,7 +146,7 @@ export const changed = (settings: Settings, options: ChangedOptions): Settings =
   const debloat = channels?.debloat === undefined ? settings.channels.debloat : debloatOf(channels.debloat)
   const next = {
     ...settings,
-    checkpoints: { ...settings.checkpoints, ...checkpoints },
+    checkpoints: { ...settings.checkpoints, ...given(checkpoints) },
     channels: { ...settings.channels, debloat },
   }
   checkAlignment('configure.checkpoints', next.checkpoints)
@@ -171,6 +171,10 @@ const alignmentOf = ({ alignment = 'aligned', guarantee = 'exactly-once' }: NonN
   checkAlignment('run options.checkpoints', { alignment, guarantee })
   return alignment
 }
+
+/** Without what is undefined, which stays as it is. */
+const given = (options: ChangedOptions['checkpoints'] = {}): NonNullable<ChangedOptions['checkpoints']> =>
+  Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
 /** Source: the defaults are Flink's, but the least size, which is 1/128 of the largest there. */
 const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | undefined => {
@@ -201,8 +205,9 @@ const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place
         remedy: `There are: ${Object.keys(props).join(', ')}.`,
       })
     }
-    if (option instanceof t.PartialType && typeof value === 'object' && value !== null) {
-      refuseUnknown(value, option, `${place}.${name}`)
+    const inner = option === debloat ? debloatType : option
+    if (inner instanceof t.PartialType && typeof value === 'object' && value !== null) {
+      refuseUnknown(value, inner, `${place}.${name}`)
     }
   }
 }
@@ -242,18 +247,14 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
-const debloat = t.union([
-  t.boolean,
-  t.exact(
-    t.partial({
-      targetMs: duration,
-      periodMs: duration,
-      samples: count,
-      thresholdPercent: countOrNone,
-      minBufferRecords: count,
-    }),
-  ),
-])
+const debloatType = t.partial({
+  targetMs: duration,
+  periodMs: duration,
+  samples: count,
+  thresholdPercent: countOrNone,
+  minBufferRecords: count,
+})
+const debloat = t.union([t.boolean, debloatType])
 
 const optionsType = t.partial({
   parallelism: count,

@@ -33,6 +33,7 @@ test('interval and alignment change while the job runs, and what is in effect is
 test('what is left out stays as it is', async () => {
   const job = endless({ everyMs: 60_000, timeoutMs: 1_000 })
   job.configure({ checkpoints: { timeoutMs: 2_000 } })
+  job.configure({ checkpoints: { timeoutMs: undefined } as object })
   expect(job.configure({})).toMatchObject({
     checkpoints: { everyMs: 60_000, timeoutMs: 2_000, alignment: 'aligned' },
   })
@@ -43,6 +44,9 @@ test.each([
   [{ parallelism: 2 }, 'UNKNOWN_OPTION'],
   [{ checkpoints: { retainedCount: 2 } }, 'UNKNOWN_OPTION'],
   [{ checkpoints: { everyMs: 0 } }, 'INVALID_OPTION'],
+  [{ channels: { debloat: { tragetMs: 5 } } }, 'UNKNOWN_OPTION'],
+  [{ channels: { debloat: { targetMs: 0 } } }, 'INVALID_OPTION'],
+  [{ channels: { buffersMax: 4 } }, 'UNKNOWN_OPTION'],
   [{ checkpoints: { alignment: 'sideways' } }, 'INVALID_OPTION'],
 ])('%j is refused, and nothing is changed', async (options, code) => {
   const job = endless({ everyMs: 60_000 })
