@@ -25,6 +25,7 @@ export {
 } from './sources/fromAsyncIterable.ts'
 export { type Emitter, type FromEmitterOptions, fromEmitter } from './sources/fromEmitter.ts'
 export { fromIterable } from './sources/fromIterable.ts'
-export { type FromObservableOptions, fromObservable, type PushSource } from './sources/fromObservable.ts'
+export { type FromObservableOptions, fromObservable } from './sources/fromObservable.ts'
+export type { PushSource } from './sources/pushSource.ts'
 export { type TumblingWindowOptions, tumblingWindow, type WindowResult } from './tumblingWindow.ts'
 export { union } from './union.ts'

@@ -1,9 +1,7 @@
-import * as t from 'io-ts'
-import { Observable, of } from 'rxjs'
+import { Observable } from 'rxjs'
 import { SpillwayError } from '../../lib/index.ts'
-import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
-import type { PushSource } from './fromObservable.ts'
-import { type Pausable, readPushed } from './readPushed.ts'
+import { type PushSource, pushSource } from './pushSource.ts'
+import type { Pausable } from './readPushed.ts'
 
 /**
  * What has listeners: a Node emitter, whose records are its first arguments, or an `EventTarget`, whose records are events.
@@ -56,19 +54,9 @@ export function fromEmitter<T>(
   options: FromEmitterOptions<OnFull | 'pause'>,
 ): PushSource<T> {
   const { name = 'fromEmitter', onFull, bufferRecordsMax } = options
-  checkBufferRecordsMax(name, bufferRecordsMax)
   const reaction = reactionTo(onFull, { name, emitter })
   const emitted$ = listenedTo<T>(emitter, { ...options, ...(typeof reaction === 'object' && { pausable: reaction }) })
-  let dropped = 0
-  return {
-    name,
-    position: t.number,
-    guarantee: 'at-most-once',
-    splits: () => of(['0/1']),
-    open: (_, from = 0) =>
-      readPushed(emitted$, { name, onFull: reaction, bufferRecordsMax, from, drop: () => dropped++ }),
-    dropped: () => dropped,
-  }
+  return pushSource(emitted$, { name, onFull: reaction, bufferRecordsMax })
 }
 
 function reactionTo(

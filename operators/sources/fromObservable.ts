@@ -1,9 +1,6 @@
-import * as t from 'io-ts'
-import { type Observable, of } from 'rxjs'
-import type { Source } from '../../lib/index.ts'
+import type { Observable } from 'rxjs'
 import { SpillwayError } from '../../lib/index.ts'
-import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
-import { readPushed } from './readPushed.ts'
+import { type PushSource, pushSource } from './pushSource.ts'
 
 export interface FromObservableOptions {
   readonly name?: string
@@ -16,12 +13,6 @@ export interface FromObservableOptions {
   readonly bufferRecordsMax: number
 }
 
-/** A source that can be read once only, and says what it has had to give up. */
-export interface PushSource<out T> extends Source<T, number> {
-  /** How many records have been dropped since this value was made, over all starts. */
-  readonly dropped: () => number
-}
-
 /**
  * Takes what an Observable pushes, subscribed to anew at each start, when the task first reads.
  *
@@ -31,7 +22,6 @@ export interface PushSource<out T> extends Source<T, number> {
  */
 export function fromObservable<T>(pushed$: Observable<T>, options: FromObservableOptions): PushSource<T> {
   const { name = 'fromObservable', onFull, bufferRecordsMax } = options
-  checkBufferRecordsMax(name, bufferRecordsMax)
   if (!['error', 'dropOldest', 'dropNewest'].includes(onFull)) {
     throw new SpillwayError('INVALID_OPTION', {
       place: name,
@@ -40,13 +30,5 @@ export function fromObservable<T>(pushed$: Observable<T>, options: FromObservabl
         "Give 'error', 'dropOldest' or 'dropNewest'; what can be paused is read by fromEmitter or fromAsyncIterable.",
     })
   }
-  let dropped = 0
-  return {
-    name,
-    position: t.number,
-    guarantee: 'at-most-once',
-    splits: () => of(['0/1']),
-    open: (_, from = 0) => readPushed(pushed$, { name, onFull, bufferRecordsMax, from, drop: () => dropped++ }),
-    dropped: () => dropped,
-  }
+  return pushSource(pushed$, { name, onFull, bufferRecordsMax })
 }
