@@ -36,6 +36,7 @@ import { encodedEntry } from '../snapshot/log.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
+import type { BufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
@@ -55,6 +56,7 @@ export class Execution {
   readonly #environment: Environment
   readonly #plan: Plan
   #settings: Settings
+  readonly #buffers: BufferBound
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
@@ -73,11 +75,13 @@ export class Execution {
     environment: Environment,
     plan: Plan,
     settings: Settings,
+    buffers: BufferBound,
     onRunning: (restored: RestoredJob | undefined) => void,
   ) {
     this.#environment = environment
     this.#plan = plan
     this.#settings = settings
+    this.#buffers = buffers
     this.#store = settings.store ?? memoryStore()
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
@@ -175,6 +179,7 @@ export class Execution {
     this.#tasks = wired({
       plan: this.#plan,
       settings: this.#settings,
+      buffers: this.#buffers,
       environment: this.#environment,
       executor: this.#executor,
       epoch: start.epoch,

@@ -100,7 +100,7 @@ export const runIn = (
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
-  const execution = new Execution(environment, planned, chosen, restored => {
+  const execution = new Execution(environment, planned, chosen, buffers, restored => {
     status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
   })
   const ended = (status: JobStatus): void => {

@@ -8,7 +8,7 @@ import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
-import { bufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
+import { type BufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { Environment } from './run.ts'
@@ -17,6 +17,7 @@ import { RunningTask, type TaskEvent } from './task.ts'
 export interface Wiring {
   readonly plan: Plan
   readonly settings: Settings
+  readonly buffers: BufferBound
   readonly environment: Environment
   readonly executor: Executor
   readonly epoch: number
@@ -42,7 +43,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       ),
     )
   }
-  const { pooled: buffersMax, guaranteed } = bufferBound(plan, settings)
+  const { pooled: buffersMax, guaranteed } = wiring.buffers
   const budget = new BufferBudget({ buffersMax, guaranteed })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
