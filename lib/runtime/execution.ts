@@ -185,6 +185,7 @@ export class Execution {
       epoch: start.epoch,
       splits,
       restored: start.restored?.tasks,
+      running: this.#running,
       report: event => {
         if (event.kind === 'snapshot') this.#environment.observe?.(event)
         this.#events$.next(event)

@@ -6,13 +6,14 @@ import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
 import { checksumOf } from '../snapshot/container.ts'
+import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
-import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
@@ -90,13 +91,14 @@ const restoredJob = (
       from(part.tasks).pipe(
         mergeMap(task => restoredTask(store, task, encoding), readsMax),
         toArray(),
+        map(snapshots => delivered(new Map(snapshots))),
         map(tasks => ({
           checkpoint: entry.checkpoint,
           entry: n,
           object: entry.object,
           part,
-          tasks: new Map(tasks),
-          recordsInFlight: tasks.reduce((count, [, task]) => count + recordsInFlight(task), 0),
+          tasks,
+          recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
         })),
       ),
     ),
@@ -106,7 +108,7 @@ const restoredTask = (
   store: Store,
   { task, object, bytes: size, crc }: StoredSnapshot,
   encoding: Encoding,
-): Observable<readonly [TaskId, RestoredTask]> =>
+): Observable<readonly [TaskId, ReadSnapshot]> =>
   store.get(object).pipe(
     map(bytes => {
       if (bytes.length !== size || checksumOf(bytes) !== crc) {

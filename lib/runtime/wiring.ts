@@ -1,5 +1,6 @@
+import type { Subscription } from 'rxjs'
 import { BufferBudget } from '../channel/budget.ts'
-import { Channel } from '../channel/channel.ts'
+import { Channel, type Halves } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
@@ -24,6 +25,8 @@ export interface Wiring {
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
   readonly report: (event: TaskEvent) => void
+  /** Closes what joins the tasks. */
+  readonly running: Subscription
 }
 
 /** Makes a plan's tasks, and the channels between them. */
@@ -31,14 +34,14 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
   const { plan, settings } = wiring
   const { channels: channelSettings } = settings
   /** `channels.get(edge)[from][to]`; undefined where the exchange joins no such two. */
-  const channels = new Map<Edge, (Channel<unknown> | undefined)[][]>()
+  const channels = new Map<Edge, (Halves<unknown> | undefined)[][]>()
   for (const edge of plan.edges) {
     channels.set(
       edge,
       indexes(edge.from.parallelism).map(from =>
         indexes(edge.to.parallelism).map(to => {
           const ends = { from, to, producers: edge.from.parallelism, consumers: edge.to.parallelism }
-          return joins(edge.exchange, ends) ? new Channel<unknown>() : undefined
+          return joins(edge.exchange, ends) ? newChannel(wiring) : undefined
         }),
       ),
     )
@@ -67,12 +70,12 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         channels: stage.inputs.flatMap((edge, input) =>
           indexes(edge.from.parallelism).flatMap(from => {
             const channel = between(edge, from, index)
-            return channel === undefined ? [] : [{ channel, input, from }]
+            return channel === undefined ? [] : [{ channel: channel.receiving, input, from }]
           }),
         ),
         writers: onAvailable =>
           stage.outputs.map(edge => {
-            const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
+            const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer)?.sending ?? [])
             const pool = budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
@@ -88,12 +91,26 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
               alignedOnly: edge.to.alignedOnly,
             })
           }),
+        outputs: stage.outputs.flatMap(edge =>
+          indexes(edge.to.parallelism).flatMap(to => {
+            const outbox = between(edge, index, to)?.sending.outbox
+            // Where all barriers are aligned none of them passes anything.
+            const isPassed = outbox !== undefined && !edge.to.alignedOnly
+            return isPassed ? [{ outbox, to: `${edge.to.id}/${to}`, input: edge.input, from: index }] : []
+          }),
+        ),
         restored: wiring.restored?.get(id),
         report: wiring.report,
         observe: wiring.environment.observe,
       })
     })
   })
+}
+
+const newChannel = ({ environment, running }: Wiring): Halves<unknown> => {
+  const halves: Halves<unknown> = environment.channel?.() ?? new Channel()
+  if (halves.link !== undefined) running.add(halves.link)
+  return halves
 }
 
 const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dealing => {

@@ -7,7 +7,7 @@ import { readContainer, writeContainer } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
+import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 /**
  * A task's snapshot as an object of the store, version 0: a container with the sections
@@ -16,6 +16,7 @@ import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './s
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
+ *   ["output", to, input, from]   the same, of a channel to another task
  */
 interface Encoded {
   readonly bytes: Uint8Array
@@ -87,12 +88,23 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
     }
   }
   for (const { input, from, elements } of snapshot.inFlight) {
-    const section = name('channel', input, from)
     const place = `record on its way to ${snapshot.task}`
-    for (const some of inChunks(elements, recordsInChunk, countOf)) {
-      const sample = some.find(element => element.kind === 'buffer')?.records[0]
-      yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
-    }
+    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from), place })
+  }
+  for (const { to, input, from, elements } of snapshot.outputs) {
+    const place = `record on its way to ${to}`
+    yield* inFlightChunks(elements, encoding, { section: name('output', to, input, from), place })
+  }
+}
+
+function* inFlightChunks(
+  elements: readonly StreamElement<unknown>[],
+  encoding: Encoding,
+  { section, place }: { readonly section: string; readonly place: string },
+): Generator<Chunk> {
+  for (const some of inChunks(elements, recordsInChunk, countOf)) {
+    const sample = some.find(element => element.kind === 'buffer')?.records[0]
+    yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
   }
 }
 
@@ -126,9 +138,10 @@ export const releaseSnapshot = ({ operators }: Pick<TaskSnapshot, 'operators'>):
  * Reads a snapshot back.
  * @throws DAMAGED
  */
-export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): RestoredTask => {
+export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
+  const outputs: OutputData[] = []
   let ended = false
   const operator = (of: string) => {
     let found = operators.get(of)
@@ -141,15 +154,20 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
   for (const [section, chunks] of readContainer(bytes, { object })) {
     const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${object}, section ${section}`)
     const values = () => chunks.map(chunk => encoding.decode(chunk))
+    const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'task') ended = decoded(taskType, values()[0], `${object}, section ${section}`).ended
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
     if (kind === 'channel') {
-      const elements = values().flat() as StreamElement<unknown>[]
-      inFlight.push({ input: rest[0] as number, from: rest[1] as number, elements })
+      const [input, from] = rest as [number, number]
+      inFlight.push({ input, from, elements: elements() })
+    }
+    if (kind === 'output') {
+      const [to, input, from] = rest as [string, number, number]
+      outputs.push({ to, input, from, elements: elements() })
     }
   }
-  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight }
+  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
 }
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)

@@ -94,6 +94,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
       { operator: 'scan', kept: options.kept ?? {}, tables: [{ name: 'total', captured, encode: value => value }] },
     ],
     inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
+    outputs: [],
     durable: options.durable ?? [],
     times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3 },
   }

@@ -15,6 +15,7 @@ const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => 
   checkpoint: 1,
   operators: [],
   inFlight: [{ input: 0, from: 2, elements }],
+  outputs: [],
   durable: [],
   times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0 },
 })
