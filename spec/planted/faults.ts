@@ -519,4 +519,34 @@ export const planted: readonly Planted[] = [
     to: "if (waiting.kind !== 'call') continue",
     spec: 'spec/operators/asyncMap.spec.ts',
   },
+  {
+    what: 'what an unaligned barrier has passed in a sending half is left out of the snapshot',
+    file: 'lib/runtime/task.ts',
+    from: 'this.#snapshot.passed(this.#outboxes.capture(barrier.checkpoint))',
+    to: 'this.#snapshot.passed([])',
+  },
+  {
+    what: 'what a barrier has passed in a sending half is captured by both halves',
+    file: 'lib/runtime/task.ts',
+    from: '    this.#outboxes.prioritize(checkpoint)\n',
+    to: '',
+  },
+  {
+    what: "what a barrier has passed in a sending half is restored before the consumer's own",
+    file: 'lib/snapshot/delivered.ts',
+    from: 'of [...own, ...sent]',
+    to: 'of [...sent, ...own]',
+  },
+  {
+    what: 'a task reports a snapshot whose barrier still waits in a sending half',
+    file: 'lib/runtime/task.ts',
+    from: '|| this.#outboxes.holds(snapshot.checkpoint)) return',
+    to: ') return',
+  },
+  {
+    what: 'a task ends while its end waits in a sending half',
+    file: 'lib/runtime/task.ts',
+    from: "|| this.#outboxes.holds('end')) return",
+    to: ') return',
+  },
 ]

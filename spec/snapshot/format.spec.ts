@@ -39,5 +39,21 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
   expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
 })
 
+test('what waits in sending halves comes back by consumer, input and producer, and counts as in flight', async () => {
+  const outputs = [
+    { to: '2:scan/0', input: 0, from: 0, elements: small },
+    { to: '2:scan/1', input: 1, from: 0, elements: [watermark(1), buffer(['a'])] },
+  ]
+  const own = [buffer(records(5))]
+  const { bytes, sizes } = await firstValueFrom(
+    encodedSnapshot({ ...snapshot(own), outputs }, encoding, queueScheduler),
+  )
+  expect(sizes.inFlightRecords).toBe(2_506)
+  const read = readSnapshot('a', bytes, encoding)
+  const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
+  expect(flat).toEqual(outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) })))
+  expect(read.inFlight.map(({ elements }) => elements.flatMap(asRecords))).toEqual([records(5)])
+})
+
 const asRecords = (element: StreamElement<unknown>): readonly unknown[] =>
   element.kind === 'buffer' ? element.records : [element]
