@@ -7,8 +7,11 @@ import { element, elements, picture } from './pictures.ts'
 /** A form of the channel. */
 export interface Form {
   readonly name: string
-  /** `settle`: all that is on a link arrives. */
-  readonly make: <T>() => { readonly halves: Halves<T>; readonly settle: () => void }
+  /** With so many credits; `settle`: all that is on a link arrives. */
+  readonly make: <T>(options?: { readonly buffersMax?: number }) => {
+    readonly halves: Halves<T>
+    readonly settle: () => void
+  }
 }
 
 /** What holds of a channel holds of both. */
@@ -16,10 +19,10 @@ export const forms: readonly Form[] = [
   { name: 'one queue', make: <T>() => ({ halves: new Channel<T>(), settle: () => {} }) },
   {
     name: 'two halves',
-    make: <T>() => {
+    make: <T>({ buffersMax = 100 } = {}) => {
       const scheduler = new VirtualTimeScheduler()
       return {
-        halves: splitChannel<T>({ buffersMax: 100, latencyMs: 1, scheduler }),
+        halves: splitChannel<T>({ buffersMax, latencyMs: 1, scheduler }),
         settle: () => scheduler.flush(),
       }
     },
