@@ -20,10 +20,13 @@ export interface SplitChannelOptions {
   readonly scheduler: SchedulerLike
 }
 
-/** What goes over the link to the receiver: an element, and how many records went before it. */
+/** What goes over the link to the receiver: an element. */
 interface Sent<T> {
+  /** So many records went before it. */
   readonly sequence: number
   readonly element: StreamElement<T>
+  /** So many buffers wait behind it for credits. */
+  readonly backlog: number
 }
 
 /** What goes over the link to the sender. */
@@ -38,7 +41,7 @@ type Answer = { readonly kind: 'credit' } | { readonly kind: 'announced'; readon
  * has passed in the sending half (`outbox`), which is newer. A barrier of a producer that has ended follows the end, and is put
  * before it in the receiver, as long as it is there. Bound: a credit for each buffer on the link or in the receiver,
  * beside those of the writer's pool, which wait in the sending half.
- * Source: credits as in Flink's network stack; sequence numbers count records.
+ * Source: credits and backlog as in Flink's network stack; sequence numbers count records.
  */
 export const splitChannel = <T>({ buffersMax, ...options }: SplitChannelOptions): Halves<T> => {
   const link = new Subscription()
@@ -168,9 +171,9 @@ class SplitSending<T> implements SendingHalf<T>, Outbox<T>, Consumer<T> {
   }
 
   #sendOne(taken: StreamElement<T>): void {
-    const sent = { sequence: this.#recordsSent, element: this.#asItIsNow(taken) }
+    const sequence = this.#recordsSent
     if (taken.kind === 'buffer') this.#recordsSent += taken.records.length
-    this.#deliver(sent)
+    this.#deliver({ sequence, element: this.#asItIsNow(taken), backlog: this.queued })
   }
 
   #asItIsNow(taken: StreamElement<T>): StreamElement<T> {
@@ -188,6 +191,8 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
   /** Restored buffers in the queue: the sender knows nothing of them. */
   #restored = 0
   #ended = false
+  /** Of the sender, when it sent what arrived last. */
+  #backlog = 0
 
   constructor(answer: (answer: Answer) => void) {
     this.#answer = answer
@@ -239,17 +244,18 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     this.#queue.restore(elements)
   }
 
-  arrived({ sequence, element }: Sent<T>): void {
+  arrived({ sequence, element, backlog }: Sent<T>): void {
     invariant(sequence === this.#recordsArrived, () => `record ${this.#recordsArrived} arrives next, not ${sequence}`)
     if (element.kind === 'buffer') this.#recordsArrived += element.records.length
+    this.#backlog = backlog
     if (this.#ended && element.kind === 'barrier') return this.#queue.pushBeforeEnd(element)
     this.#ended = element.kind === 'end'
     this.#queue.push(element)
   }
 
-  /** Those that the sender fills are not known here. */
+  /** Those that the sender fills are not known here, and its backlog only as of what has arrived. */
   get inUse(): number {
-    return this.#queue.inUse
+    return this.#queue.inUse + this.#backlog
   }
 
   announce(bufferRecordsMax: number): void {

@@ -1,18 +1,21 @@
-import { expect, test } from 'vitest'
-import { Channel } from '../../lib/channel/channel.ts'
+import { describe, expect, test } from 'vitest'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { initialGenerations } from '../../lib/channel/generations.ts'
 import { barrier, recovered } from '../../lib/element.ts'
 import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
+import { type Form, forms } from './forms.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
 /** `0 push a`, `take`, `take no data`, `block 0`, `capture 1 0` (channel 0, checkpoint 1); what is taken is `0:a`. */
 const told = (
   lines: readonly string[],
-  { channels: count, restored }: { channels: number; restored?: CapturedWatermarks },
+  { form, channels: count, restored }: { form: Form; channels: number; restored?: CapturedWatermarks },
 ) => {
-  const channels = Array.from({ length: count }, () => new Channel<string>())
-  const gate = new ChannelGate(channels, restored)
+  const channels = Array.from({ length: count }, () => form.make<string>())
+  const gate = new ChannelGate(
+    channels.map(({ halves }) => halves.receiving),
+    restored,
+  )
   const said: string[] = []
   gate.subscribe(event => {
     if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
@@ -21,7 +24,8 @@ const told = (
   })
   const takes = (appetite: string) => (appetite || 'all') as 'all' | 'no data' | 'unaligned barriers'
   const push = (channel: number) => (pictures: string) => {
-    for (const pushed of elements(pictures)) channels[channel]?.push(pushed)
+    for (const pushed of elements(pictures)) channels[channel]?.halves.sending.push(pushed)
+    channels[channel]?.settle()
   }
   return transcript(lines, {
     said,
@@ -243,41 +247,45 @@ const timeCases: readonly Case[] = [
   ['a watermark comes before the end that lets it pass', '0 w5', '1 w5', '2 a |', 'rest -> 2:a 2:w5 2:|'],
 ]
 
-test.each(takingCases)('%s', (_, ...lines) => {
-  expect(told(lines, { channels: 3 })).toEqual(lines)
-})
+describe.each(forms)('channels of $name:', form => {
+  test.each(takingCases)('%s', (_, ...lines) => {
+    expect(told(lines, { form, channels: 3 })).toEqual(lines)
+  })
 
-test.each(timeCases)('%s', (_, ...lines) => {
-  expect(told(lines, { channels: 3 })).toEqual(lines)
-})
+  test.each(timeCases)('%s', (_, ...lines) => {
+    expect(told(lines, { form, channels: 3 })).toEqual(lines)
+  })
 
-test('a restored gate goes on with the watermark of each channel', () => {
-  const restored = {
-    combinedMs: 3,
-    channels: [
-      { watermarkMs: 3, idle: false },
-      { watermarkMs: 8, idle: false },
-      { watermarkMs: 1, idle: true },
-    ],
-  }
-  const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
-  expect(told(lines, { channels: 3, restored })).toEqual(lines)
-})
+  test('a restored gate goes on with the watermark of each channel', () => {
+    const restored = {
+      combinedMs: 3,
+      channels: [
+        { watermarkMs: 3, idle: false },
+        { watermarkMs: 8, idle: false },
+        { watermarkMs: 1, idle: true },
+      ],
+    }
+    const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
+    expect(told(lines, { form, channels: 3, restored })).toEqual(lines)
+  })
 
-test('behind its marker nothing of a channel is taken until all have delivered theirs, but unaligned barriers', () => {
-  const channels = [0, 1].map(() => new Channel<string>())
-  const gate = new ChannelGate(channels, undefined, initialGenerations(2))
-  const said: string[] = []
-  gate.subscribe(event => event.kind === 'taken' && said.push(`${event.channel}:${picture(event.element)}`))
-  const takeAll = () => {
-    while (gate.take({ recordsMax: 10, takes: 'all' }));
-    return said.splice(0)
-  }
-  channels[0]?.restore([...elements('a'), recovered(false), ...elements('b')])
-  expect(takeAll()).toEqual(['0:a'])
-  channels[0]?.push(barrier(1, { alignment: 'unaligned' }))
-  expect(takeAll()).toEqual(['0:<1!>'])
-  expect(gate.captureGenerations()).toEqual(['behind', 'before'])
-  channels[1]?.restore([...elements('c'), recovered(false)])
-  expect(takeAll()).toEqual(['1:c', '1:recovered', '0:b'])
+  test('behind its marker nothing of a channel is taken until all have delivered theirs, but unaligned barriers', () => {
+    const channels = [0, 1].map(() => form.make<string>())
+    const receiving = channels.map(({ halves }) => halves.receiving)
+    const gate = new ChannelGate(receiving, undefined, initialGenerations(2))
+    const said: string[] = []
+    gate.subscribe(event => event.kind === 'taken' && said.push(`${event.channel}:${picture(event.element)}`))
+    const takeAll = () => {
+      while (gate.take({ recordsMax: 10, takes: 'all' }));
+      return said.splice(0)
+    }
+    receiving[0]?.restore([...elements('a'), recovered(false), ...elements('b')])
+    expect(takeAll()).toEqual(['0:a'])
+    channels[0]?.halves.sending.push(barrier(1, { alignment: 'unaligned' }))
+    channels[0]?.settle()
+    expect(takeAll()).toEqual(['0:<1!>'])
+    expect(gate.captureGenerations()).toEqual(['behind', 'before'])
+    receiving[1]?.restore([...elements('c'), recovered(false)])
+    expect(takeAll()).toEqual(['1:c', '1:recovered', '0:b'])
+  })
 })

@@ -538,10 +538,11 @@ export const planted: readonly Planted[] = [
     to: 'of [...sent, ...own]',
   },
   {
-    what: 'a task reports a snapshot whose barrier still waits in a sending half',
+    what: 'a barrier that may time out is not waited for while it is in a sending half',
     file: 'lib/runtime/task.ts',
     from: '|| this.#outboxes.holds(snapshot.checkpoint)) return',
     to: ') return',
+    spec: 'spec/runtime/fullOutputs.spec.ts',
   },
   {
     what: 'a task ends while its end waits in a sending half',

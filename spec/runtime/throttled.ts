@@ -2,6 +2,7 @@ import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
 import type { CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
+import type { ChannelForm } from './channelForms.ts'
 
 /** What has come out of all runs, and has been published. */
 export interface Published {
@@ -68,6 +69,7 @@ export const runThrottled = (
     /** So much passes with each reading of the clock, beside what is scheduled; default 0: turns end by full outputs alone. */
     readonly readingMs?: number
     readonly onTurn?: () => void
+    readonly channelIn?: ChannelForm['channelIn']
   },
 ): ThrottledRun => {
   const {
@@ -76,6 +78,7 @@ export const runThrottled = (
     killedAtMs = Number.POSITIVE_INFINITY,
     readingMs = 0,
     onTurn,
+    channelIn = () => ({}),
     ...runOptions
   } = options
   const scheduler = new VirtualTimeScheduler()
@@ -95,6 +98,7 @@ export const runThrottled = (
     observe: ({ kind }) => {
       if (kind === 'turn') onTurn?.()
     },
+    ...channelIn(scheduler),
   }
   const job = runIn(environment, pipeline(throttled(scheduler, published)), runOptions)
   const checkpoints: CheckpointReport[] = []
