@@ -1,4 +1,4 @@
-import type { SchedulerLike } from 'rxjs'
+import { asapScheduler, type SchedulerLike } from 'rxjs'
 import type { Environment } from 'spillway/testing'
 import { splitChannel } from '../../lib/channel/splitChannel.ts'
 
@@ -19,3 +19,8 @@ export const channelForms: readonly {
 ]
 
 export type ChannelForm = (typeof channelForms)[number]
+
+/** Of two halves whose link takes no time, but is asynchronous: for environments without virtual time. */
+export const promptHalves: Pick<Environment, 'channel'> = {
+  channel: () => splitChannel({ buffersMax: 1, latencyMs: 0, scheduler: asapScheduler }),
+}
