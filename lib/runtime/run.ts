@@ -67,7 +67,7 @@ export interface Environment {
   /** Of so many tasks, the first `urgent` of which have an unaligned barrier to take. */
   readonly choose: (tasks: number, urgent: number) => number
   readonly sliceTurnsMax: number
-  /** A new channel between two tasks; without it both halves are one queue. */
+  /** A new channel between two tasks; without it both halves are one queue. Credits of a link come on top of `Job.buffers`. */
   readonly channel?: <T>() => Halves<T>
   /** Sees what happens, as it happens. What it throws at a doing of a task (`built`, `turn`, `begun`) fails that task. */
   readonly observe?: (happening: Happening) => void
