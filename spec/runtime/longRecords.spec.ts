@@ -150,6 +150,21 @@ for (const { name, long, channelIn, latencyMs } of [...within, ...across]) {
   })
 }
 
+test.each(channelForms)(
+  'a checkpoint with a timeout takes no longer, whenever it is triggered until all have ended: $form',
+  ({ channelIn, latencyMs }) => {
+    const ending: Long = sink => one().pipe(rebalance(), flatMap(upTo(4_000)), rebalance(), into(sink))
+    const durations = Array.from({ length: 25 }, (_, i) => {
+      const { checkpoints } = runThrottled(ending, {
+        ...{ store: memoryStore(), published: nothingPublished(), channels, channelIn },
+        ...{ alignment: { alignedTimeoutMs: 300 }, checkpointsAtMs: [1_000 + 100 * i], killedAtMs: 8_000 },
+      })
+      return checkpoints[0]?.durationMs ?? Number.POSITIVE_INFINITY
+    })
+    expect(Math.max(...durations)).toBeLessThanOrEqual(300 + 2 * latencyMs)
+  },
+)
+
 test('results that a restore skips are made in many turns, so that no barrier waits for them', () => {
   let [made, atTurn, mostInTurn] = [0, 0, 0]
   const long: Long = sink =>

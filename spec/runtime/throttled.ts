@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import type { CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
+import type { Alignment, CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 import type { ChannelForm } from './channelForms.ts'
 
@@ -65,6 +65,8 @@ export const runThrottled = (
   options: RunOptions & {
     readonly published: Published
     readonly checkpointsAtMs?: readonly number[]
+    /** Default unaligned. */
+    readonly alignment?: Alignment
     readonly killedAtMs?: number
     /** So much passes with each reading of the clock, beside what is scheduled; default 0: turns end by full outputs alone. */
     readonly readingMs?: number
@@ -75,6 +77,7 @@ export const runThrottled = (
   const {
     published,
     checkpointsAtMs = [],
+    alignment = 'unaligned',
     killedAtMs = Number.POSITIVE_INFINITY,
     readingMs = 0,
     onTurn,
@@ -111,7 +114,7 @@ export const runThrottled = (
     if (status.kind === 'failed') failures.push(status.error)
   })
   for (const atMs of checkpointsAtMs) {
-    scheduler.schedule(() => void job.triggerCheckpoint({ alignment: 'unaligned' }).catch(() => {}), atMs)
+    scheduler.schedule(() => void job.triggerCheckpoint({ alignment }).catch(() => {}), atMs)
   }
   scheduler.maxFrames = killedAtMs
   scheduler.flush()
