@@ -428,7 +428,9 @@ export class RunningTask implements Task, Member {
     this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), clock() - begunMs)
     if (isUnaligned(barrier)) this.#snapshot.passed(this.#outboxes.capture(barrier.checkpoint))
-    else if (this.#outboxes.holds(barrier.checkpoint)) this.#startLimit(barrier, () => this.#goesAtOnce(barrier))
+    else if (this.#outboxes.holds(barrier.checkpoint)) {
+      this.#startLimit(barrier, () => this.#guarded(() => this.#goesAtOnce(barrier)))
+    }
   }
 
   #finish(metrics: AlignmentMetrics): void {

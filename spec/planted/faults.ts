@@ -123,8 +123,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'state is captured after later records',
     file: 'lib/runtime/task.ts',
-    from: 'this.#options.report(snapshot.finished(this.id, metrics))',
-    to: 'this.#options.report({ ...snapshot.finished(this.id, metrics), operators: this.#capture() })',
+    from: 'this.#options.report(snapshot.finished(this.id, snapshot.metrics))',
+    to: 'this.#options.report({ ...snapshot.finished(this.id, snapshot.metrics), operators: this.#capture() })',
   },
   {
     what: 'the state of a suspended call is captured as it is in its midst',
