@@ -31,10 +31,12 @@ interface Run extends Pick<ChannelForm, 'channelIn'> {
   readonly untilMs: number
   /** The sources' operators are in the middle of a record. */
   readonly suspended?: boolean
+  /** After so long the checkpoint is given up. */
+  readonly timeoutMs?: number
 }
 
 /** How many tasks begin, and report, in a job all of whose outputs are full before the checkpoint is triggered at 100 ms. */
-const begun = ({ alignment, untilMs, channelIn, suspended = false }: Run) => {
+const begun = ({ alignment, untilMs, channelIn, suspended = false, timeoutMs = 600_000 }: Run) => {
   const scheduler = new VirtualTimeScheduler(undefined, 100)
   const tasks = { begun: 0, reported: 0 }
   const environment: Environment = {
@@ -65,7 +67,7 @@ const begun = ({ alignment, untilMs, channelIn, suspended = false }: Run) => {
     ),
     into(neverReady),
   )
-  const job = runIn(environment, pipeline, { ...options, store: memoryStore() })
+  const job = runIn(environment, pipeline, { ...options, checkpoints: { timeoutMs }, store: memoryStore() })
   job.done.catch(() => {})
   scheduler.schedule(() => void job.triggerCheckpoint({ alignment }).catch(() => {}), 100)
   scheduler.maxFrames = untilMs
@@ -91,6 +93,11 @@ describe.each(channelForms)('channels of $form:', ({ form, channelIn }) => {
   test('with every output full a checkpoint with a timeout begins in every task, and is whole, once it is passed', () => {
     expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 149, channelIn })).toEqual(sourcesAlone)
     expect(begun({ alignment: { alignedTimeoutMs: 50 }, untilMs: 151, channelIn })).toEqual(all)
+  })
+
+  test('a checkpoint that is given up before its timeout is passed begins nowhere else, and is no longer waited for', () => {
+    const givenUp = { alignment: { alignedTimeoutMs: 500 }, timeoutMs: 50, untilMs: 2_000 }
+    expect(begun({ ...givenUp, channelIn })).toEqual(sourcesAlone)
   })
 
   test('a source whose operator is suspended begins an aligned checkpoint never, one with a timeout when it is passed', () => {
