@@ -550,4 +550,10 @@ export const planted: readonly Planted[] = [
     from: "|| this.#outboxes.holds('end')) return",
     to: ') return',
   },
+  {
+    what: 'what is on a link outlives its job',
+    file: 'lib/runtime/wiring.ts',
+    from: 'if (halves.link !== undefined) running.add(halves.link)',
+    to: '',
+  },
 ]
