@@ -248,5 +248,5 @@ class ProcessScheduler implements SchedulerLike {
   }
 }
 
-/** Far more than any job needs that is small enough for simulation. */
-const stepsMax = 50_000
+/** Far more than any job needs that is small enough for simulation, with all messages over its links. */
+const stepsMax = 200_000
