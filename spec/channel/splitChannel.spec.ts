@@ -3,7 +3,7 @@ import { VirtualTimeScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
 import type { Consumer, Outbox } from '../../lib/channel/channel.ts'
 import { splitChannel } from '../../lib/channel/splitChannel.ts'
-import { type Barrier, barrier, type StreamElement } from '../../lib/element.ts'
+import { type Barrier, barrier, end, type StreamElement } from '../../lib/element.ts'
 import { commandsOf } from './forms.ts'
 import { element, elements, picture, transcript } from './pictures.ts'
 
@@ -166,6 +166,7 @@ const cases: readonly Case[] = [
     'capture 1 -> a',
     'rest -> <1!> a |',
   ],
+  ['an aligned one is put right before the end', 'push a | -> left', 'pushBeforeEnd <1>', 'pass 10', 'rest -> a <1> |'],
   [
     'after the end has been taken, no barrier comes: the end stands for it',
     'push a | -> left',
@@ -204,9 +205,10 @@ test('with any timing, what is before a barrier is taken before it or captured i
     between: fc.array(step, { maxLength: 12 }),
     kind: fc.constantFrom('unaligned' as const, 'times out' as const),
     startedFirst: fc.boolean(),
+    ended: fc.boolean(),
   })
   fc.assert(
-    fc.property(scenario, ({ before, between, kind, startedFirst }) => {
+    fc.property(scenario, ({ before, between, kind, startedFirst, ended }) => {
       const scheduler = new VirtualTimeScheduler(undefined, 0)
       const { sending, receiving } = splitChannel<number>({ buffersMax: 2, latencyMs, scheduler })
       const outbox = sending.outbox as Outbox<number>
@@ -218,7 +220,7 @@ test('with any timing, what is before a barrier is taken before it or captured i
         captured: (_, __, of) => captured.push(...records(of)),
       }
       receiving.connect(consumer, 0)
-      let next = 0
+      let [next, producerEnded] = [0, false]
       const begin = (): void => {
         if (begun) return
         begun = true
@@ -227,26 +229,32 @@ test('with any timing, what is before a barrier is taken before it or captured i
       const takeOne = (): void => {
         if (receiving.head === undefined) return
         const of = receiving.take(1)
-        if (of.kind === 'barrier') begin()
+        // An end stands for a barrier that comes behind it.
+        if (of.kind === 'barrier' || of.kind === 'end') begin()
         else if (!begun) taken.push(...records(of))
       }
       const perform = (steps: typeof before): void => {
         for (const of of steps) {
-          if (of === 'data') sending.push(elementOf(next++))
-          else if (of === 'take') takeOne()
-          else pass(scheduler, of)
+          if (of === 'take') takeOne()
+          else if (of !== 'data') pass(scheduler, of)
+          else if (!producerEnded) sending.push(elementOf(next++))
         }
       }
       perform(before)
       if (startedFirst) begin()
       const cut = next
+      if (ended) {
+        sending.push(end)
+        producerEnded = true
+      }
+      const push = (of: Barrier) => (ended ? sending.pushBeforeEnd(of) : sending.push(of))
       const inSending: number[] = []
       if (kind === 'unaligned') {
-        sending.push(barrier(1, { alignment: 'unaligned' }))
+        push(barrier(1, { alignment: 'unaligned' }))
         inSending.push(...outbox.capture(1).flatMap(records))
         perform(between)
       } else {
-        sending.push(barrier(1, { alignment: { alignedTimeoutMs: 5 } }))
+        push(barrier(1, { alignment: { alignedTimeoutMs: 5 } }))
         perform(between)
         inSending.push(...outbox.capture(1).flatMap(records))
         outbox.prioritize(1)
@@ -257,7 +265,7 @@ test('with any timing, what is before a barrier is taken before it or captured i
       }
       expect([...taken, ...captured, ...inSending]).toEqual(Array.from({ length: cut }, (_, n) => n))
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   )
 })
 
