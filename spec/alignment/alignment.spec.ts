@@ -504,20 +504,25 @@ const modes = [
 ]
 
 test.each([
-  ['both', 'tt', thirds],
-  ['the second', 'at', thirds.slice(1)],
-  ['the first, then aligned', 'ta', thirds.slice(1)],
-  ['the first, then unaligned', 'tu', thirds.slice(1)],
-  ['the second, after unaligned', 'ut', thirds.slice(1)],
-] as const)('in every interleaving the cut is exact, wherever the limit is passed: %s', (_, kinds, scriptsOfThird) => {
+  ['both', 'tt'],
+  ['the second', 'at'],
+  ['the first, then aligned', 'ta'],
+  ['the first, then unaligned', 'tu'],
+  ['the second, after unaligned', 'ut'],
+] as const)('in every interleaving the cut is exact, wherever the limit is passed: %s', (_, kinds) => {
   /** Whether a checkpoint with a timeout captured something. */
   const turned = new Set<boolean>()
-  for (const third of scriptsOfThird) {
+  for (const third of thirds) {
     const scripts = [whole, whole, third]
+    /** Most plays come to an outcome that another has come to. */
+    const checked = new Set<string>()
     for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
       for (const mode of modes) {
         for (let lateAfter = 0; lateAfter <= arrivals.length; lateAfter++) {
           const outcome = played({ scripts, arrivals, kinds, lateAfter, ...mode })
+          const text = `${outcome.log} ${[...outcome.captured]}`
+          if (checked.has(text)) continue
+          checked.add(text)
           const found = violations(scripts, outcome, kinds)
           if (found.length > 0) {
             expect.fail(
