@@ -307,7 +307,11 @@ export class RunningTask implements Task, Member {
   }
 
   read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
-    this.#reading = new Reading(source, this.#options.splits, this.open(node))
+    const { lineage } = node
+    this.#reading = new Reading(source, this.#options.splits, this.open(node), {
+      ...lineage,
+      scheduler: this.scheduler,
+    })
     this.#running.add(
       this.#reading.ready$.subscribe({
         next: () => this.#options.executor.wake(this),

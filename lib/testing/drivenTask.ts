@@ -279,7 +279,7 @@ export class DrivenTask {
   #read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
     const { index, parallelism } = this.#subtask
     const assigned = splitsAtOnce(source).filter((_, split) => split % parallelism === index)
-    const reading = new Reading(source, assigned, this.task.open(node))
+    const reading = new Reading(source, assigned, this.task.open(node), { ...node.lineage, scheduler: this.scheduler })
     this.#running.add(() => reading.close())
     this.#reading = reading
     return this.#head
