@@ -1,7 +1,7 @@
 import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type Watermark } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
-import type { BufferPool } from './budget.ts'
+import type { BufferPool, PoolStand } from './budget.ts'
 import type { Producer, SendingHalf } from './channel.ts'
 import { forcedAligned } from './forcedAligned.ts'
 
@@ -63,6 +63,11 @@ export class Writer<T> implements Producer {
   /** Its pool has a buffer left, and no channel holds as many as it may. */
   get available(): boolean {
     return this.#options.pool.available
+  }
+
+  /** What a dump says of its pool. */
+  get poolStand(): PoolStand {
+    return this.#options.pool.stand
   }
 
   restored(queued: number): void {

@@ -1,6 +1,7 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
+import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import { type Generations, generationsType } from '../channel/generations.ts'
@@ -35,13 +36,14 @@ import type { DebloatSettings } from './options.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
+import type { TaskStand } from './stalled.ts'
 
 /** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
 export type TaskDoing =
   | { readonly kind: 'built' | 'turn'; readonly task: TaskId }
   | { readonly kind: 'begun'; readonly task: TaskId; readonly checkpoint: CheckpointId }
 
-export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'failed' }>
+export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' }>
 
 export interface RunningTaskOptions {
   readonly id: TaskId
@@ -58,6 +60,8 @@ export interface RunningTaskOptions {
   /** The splits of the stage's source that belong to this task. */
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
+  /** The job's. */
+  readonly captures: CaptureBudget
   /** By the stage's outputs; each calls back when it becomes available. */
   readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
   readonly restored: RestoredTask | undefined
@@ -272,6 +276,28 @@ export class RunningTask implements Task, Member {
     return recordsMax
   }
 
+  /** In its input channels, and being filled for them. */
+  get buffersHeld(): number {
+    return this.#options.channels.reduce((sum, { channel }) => sum + channel.queued + (channel.filling ? 1 : 0), 0)
+  }
+
+  get stand(): TaskStand {
+    return {
+      task: this.id,
+      state: this.#state,
+      hasWork: this.hasWork,
+      suspended: this.#unfinished.suspended,
+      full: this.#unfinished.full,
+      inputs: this.#options.channels.map(({ channel: { queued, head, blocked }, input, from }) => ({
+        ...{ input, from, blocked },
+        buffers: queued,
+        head: head?.kind,
+      })),
+      outputs: this.#writers.map(({ poolStand }) => poolStand),
+      sinks: this.#sinks.map(({ available }) => available),
+    }
+  }
+
   get hasWork(): boolean {
     if (this.#state !== 'running') return false
     if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
@@ -420,7 +446,13 @@ export class RunningTask implements Task, Member {
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
-    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), clock() - begunMs)
+    this.#snapshot = new SnapshotUnderWay({
+      checkpoint: barrier.checkpoint,
+      operators: captured,
+      durable: this.#durable(),
+      syncMs: clock() - begunMs,
+      buffers: this.#options.captures.hold(),
+    })
   }
 
   #finish(metrics: AlignmentMetrics): void {

@@ -1,4 +1,5 @@
-import { BufferBudget } from '../channel/budget.ts'
+import type { BufferBudget } from '../channel/budget.ts'
+import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { Channel } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
@@ -8,7 +9,7 @@ import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
-import { type BufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
+import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { Environment } from './run.ts'
@@ -17,7 +18,8 @@ import { RunningTask, type TaskEvent } from './task.ts'
 export interface Wiring {
   readonly plan: Plan
   readonly settings: Settings
-  readonly buffers: BufferBound
+  readonly budget: BufferBudget
+  readonly captures: CaptureBudget
   readonly environment: Environment
   readonly executor: Executor
   readonly epoch: number
@@ -43,8 +45,6 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       ),
     )
   }
-  const { pooled: buffersMax, guaranteed } = wiring.buffers
-  const budget = new BufferBudget({ buffersMax, guaranteed })
   const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
   return plan.stages.flatMap(stage => {
@@ -70,10 +70,11 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
             return channel === undefined ? [] : [{ channel, input, from }]
           }),
         ),
+        captures: wiring.captures,
         writers: onAvailable =>
           stage.outputs.map(edge => {
             const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
-            const pool = budget.pool({
+            const pool = wiring.budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
               perChannelMax: channelSettings.buffersMax,
