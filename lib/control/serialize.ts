@@ -28,8 +28,9 @@ import {
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
+import { checksumOf } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { checksum, encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
+import { encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
 import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
@@ -104,7 +105,7 @@ const serialized = <E extends { readonly kind: string }>(
               map((): Acknowledged => {
                 stored = true
                 const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
-                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksum(bytes) }
+                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksumOf(bytes) }
                 return { kind: 'acknowledged', checkpoint, snapshot: inStore, sizes, times }
               }),
             ),

@@ -52,8 +52,9 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options
-    this.background = new BackgroundScheduler(options.scheduler, work => {
-      this.#background.push(work)
+    this.background = new BackgroundScheduler(options.scheduler, (work, goesOn) => {
+      if (goesOn) this.#background.unshift(work)
+      else this.#background.push(work)
       this.#schedule()
     })
   }
@@ -172,12 +173,15 @@ const taken = (members: Member[], at: number): Member =>
 /** Of the time, while tasks have work too. */
 const backgroundShare = 0.3
 
-/** Work that is done in pieces beside the tasks: each action is one piece. Delays are the job's scheduler's. */
+/**
+ * Work that is done in pieces beside the tasks: each action is one piece. One that schedules itself again comes before those
+ * that have not begun, so that a snapshot is being stored while the next is encoded. Delays are the job's scheduler's.
+ */
 class BackgroundScheduler implements SchedulerLike {
   readonly #scheduler: SchedulerLike
-  readonly #enqueue: (work: () => void) => void
+  readonly #enqueue: (work: () => void, goesOn: boolean) => void
 
-  constructor(scheduler: SchedulerLike, enqueue: (work: () => void) => void) {
+  constructor(scheduler: SchedulerLike, enqueue: (work: () => void, goesOn: boolean) => void) {
     this.#scheduler = scheduler
     this.#enqueue = enqueue
   }
@@ -188,10 +192,12 @@ class BackgroundScheduler implements SchedulerLike {
 
   schedule<T>(work: (this: SchedulerAction<T>, state: T) => void, delayMs = 0, state?: T): Subscription {
     const action = new Subscription() as Subscription & SchedulerAction<T>
+    let begun = false
     const enqueue = (next?: T) =>
       this.#enqueue(() => {
+        begun = true
         if (!action.closed) work.call(action, next as T)
-      })
+      }, begun)
     action.schedule = (next?: T, nextDelayMs = 0) => {
       if (nextDelayMs > 0) action.add(this.#scheduler.schedule(() => enqueue(next), nextDelayMs))
       else enqueue(next)

@@ -5,8 +5,9 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
+import { checksumOf } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { checksum, readSnapshot } from '../snapshot/format.ts'
+import { readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
@@ -108,7 +109,7 @@ const restoredTask = (
 ): Observable<readonly [TaskId, RestoredTask]> =>
   store.get(object).pipe(
     map(bytes => {
-      if (bytes.length !== size || checksum(bytes) !== crc) {
+      if (bytes.length !== size || checksumOf(bytes) !== crc) {
         throw new SpillwayError('DAMAGED', {
           place: object,
           problem: `it is not what was written for task ${task} (${bytes.length} bytes instead of ${size}, or a wrong checksum).`,

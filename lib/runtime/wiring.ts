@@ -4,7 +4,7 @@ import { Channel } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
-import { joins } from '../graph/joins.ts'
+import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
@@ -32,20 +32,7 @@ export interface Wiring {
 export const wired = (wiring: Wiring): readonly RunningTask[] => {
   const { plan, settings } = wiring
   const { channels: channelSettings } = settings
-  /** `channels.get(edge)[from][to]`; undefined where the exchange joins no such two. */
-  const channels = new Map<Edge, (Channel<unknown> | undefined)[][]>()
-  for (const edge of plan.edges) {
-    channels.set(
-      edge,
-      indexes(edge.from.parallelism).map(from =>
-        indexes(edge.to.parallelism).map(to => {
-          const ends = { from, to, producers: edge.from.parallelism, consumers: edge.to.parallelism }
-          return joins(edge.exchange, ends) ? new Channel<unknown>() : undefined
-        }),
-      ),
-    )
-  }
-  const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
+  const joined = new Map(plan.edges.map(edge => [edge, channelsOfEdge(edge)]))
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
@@ -63,17 +50,14 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
         guarantee: settings.checkpoints.guarantee,
-        splits: (wiring.splits.get(stage) ?? []).filter((_, split) => split % parallelism === index),
+        splits: everyNth(wiring.splits.get(stage) ?? [], { first: index, n: parallelism }),
         channels: stage.inputs.flatMap((edge, input) =>
-          indexes(edge.from.parallelism).flatMap(from => {
-            const channel = between(edge, from, index)
-            return channel === undefined ? [] : [{ channel, input, from }]
-          }),
+          (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),
         ),
         captures: wiring.captures,
         writers: onAvailable =>
           stage.outputs.map(edge => {
-            const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
+            const to = joined.get(edge)?.outputs[index] ?? []
             const pool = wiring.budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
@@ -95,6 +79,30 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
       })
     })
   })
+}
+
+interface Joined {
+  /** By producer. */
+  readonly outputs: readonly (readonly Channel<unknown>[])[]
+  /** By consumer. */
+  readonly inputs: readonly (readonly { readonly from: number; readonly channel: Channel<unknown> }[])[]
+}
+
+const channelsOfEdge = ({
+  exchange,
+  from: { parallelism: producers },
+  to: { parallelism: consumers },
+}: Edge): Joined => {
+  const inputs: { from: number; channel: Channel<unknown> }[][] = indexes(consumers).map(() => [])
+  const outputs = indexes(producers).map(from => {
+    const { first, end } = consumersOf(exchange, { from, producers, consumers })
+    return indexes(end - first).map(nth => {
+      const channel = new Channel<unknown>()
+      inputs[first + nth]?.push({ from, channel })
+      return channel
+    })
+  })
+  return { outputs, inputs }
 }
 
 const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dealing => {
@@ -122,6 +130,12 @@ const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dea
     default:
       return absurd(exchange)
   }
+}
+
+const everyNth = <A>(all: readonly A[], { first, n }: { readonly first: number; readonly n: number }): readonly A[] => {
+  const some: A[] = []
+  for (let i = first; i < all.length; i += n) some.push(all[i] as A)
+  return some
 }
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)

@@ -1,4 +1,3 @@
-import crc32 from 'crc-32'
 import * as t from 'io-ts'
 import { Observable, type SchedulerLike } from 'rxjs'
 import { decode } from '../decode.ts'
@@ -156,9 +155,6 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
   }
   return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight }
 }
-
-/** Compared by a reader, so that one task's object in another's place is found out. */
-export const checksum = (bytes: Uint8Array): number => crc32.buf(bytes) >>> 0
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 

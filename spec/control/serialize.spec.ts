@@ -18,8 +18,9 @@ import { type SerializeEvent, serialize } from '../../lib/control/serialize.ts'
 import type { CoordinateEvent } from '../../lib/coordination/events.ts'
 import { buffer } from '../../lib/element.ts'
 import { SpillwayError } from '../../lib/error.ts'
+import { checksumOf } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { checksum, readSnapshot } from '../../lib/snapshot/format.ts'
+import { readSnapshot } from '../../lib/snapshot/format.ts'
 import { encodedEntry, readEntry, readPart } from '../../lib/snapshot/log.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
@@ -377,7 +378,7 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   })
   const { object, bytes, crc } = event.snapshot
   const read = await lastValueFrom(store.get(object))
-  expect([read.length, checksum(read)]).toEqual([bytes, crc])
+  expect([read.length, checksumOf(read)]).toEqual([bytes, crc])
   const restored = readSnapshot(object, read, encoding)
   expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
   expect([...(restored.operators.get('scan')?.tables.get('total') ?? [])]).toEqual([[[3, 'k', 7]]])

@@ -375,7 +375,7 @@ export const planted: readonly Planted[] = [
   {
     what: "another task's snapshot is restored in a task's place",
     file: 'lib/runtime/restore.ts',
-    from: 'if (bytes.length !== size || checksum(bytes) !== crc) {',
+    from: 'if (bytes.length !== size || checksumOf(bytes) !== crc) {',
     to: 'if (bytes.length !== bytes.length) {',
     spec: 'spec/runtime/badInput.spec.ts',
   },

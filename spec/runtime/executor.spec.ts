@@ -208,11 +208,11 @@ test('a barrier comes before background work', () => {
   expect(happened()).toBe('| a e e')
 })
 
-test('several pieces of background work go on side by side', () => {
+test('background work that has begun is finished before other work begins', () => {
   background(2, 1, 'e')
   background(2, 1, 'f')
   allSlices()
-  expect(happened()).toBe('| e f e f')
+  expect(happened()).toBe('| e e f f')
 })
 
 test('background work that is unsubscribed is not done', () => {
