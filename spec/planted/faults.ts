@@ -243,6 +243,35 @@ export const planted: readonly Planted[] = [
     spec: 'spec/channel/budget.spec.ts',
   },
   {
+    what: 'a buffer that is given back to the budget is given to nobody who waits',
+    file: 'lib/channel/budget.ts',
+    from: 'if (next === undefined || this.free === 0) return',
+    to: 'if (next !== undefined || this.free === 0) return',
+    spec: 'spec/runtime/stalled.spec.ts',
+  },
+  {
+    what: 'a snapshot that is written still holds what it has captured',
+    file: 'lib/channel/captureBudget.ts',
+    from: '    this.#budget.giveBack(this.#buffers)\n',
+    to: '',
+  },
+  {
+    what: 'what is captured beyond the budget is held all the same',
+    file: 'lib/channel/captureBudget.ts',
+    from: 'if (this.#held + buffers > this.buffersMax) return false',
+    to: '',
+    spec: 'spec/runtime/captured.spec.ts',
+  },
+  {
+    what: 'a snapshot that could not hold all that is in flight is written as if it were whole',
+    file: 'lib/runtime/snapshotUnderWay.ts',
+    from: `    if (buffers.refused) {
+      this.release()`,
+    to: `    if (buffers.buffersMax < 0) {
+      this.release()`,
+    spec: 'spec/runtime/captured.spec.ts',
+  },
+  {
     what: 'what a restore puts into a channel is not counted',
     file: 'lib/channel/channel.ts',
     from: "if (element.kind === 'buffer') this.producer?.restored(this.queued + 1)",

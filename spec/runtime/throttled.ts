@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import type { CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
+import type { CheckpointReport, Job, Pipeline, RunOptions, Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 
 /** What has come out of all runs, and has been published. */
@@ -56,6 +56,7 @@ export interface ThrottledRun {
   /** How it was killed, or what it has come to. */
   readonly outcome: 'killed' | 'done'
   readonly checkpoints: readonly CheckpointReport[]
+  readonly buffers: Job['buffers']
 }
 
 /** Runs a job in virtual time: to its end, or until it is killed at `killedAtMs`. */
@@ -112,7 +113,7 @@ export const runThrottled = (
   scheduler.maxFrames = killedAtMs
   scheduler.flush()
   if (failures.length > 0) throw failures[0]
-  return { outcome, checkpoints }
+  return { outcome, checkpoints, buffers: job.buffers }
 }
 
 /** A hundred times what a million records need. */
