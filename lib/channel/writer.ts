@@ -82,6 +82,8 @@ export class Writer<T> implements Producer {
     let smallest = Number.POSITIVE_INFINITY
     for (const { bufferRecordsMax } of this.#channels) smallest = Math.min(smallest, bufferRecordsMax)
     this.batchRecordsMax = smallest
+    // What is being filled and has so many records already waits for no other.
+    for (let id = 0; id < this.#partials.length; id++) this.#closeIfFull(id)
   }
 
   next(element: StreamElement<T>): void {
@@ -145,8 +147,9 @@ export class Writer<T> implements Producer {
 
   #dealInTurns(from: Buffer<T>): void {
     const partial = this.#partials[this.#current]
-    const wishedMax = (this.#channels[this.#current] as SendingHalf<T>).bufferRecordsMax
-    const isWhole = 2 * from.records.length >= Math.min(this.#options.bufferRecordsMax, wishedMax)
+    const wishedMax = this.#wishedMax(this.#current)
+    const { bufferRecordsMax, pool } = this.#options
+    const isWhole = 2 * from.records.length >= Math.min(bufferRecordsMax, wishedMax) && pool.available
     if ((partial === undefined || partial.count === 0) && isWhole && from.records.length <= wishedMax) {
       this.#push(this.#current, withoutSplit(from))
       this.#turn()
@@ -174,10 +177,9 @@ export class Writer<T> implements Producer {
       this.#partials[id] = partial
     }
     if (!partial.takes(from)) this.#flush(id)
-    const channel = this.#channels[id] as SendingHalf<T>
     if (partial.count === 0) {
       partial.begin(from)
-      channel.filling = true
+      this.#noteFilling(id, true)
     }
     const at = partial.count
     partial.records[at] = from.records[i] as T
@@ -186,12 +188,17 @@ export class Writer<T> implements Producer {
     if (partial.times !== undefined) partial.times[at] = (from.times as Float64Array)[i] as number
     if (from.notes !== undefined) partial.note(at, from.notes[i] as number)
     partial.count = at + 1
-    // Where there is no buffer left, a larger one is better than more of them.
-    const isFull = partial.count >= channel.bufferRecordsMax && this.#options.pool.available
-    if (isFull || partial.count === partial.records.length) {
-      this.#flush(id)
-      if (id === this.#current) this.#turn()
-    }
+    this.#closeIfFull(id)
+  }
+
+  /** Where there is no buffer left, a larger one is better than more of them. */
+  #closeIfFull(id: number): void {
+    const partial = this.#partials[id]
+    if (partial === undefined || partial.count === 0) return
+    const isFull = partial.count >= this.#wishedMax(id) && this.#options.pool.available
+    if (!isFull && partial.count < partial.records.length) return
+    this.#flush(id)
+    if (id === this.#current) this.#turn()
   }
 
   #turn(): void {
@@ -215,13 +222,24 @@ export class Writer<T> implements Producer {
     const partial = this.#partials[id]
     if (partial === undefined) return
     if (partial.count > 0) {
-      ;(this.#channels[id] as SendingHalf<T>).filling = false
+      this.#noteFilling(id, false)
       this.#push(id, partial.finish())
     }
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined
     this.#push(id, watermark)
+  }
+
+  /** Records from which on a buffer is sent. One for all channels is not to be too large for any. */
+  #wishedMax(id: number): number {
+    if (this.#options.dealing.kind === 'broadcast') return this.batchRecordsMax
+    return (this.#channels[id] as SendingHalf<T>).bufferRecordsMax
+  }
+
+  #noteFilling(id: number, filling: boolean): void {
+    if (this.#options.dealing.kind !== 'broadcast') (this.#channels[id] as SendingHalf<T>).filling = filling
+    else for (const channel of this.#channels) channel.filling = filling
   }
 
   /** A broadcast fills one buffer for all its channels. */

@@ -106,6 +106,9 @@ export const settings = (options: RunOptions): Settings => {
     code: 'INVALID_OPTION',
   }) as RunOptions
   const { checkpoints = {}, channels = {} } = checked
+  const { bufferRecordsMax = 256 } = channels
+  const debloat = debloatOf(channels.debloat)
+  checkDebloat('run options', { debloat, bufferRecordsMax })
   return {
     parallelism: checked.parallelism ?? 1,
     store: checked.store,
@@ -121,11 +124,11 @@ export const settings = (options: RunOptions): Settings => {
     },
     channels: {
       buffersMax: channels.buffersMax ?? 8,
-      bufferRecordsMax: channels.bufferRecordsMax ?? 256,
+      bufferRecordsMax,
       flushMs: channels.flushMs ?? 100,
       overdraftBuffersMax: channels.overdraftBuffersMax ?? 5,
       budgetBuffers: channels.budgetBuffers,
-      debloat: debloatOf(channels.debloat),
+      debloat,
     },
   }
 }
@@ -150,6 +153,7 @@ export const changed = (settings: Settings, options: ChangedOptions): Settings =
     channels: { ...settings.channels, debloat },
   }
   checkAlignment('configure.checkpoints', next.checkpoints)
+  checkDebloat(place, next.channels)
   return next
 }
 
@@ -164,6 +168,19 @@ export const checkAlignment = (place: string, options: { alignment: unknown; gua
     place: `${place}.alignment`,
     problem: "with the guarantee 'at-least-once' no barrier overtakes data.",
     remedy: "Leave the alignment 'aligned', or the guarantee 'exactly-once'.",
+  })
+}
+
+/** A least size above the largest would leave debloating without effect. */
+const checkDebloat = (
+  place: string,
+  { debloat, bufferRecordsMax }: Pick<Settings['channels'], 'debloat' | 'bufferRecordsMax'>,
+): void => {
+  if (debloat === undefined || debloat.minSize <= bufferRecordsMax) return
+  throw new SpillwayError('INVALID_OPTION', {
+    place: `${place}.channels.debloat.minBufferRecords`,
+    problem: `it is ${debloat.minSize}, but a buffer has ${bufferRecordsMax} records at the most.`,
+    remedy: `Give at most ${bufferRecordsMax}, or raise channels.bufferRecordsMax.`,
   })
 }
 
