@@ -231,7 +231,7 @@ export class Writer<T> implements Producer {
     this.#push(id, watermark)
   }
 
-  /** Records from which on a buffer is sent. One for all channels is not to be too large for any. */
+  /** Records from which on a buffer is sent; what goes to all channels is not to be too large for any. */
   #wishedMax(id: number): number {
     if (this.#options.dealing.kind === 'broadcast') return this.batchRecordsMax
     return (this.#channels[id] as SendingHalf<T>).bufferRecordsMax

@@ -53,7 +53,7 @@ export interface DebloatOption {
   readonly samples?: number
   /** A change by less than this share of the size is not told to the channels; default 25. */
   readonly thresholdPercent?: number
-  /** Default 1. */
+  /** At most `bufferRecordsMax`; default 1. */
   readonly minBufferRecords?: number
 }
 
