@@ -57,7 +57,7 @@ export const checkpoint: Bench<string> = {
             console.log(`${backlog} ${mode}: skipped, ${result.why}`)
             continue
           }
-          const found = figuresOf(result)
+          const found = { ...figuresOf(result), ...toAligned(figures[backlog]?.aligned, mode, result) }
           figures[backlog] = { ...figures[backlog], [mode]: found }
           console.log(`${backlog} ${mode}: ${inWords(found)}`)
         }
@@ -167,9 +167,19 @@ const figuresOf = ({ taken, throughput }: Measured & { kind: 'measured' }): Reco
   }
 }
 
+/** The share of its records/s that debloating leaves the job, if it was measured without before. */
+const toAligned = (
+  aligned: Figures | undefined,
+  mode: string,
+  { throughput }: Measured & { kind: 'measured' },
+): Record<string, number> => {
+  if (mode !== 'debloat' || typeof aligned?.recordsPerSecond !== 'number') return {}
+  return { throughputToAligned: throughput / aligned.recordsPerSecond }
+}
+
 const inWords = (figures: Record<string, number>): string =>
   Object.entries(figures)
-    .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+    .map(([name, value]) => `${name} ${value.toFixed(value < 10 ? 3 : 1)}`)
     .join(', ')
 
 const loadsOf = (options: Options): readonly string[] => {

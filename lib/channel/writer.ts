@@ -83,7 +83,7 @@ export class Writer<T> implements Producer {
     for (const { bufferRecordsMax } of this.#channels) smallest = Math.min(smallest, bufferRecordsMax)
     this.batchRecordsMax = smallest
     // What is being filled and has so many records already waits for no other.
-    for (let id = 0; id < this.#partials.length; id++) this.#closeIfFull(id)
+    for (let id = 0; id < this.#partials.length; id++) this.#resize(id)
   }
 
   next(element: StreamElement<T>): void {
@@ -178,7 +178,7 @@ export class Writer<T> implements Producer {
     }
     if (!partial.takes(from)) this.#flush(id)
     if (partial.count === 0) {
-      partial.begin(from)
+      partial.begin(from, this.#wishedMax(id))
       this.#noteFilling(id, true)
     }
     const at = partial.count
@@ -188,15 +188,19 @@ export class Writer<T> implements Producer {
     if (partial.times !== undefined) partial.times[at] = (from.times as Float64Array)[i] as number
     if (from.notes !== undefined) partial.note(at, from.notes[i] as number)
     partial.count = at + 1
-    this.#closeIfFull(id)
+    if (partial.count >= partial.wishedMax) this.#closeFull(id, partial)
+  }
+
+  #resize(id: number): void {
+    const partial = this.#partials[id]
+    if (partial === undefined || partial.count === 0) return
+    partial.resize(this.#wishedMax(id))
+    if (partial.count >= partial.wishedMax) this.#closeFull(id, partial)
   }
 
   /** Where there is no buffer left, a larger one is better than more of them. */
-  #closeIfFull(id: number): void {
-    const partial = this.#partials[id]
-    if (partial === undefined || partial.count === 0) return
-    const isFull = partial.count >= this.#wishedMax(id) && this.#options.pool.available
-    if (!isFull && partial.count < partial.records.length) return
+  #closeFull(id: number, { count, records }: Partial<T>): void {
+    if (count < records.length && !this.#options.pool.available) return
     this.#flush(id)
     if (id === this.#current) this.#turn()
   }
@@ -272,6 +276,8 @@ export const outputOverflow = (place: string, problem: string): SpillwayError =>
 /** A buffer being filled for one channel. */
 class Partial<T> {
   count = 0
+  /** Records from which on it is to be sent. */
+  wishedMax = 0
   records: T[] = []
   keys: Key[] | undefined = undefined
   groups: Uint16Array | undefined = undefined
@@ -295,13 +301,18 @@ class Partial<T> {
     )
   }
 
-  begin(from: Buffer<T>): void {
+  begin(from: Buffer<T>, wishedMax: number): void {
     const size = this.#recordsMax
+    this.resize(wishedMax)
     this.records = new Array<T>(size)
     this.keys = from.keys === undefined ? undefined : new Array<Key>(size)
     this.groups = from.groups === undefined ? undefined : new Uint16Array(size)
     this.times = from.times === undefined ? undefined : new Float64Array(size)
     this.notes = undefined
+  }
+
+  resize(wishedMax: number): void {
+    this.wishedMax = Math.min(wishedMax, this.#recordsMax)
   }
 
   note(at: number, noteMs: number): void {
