@@ -112,9 +112,12 @@ const started = (of: { store: Store; mode: Mode; load: string; backlogSeconds: n
   }
 }
 
-/** Debloating has 5 s to find its sizes; otherwise the channels must hold what they are made for. */
+/**
+ * The channels must hold what they are made for. Debloating has as long as it takes to work that off, as buffers that are
+ * sent stay as large as they are, and 5 s to find its sizes.
+ */
 const filled = async (job: SlowJob, { backlogSeconds, mode }: { backlogSeconds: number; mode: Mode }) => {
-  if (mode.debloatTargetMs !== undefined) return sleep(5_000)
+  if (mode.debloatTargetMs !== undefined) return sleep(5_000 + backlogSeconds * 1_000)
   await firstRunning(job)
   for (let polls = 0; job.held() < 0.9 * backlogSeconds * 1_000; polls++) {
     if (polls === 200) throw new Error(`the channels hold ${job.held()} records, not ${backlogSeconds} s of work`)

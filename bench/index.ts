@@ -2,6 +2,7 @@
 import type { Bench, Figures, Options } from './bench.ts'
 import { checkpoint } from './checkpoint.ts'
 import { debloat } from './debloat.ts'
+import { exchange } from './exchange.ts'
 import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
 import { keyedSum } from './keyedSum.ts'
@@ -14,6 +15,7 @@ const benches: Readonly<Record<string, Bench>> = {
   soak,
   checkpoint,
   debloat,
+  exchange,
 }
 
 const usage = (): string =>

@@ -45,6 +45,8 @@ export interface SerializeOptions {
   readonly writesMax: number
   /** The start of the job that names of objects carry. */
   readonly epoch: number
+  /** Of the job; stored with every part. */
+  readonly keyGroups: number
   /** The number of the next entry of the store's log. */
   readonly nextEntry: number
 }
@@ -76,7 +78,7 @@ const serialized = <E extends { readonly kind: string }>(
   shared: Observable<SerializeEvent | E>,
   options: SerializeOptions,
 ): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, writesMax, scheduler } = options
+  const { store, encoding, epoch, keyGroups, writesMax, scheduler } = options
   const names = objectNames(epoch)
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
@@ -132,7 +134,9 @@ const serialized = <E extends { readonly kind: string }>(
     const bytes = encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)
     let inDoubt = false
     return concat(
-      defer(() => store.put(object, encodedPart({ epoch, checkpoint, tasks }, encoding))).pipe(ignoreElements()),
+      defer(() => store.put(object, encodedPart({ epoch, checkpoint, keyGroups, tasks }, encoding))).pipe(
+        ignoreElements(),
+      ),
       defer(() => {
         inDoubt = true
         return appended(bytes)

@@ -218,7 +218,10 @@ export class Execution {
   }
 
   #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
-    return { ...restored, tasks: restoredFor(restored, { plan: this.#plan, splits }) }
+    return {
+      ...restored,
+      tasks: restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits }),
+    }
   }
 
   /**
@@ -270,6 +273,7 @@ export class Execution {
             scheduler: this.#executor.background,
             writesMax,
             epoch,
+            keyGroups: this.#settings.keyGroups,
             nextEntry: nextEntry + 1,
           }),
           tap(event => observe(event)),

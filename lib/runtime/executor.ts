@@ -6,8 +6,11 @@ export interface Member {
   turn(): void
   /** Another turn would do something. */
   readonly hasWork: boolean
-  /** Set by the executor: it stands among the ready ones. */
+  /** Among it an unaligned barrier to take. */
+  readonly hasUrgentWork: boolean
+  /** Set by the executor: it stands among the ready ones, and among the urgent ones. */
   queued: boolean
+  urgent: boolean
 }
 
 /** Something partly filled that must not wait for more than `flushMs`. */
@@ -41,8 +44,8 @@ export interface ExecutorOptions {
 export class Executor {
   readonly background: SchedulerLike
   readonly #options: ExecutorOptions
-  readonly #ready: Member[] = []
-  readonly #urgent: Member[] = []
+  readonly #ready = new Line<Member>()
+  readonly #urgent = new Line<Member>()
   readonly #background: (() => void)[] = []
   readonly #partial = new Map<Flushable, number>()
   #backgroundMs = 0
@@ -69,6 +72,8 @@ export class Executor {
 
   /** The task has an unaligned barrier to take. */
   wakeFirst(member: Member): void {
+    if (member.urgent) return
+    member.urgent = true
     this.#urgent.push(member)
     this.#schedule()
   }
@@ -80,8 +85,8 @@ export class Executor {
 
   stop(): void {
     this.#stopped = true
-    this.#ready.length = 0
-    this.#urgent.length = 0
+    this.#ready.clear()
+    this.#urgent.clear()
     this.#background.length = 0
     this.#partial.clear()
   }
@@ -113,7 +118,8 @@ export class Executor {
     const begunMs = clock()
     member.turn()
     this.#taskMs += clock() - begunMs
-    if (member.hasWork) this.wake(member)
+    if (member.hasUrgentWork) this.wakeFirst(member)
+    else if (member.hasWork) this.wake(member)
     return true
   }
 
@@ -123,8 +129,12 @@ export class Executor {
     const tasks = urgent + this.#ready.length
     if (tasks === 0) return undefined
     const chosen = this.#options.choose(tasks, urgent)
-    if (chosen < urgent) return taken(this.#urgent, chosen)
-    const member = taken(this.#ready, chosen - urgent)
+    if (chosen < urgent) {
+      const member = this.#urgent.take(chosen)
+      member.urgent = false
+      return member
+    }
+    const member = this.#ready.take(chosen - urgent)
     member.queued = false
     return member
   }
@@ -167,8 +177,35 @@ export class Executor {
   }
 }
 
-const taken = (members: Member[], at: number): Member =>
-  (at === 0 ? members.shift() : members.splice(at, 1)[0]) as Member
+/** First in, first out, whatever the length: an array moves all its members at each `shift`. */
+class Line<A> {
+  #members: A[] = []
+  /** Before it everything has been taken. */
+  #first = 0
+
+  get length(): number {
+    return this.#members.length - this.#first
+  }
+
+  push(member: A): void {
+    this.#members.push(member)
+  }
+
+  take(at: number): A {
+    const member = this.#members[this.#first + at] as A
+    if (at > 0) this.#members.splice(this.#first + at, 1)
+    else if (++this.#first * 2 > this.#members.length) {
+      this.#members.splice(0, this.#first)
+      this.#first = 0
+    }
+    return member
+  }
+
+  clear(): void {
+    this.#members = []
+    this.#first = 0
+  }
+}
 
 /** Of the time, while tasks have work too. */
 const backgroundShare = 0.3

@@ -13,7 +13,6 @@ import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readP
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
-import { defaultKeyGroups } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
 /** What a start finds in a store. */
@@ -129,10 +128,15 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 /**
  * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
  * are, so that recovered data is worked off in generations everywhere.
- * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED
+ * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED,
+ * KEY_GROUPS_CHANGED
  */
-export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
+export const restoredFor = (
+  restored: RestoredJob,
+  { plan, keyGroups, splits }: Target,
+): ReadonlyMap<TaskId, RestoredTask> => {
   const stored = checkedMatch(restored, plan)
+  if (restored.part.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
   if (plan.stages.every(({ id, parallelism }) => stored.get(id) === parallelism)) return restored.tasks
   return new Map(
     plan.stages.flatMap(stage => {
@@ -140,7 +144,7 @@ export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): Re
       const tasks = Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`))
       const shares = redistributed(
         tasks as RestoredTask[],
-        spreadOf(stage, { before, splits: splits.get(stage) ?? [] }),
+        spreadOf(stage, { before, keyGroups, splits: splits.get(stage) ?? [] }),
       )
       return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
     }),
@@ -150,19 +154,20 @@ export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): Re
 /** What a restored job is to run as. */
 export interface Target {
   readonly plan: Plan
+  readonly keyGroups: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
 }
 
 const spreadOf = (
   { inputs, nodes, parallelism: after }: Stage,
-  { before, splits }: { readonly before: number; readonly splits: readonly SplitId[] },
+  { before, keyGroups, splits }: Pick<Spread, 'before' | 'keyGroups'> & { readonly splits: readonly SplitId[] },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
   const ofAnyLine = nodes.filter(({ lineage }) => lineage.broadcastEffect === 'broadcastState')
   return {
     before,
     after,
-    keyGroups: defaultKeyGroups,
+    keyGroups,
     inputs: inputs.map(({ exchange, from: { parallelism: producers }, stream: { node } }) => ({
       exchange,
       producers,
@@ -197,5 +202,12 @@ const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, nu
   }
   return stored
 }
+
+const keyGroupsChanged = ({ checkpoint, part }: RestoredJob, keyGroups: number) =>
+  new SpillwayError('KEY_GROUPS_CHANGED', {
+    place: `restoring checkpoint ${checkpoint}`,
+    problem: `its keys are dealt in ${part.keyGroups} groups, and run has been given ${keyGroups}.`,
+    remedy: `Give run the option keyGroups: ${part.keyGroups}, or restore: "none" on another store.`,
+  })
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))

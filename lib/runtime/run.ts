@@ -94,8 +94,8 @@ export const runIn = (
   options: RunOptions = {},
 ): Job => {
   let chosen = settings(options)
-  const { parallelism } = chosen
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
+  const { parallelism, keyGroups } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
   checkGuarantee(planned, chosen.acceptLoss)
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)

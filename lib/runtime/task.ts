@@ -77,6 +77,7 @@ export interface RunningTaskOptions {
  */
 export class RunningTask implements Task, Member {
   queued = false
+  urgent = false
   readonly id: TaskId
   readonly subtask: Subtask
   readonly scheduler: SchedulerLike
@@ -298,9 +299,14 @@ export class RunningTask implements Task, Member {
     }
   }
 
+  get hasUrgentWork(): boolean {
+    if (this.#state !== 'running') return false
+    return this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true
+  }
+
   get hasWork(): boolean {
     if (this.#state !== 'running') return false
-    if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
+    if (this.hasUrgentWork) return true
     const free = this.#outputsFree
     if (free && this.#unfinished.ready) return true
     if (this.#unfinished.suspended) return false

@@ -8,7 +8,7 @@ import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
-import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
+import { subtaskOf } from '../state/keyGroups.ts'
 import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
@@ -46,7 +46,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         executor: wiring.executor,
         scheduler: wiring.environment.scheduler,
         clock: wiring.environment.clock,
-        keyGroups: defaultKeyGroups,
+        keyGroups: settings.keyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
         guarantee: settings.checkpoints.guarantee,
@@ -69,7 +69,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
               name: `${edge.stream.node.name} in task ${id}`,
               bufferRecordsMax: channelSettings.bufferRecordsMax,
               pool,
-              dealing: dealing(edge),
+              dealing: dealing(edge, settings.keyGroups),
               alignedOnly: edge.to.alignedOnly,
             })
           }),
@@ -105,7 +105,7 @@ const channelsOfEdge = ({
   return { outputs, inputs }
 }
 
-const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dealing => {
+const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge, groups: number): Dealing => {
   switch (exchange) {
     case 'forward':
     case 'rebalance':
@@ -123,10 +123,8 @@ const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dea
         channelsOf: records => channelsOf({ name, partitioner, channels: parallelism }, records),
       }
     }
-    case 'keyed': {
-      const groups = defaultKeyGroups
+    case 'keyed':
       return { kind: 'keyed', channelOf: indexes(groups).map(group => subtaskOf(group, { groups, parallelism })) }
-    }
     default:
       return absurd(exchange)
   }

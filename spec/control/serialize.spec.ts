@@ -341,7 +341,7 @@ test.each(Object.entries(cases))(
         Object.entries(events).map(([name, event]) => [name, typeof event === 'function' ? event(scheduler) : event]),
       )
       const said$ = hot(marbles.trim(), values).pipe(
-        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, nextEntry: 5 }),
+        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, keyGroups: 128, nextEntry: 5 }),
         map(said),
       )
       expectObservable(said$).toBe(out, means)
@@ -362,7 +362,15 @@ test.each(Object.entries(cases))(
 )
 
 const all = async (events: readonly SerializeEvent[], store: Store): Promise<readonly CoordinateEvent[]> => {
-  const options = { store, encoding, scheduler: new TestScheduler(() => {}), writesMax: 4, epoch, nextEntry: 1 }
+  const options = {
+    store,
+    encoding,
+    scheduler: new TestScheduler(() => {}),
+    writesMax: 4,
+    epoch,
+    keyGroups: 128,
+    nextEntry: 1,
+  }
   const result = lastValueFrom(of(...events).pipe(serialize<Passing>(options), toArray()))
   options.scheduler.flush()
   return result
@@ -388,7 +396,7 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   const entry = readEntry(1, await lastValueFrom(store.entry(1)), encoding)
   if (entry.kind !== 'commit') throw new Error('no commit')
   const part = readPart(entry.object, await lastValueFrom(store.get(entry.object)), encoding)
-  expect(part).toEqual({ epoch, checkpoint: 1, tasks: [event.snapshot] })
+  expect(part).toEqual({ epoch, checkpoint: 1, keyGroups: 128, tasks: [event.snapshot] })
 })
 
 test('a source that emits at once is subscribed to once, and heard in its order', async () => {
@@ -399,7 +407,7 @@ test('a source that emits at once is subscribed to once, and heard in its order'
     subscriptions++
     return of(snapshot('a1'), abort(1), snapshot('b2'))
   })
-  const options = { store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }
+  const options = { store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }
   const result = lastValueFrom(source.pipe(serialize<Passing>(options), map(said), toArray()))
   scheduler.flush()
   expect([await result, subscriptions]).toEqual([['ack b2'], 1])
@@ -411,7 +419,7 @@ test('an abort that the acknowledgement itself brings about deletes nothing that
   const source = new Subject<SerializeEvent>()
   const heard: string[] = []
   source
-    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }))
+    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }))
     .subscribe(event => {
       heard.push(said(event))
       if (event.kind === 'acknowledged') source.next(abort(2))
