@@ -493,8 +493,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a group of rescale is off by one',
     file: 'lib/graph/joins.ts',
-    from: 'from === Math.floor((to * producers) / consumers)',
-    to: 'from === Math.min(producers - 1, Math.floor(((to + 1) * producers) / consumers))',
+    from: '? Math.ceil((from * consumers) / producers)',
+    to: '? Math.floor((from * consumers) / producers)',
     spec: 'spec/graph/joins.spec.ts',
   },
   {
