@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { CheckpointId, StreamElement } from '../element.ts'
 import type { CapturedOperator, RestoredOperator } from '../state/operatorState.ts'
+import type { Section } from './container.ts'
 
 /** A task's name: its stage and its number in it, such as `2:tumblingWindow/3`. */
 export type TaskId = string
@@ -54,8 +55,16 @@ export interface SnapshotSizes {
   readonly inFlightRecords: number
 }
 
-/** A snapshot in the store. */
-export interface StoredSnapshot {
+/** A snapshot in the store: a small one in the log's entry itself, another as an object that the entry names. */
+export type StoredSnapshot = InlineSnapshot | SnapshotObject
+
+export interface InlineSnapshot {
+  readonly task: TaskId
+  readonly ended: boolean
+  readonly sections: readonly Section[]
+}
+
+export interface SnapshotObject {
   readonly task: TaskId
   readonly ended: boolean
   readonly object: string
@@ -63,6 +72,10 @@ export interface StoredSnapshot {
   readonly bytes: number
   readonly crc: number
 }
+
+/** The objects that it is in. */
+export const objectsOf = (snapshot: StoredSnapshot): readonly string[] =>
+  'object' in snapshot ? [snapshot.object] : []
 
 /** One task's share of a checkpoint, as a restore reads it. */
 export interface RestoredTask {

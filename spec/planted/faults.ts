@@ -363,8 +363,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a part is committed before its snapshots are stored',
     file: 'lib/control/serialize.ts',
-    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined))',
-    to: 'merge(of(undefined), store.put(name, bytes).pipe(ignoreElements()))',
+    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore))',
+    to: 'merge(of(inStore), store.put(name, bytes).pipe(ignoreElements()))',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
@@ -431,8 +431,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
-    from: '[...state.retained, done].slice(-state.retainedCount)',
-    to: '[...state.retained, done].slice(-state.retainedCount - 1)',
+    from: '[...state.retained, complete].slice(-state.retainedCount)',
+    to: '[...state.retained, complete].slice(-state.retainedCount - 1)',
   },
   {
     what: 'the objects of the newest checkpoint are deleted with those of older ones',
@@ -456,8 +456,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a region restarts from an older part than it has published',
     file: 'lib/runtime/restore.ts',
-    from: 'const tasks = part.tasks.filter(({ task }) => !taken.has(task))',
-    to: 'const tasks = taken.size > 0 ? [] : part.tasks',
+    from: 'const snapshots = part.tasks.filter(({ task }) => !taken.has(task))',
+    to: 'const snapshots = taken.size > 0 ? [] : part.tasks',
     spec: 'spec/runtime/regional.spec.ts',
   },
   {

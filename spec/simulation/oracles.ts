@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import type { Store } from 'spillway'
 import type { Simulation } from 'spillway/testing'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readSnapshot } from '../../lib/snapshot/format.ts'
+import { readSections, readSnapshot } from '../../lib/snapshot/format.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
 import { canonical } from '../../lib/testing/simulation/canonical.ts'
 import type { Generated } from './generated.ts'
@@ -119,8 +119,12 @@ const storedTables = (store: Store): ReadonlyMap<string, Map<number, unknown>> =
   if (newest?.kind !== 'commit') throw new Error('nothing has been committed')
   const snapshots = newest.parts.flatMap(({ tasks }) => tasks)
   const all = new Map<string, Map<number, unknown>>()
-  for (const { object } of snapshots) {
-    for (const [operator, { tables }] of readSnapshot(object, now(store.get(object)), encoding).operators) {
+  for (const snapshot of snapshots) {
+    const read =
+      'object' in snapshot
+        ? readSnapshot(snapshot.object, now(store.get(snapshot.object)), encoding)
+        : readSections(snapshot, { place: snapshot.task, encoding })
+    for (const [operator, { tables }] of read.operators) {
       for (const [table, batches] of tables) {
         const into = all.get(`${operator} ${table}`) ?? new Map<number, unknown>()
         all.set(`${operator} ${table}`, into)

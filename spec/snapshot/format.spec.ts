@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import { buffer, type StreamElement, watermark } from '../../lib/element.ts'
 import { readContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { encodedSnapshot, readSnapshot } from '../../lib/snapshot/format.ts'
+import { encodedSnapshot, readSnapshot, snapshotObject } from '../../lib/snapshot/format.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 
 const encoding = msgpackEncoding()
@@ -32,7 +32,8 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
     { elements: Array.from({ length: 1_001 }, (_, i) => watermark(i)), chunks: 2, inFlight: 0 },
   ],
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
-  const { bytes, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  const { sections, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  const bytes = snapshotObject({ ended: false, sections }, encoding)
   expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
   expect(sizes.inFlightRecords).toBe(inFlight)
   const [channel] = readSnapshot('a', bytes, encoding).inFlight
@@ -45,9 +46,10 @@ test('what waits in sending halves comes back by consumer, input and producer, a
     { to: '2:scan/1', input: 1, from: 0, elements: [watermark(1), buffer(['a'])] },
   ]
   const own = [buffer(records(5))]
-  const { bytes, sizes } = await firstValueFrom(
+  const { sections, sizes } = await firstValueFrom(
     encodedSnapshot({ ...snapshot(own), outputs }, encoding, queueScheduler),
   )
+  const bytes = snapshotObject({ ended: false, sections }, encoding)
   expect(sizes.inFlightRecords).toBe(2_506)
   const read = readSnapshot('a', bytes, encoding)
   const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
