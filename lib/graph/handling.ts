@@ -3,7 +3,17 @@ import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Begun, type Frame, frameType, onlyItsTimer, ownState, remaining, type Work } from '../snapshot/frame.ts'
+import {
+  type Begun,
+  type DeliveredShares,
+  type Frame,
+  frameType,
+  onlyItsTimer,
+  ownState,
+  remaining,
+  type Work,
+  type WorkOfLine,
+} from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Due, Timers } from '../state/timers.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
@@ -20,7 +30,16 @@ export interface Opened<T, R, S extends Sides> {
   /** What the call under way is about; a keyed operator has one. */
   readonly call?: KeyedCall
   /** Handles records without keys, those of a broadcast input; without it a keyed operator refuses them. */
-  readonly unkeyed?: Pick<Handlers<T, R, S>, 'record'>
+  readonly unkeyed?: Unkeyed<T, R, S>
+}
+
+export interface Unkeyed<T, R, S extends Sides> extends Pick<Handlers<T, R, S>, 'record'> {
+  /** The records that follow are of this line; undefined: of the task's own. */
+  begin(line: WorkOfLine | undefined): void
+  /** What the call under way has delivered. */
+  delivered(): DeliveredShares
+  /** Nothing is left of what was restored. */
+  workedOff(): void
 }
 
 /**
@@ -37,7 +56,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
   readonly #state: OperatorState
   readonly #handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   readonly #call: KeyedCall | undefined
-  readonly #unkeyed: Pick<Handlers<T, R, S>, 'record'> | undefined
+  readonly #unkeyed: Unkeyed<T, R, S> | undefined
   readonly #at: MutableAt
   readonly #out: Collector<R, S>
   readonly #downstream: Subscriber<StreamElement<R>>
@@ -48,6 +67,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #overdue: Due[] | undefined
   #work: Work<T> | undefined
   #results: Iterator<R> | undefined
+  /** Of the call that is repeated. */
+  #restoredShares: DeliveredShares | undefined
   /** Restored, and to be begun before what is pending. */
   #more: Begun[] = []
   #pending: StreamElement<T>[] = []
@@ -88,6 +109,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#end = state.keep(ownState.end, t.literal('handled'), handled)
     const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
+    else this.#unkeyed?.workedOff()
   }
 
   next(element: StreamElement<T>): void {
@@ -101,7 +123,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
       this.#goOn()
       while (!this.#suspended && this.#more.length > 0) this.#beginAgain(this.#more.shift() as Begun)
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
-      if (this.#completed && !this.#suspended) this.#downstream.complete()
+      if (this.#suspended) return
+      this.#unkeyed?.workedOff()
+      if (this.#completed) this.#downstream.complete()
     })
   }
 
@@ -135,9 +159,11 @@ export class Handling<T, R, S extends Sides> implements Rest {
     }
   }
 
-  #beginAgain({ work, delivered }: Begun): void {
-    this.#work = work as Work<T>
+  #beginAgain({ work, delivered, shares }: Begun): void {
+    // A snapshot that is still being encoded holds it as it was.
+    this.#work = { ...work } as Work<T>
     this.#out.skip = delivered
+    this.#restoredShares = shares
     this.#goOn()
   }
 
@@ -177,6 +203,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const [out, at, calls] = [this.#out, this.#at, this.#state.calls]
     const call = unkeyed === undefined ? this.#call : undefined
     if (call !== undefined && keys === undefined) throw noKeys(this.#name)
+    unkeyed?.begin(work.line)
     out.follow(work.buffer)
     out.flushed = false
     if (this.#results !== undefined) {
@@ -346,12 +373,19 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const work = remaining(this.#work)
     // Restored and not yet called again, all is still to be skipped.
     const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
-    return { work, delivered, more: [...this.#more], pending: [...this.#pending] }
+    return { work, delivered, shares: this.#shares(work), more: [...this.#more], pending: [...this.#pending] }
   }
 
-  #restore({ work, delivered, more, pending }: Frame): void {
+  #shares(work: Work<unknown>): DeliveredShares | undefined {
+    if (this.#unkeyed === undefined || work.kind !== 'records' || work.buffer.keys !== undefined) return undefined
+    if (this.#out.skip > 0) return this.#restoredShares
+    return this.#state.callOpen ? this.#unkeyed.delivered() : undefined
+  }
+
+  #restore({ work, delivered, shares, more, pending }: Frame): void {
     this.#work = work as Work<T>
     this.#out.skip = delivered
+    this.#restoredShares = shares
     this.#more = [...more]
     this.#pending = [...pending] as StreamElement<T>[]
     this.#suspended = true

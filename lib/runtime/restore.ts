@@ -157,7 +157,9 @@ const spreadOf = (
   { before, splits }: { readonly before: number; readonly splits: readonly SplitId[] },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
-  const ofAnyLine = nodes.filter(({ lineage }) => lineage.broadcastEffect === 'broadcastState')
+  const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
+    effect === undefined ? [] : [{ operator: name, effect }],
+  )[0]
   return {
     before,
     after,
@@ -166,10 +168,9 @@ const spreadOf = (
       exchange,
       producers,
       joined: (from, to) => joins(exchange, { from, to, producers, consumers: after }),
-      anyLine: exchange === 'broadcast' && ofAnyLine.length > 0,
       ...customOf(node, after),
     })),
-    broadcastOperators: new Set(ofAnyLine.map(({ name }) => name)),
+    broadcast,
     taskOfSplit: split => taskOf.get(split),
   }
 }

@@ -35,9 +35,7 @@ export const dealt = (
       exchange,
       producers: parallelism,
       joined: (from, to) => exchange === 'keyed' || from === to,
-      anyLine: false,
     })),
-    broadcastOperators: new Set(),
     taskOfSplit,
   })
   return withoutGenerations(shares[index] as RestoredTask)

@@ -1,9 +1,10 @@
-import { expect, test } from 'vitest'
-import { buffer, recovered, watermark } from '../../lib/element.ts'
-import { gateState, ownState } from '../../lib/snapshot/frame.ts'
+import { describe, expect, test } from 'vitest'
+import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
+import { type Frame, gateState, lined, ofNoKey, ownState } from '../../lib/snapshot/frame.ts'
 import { redistributed } from '../../lib/snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../../lib/snapshot/redistribution/spread.ts'
 import type { RestoredTask } from '../../lib/snapshot/snapshot.ts'
+import type { BroadcastLine } from '../../lib/state/broadcastLines.ts'
 import { subtaskOf } from '../../lib/state/keyGroups.ts'
 
 const keyGroups = 12
@@ -18,9 +19,7 @@ const spread = (before: number, after: number, exchanges: readonly Exchange[] = 
     producers: after,
     joined: (from, to) => (exchange !== 'forward' && exchange !== 'rescale') || from === to,
     tasksOf: records => records.map(record => (record as string).length % after),
-    anyLine: false,
   })),
-  broadcastOperators: new Set(),
   taskOfSplit: split => (split.startsWith('s') ? Number(split.slice(1)) % after : undefined),
 })
 const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] = []): RestoredTask => ({
@@ -28,6 +27,7 @@ const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] 
   operators: new Map([['of', { kept, tables: new Map() }]]),
   inFlight,
 })
+const isBuffer = ({ kind }: StreamElement<unknown>) => kind === 'buffer'
 const keptOf = (tasks: readonly RestoredTask[]) => tasks.map(({ operators }) => operators.get('of')?.kept)
 const changes = [1, 2, 3, 4, 7].flatMap(before => [1, 2, 3, 4, 7].map(after => [before, after] as const))
 
@@ -120,22 +120,73 @@ test.each([
 })
 
 test('what a broadcast alone changes goes on from the line of the first old task, everywhere', () => {
-  const of = spread(2, 3, ['keyed', 'broadcast'])
-  const lines = {
-    ...of,
-    inputs: of.inputs.map(input => ({ ...input, anyLine: input.exchange === 'broadcast' })),
-    broadcastOperators: new Set(['of']),
-  }
+  const broadcast = { operator: 'of', effect: 'broadcastState' } as const
   const old = [
     task({ rules: 'of 3' }, [{ input: 1, from: 0, elements: [buffer(['4', '5'])] }]),
     task({ rules: 'of 4' }, [{ input: 1, from: 0, elements: [buffer(['5'])] }]),
   ]
-  const shares = redistributed(old, lines)
+  const shares = redistributed(old, { ...spread(2, 3, ['keyed', 'broadcast']), broadcast })
   expect(keptOf(shares)).toEqual([{ rules: 'of 3' }, { rules: 'of 3' }, { rules: 'of 3' }])
   for (const { inFlight } of shares) {
     const elements = inFlight.filter(({ input }) => input === 1).flatMap(data => data.elements)
     expect(elements.flatMap(element => (element.kind === 'buffer' ? element.records : []))).toEqual(['4', '5'])
   }
+})
+
+describe('what a broadcast changes of keys and results goes on from the line of every old task', () => {
+  const broadcast = { operator: 'of', effect: 'keysAndResults' } as const
+  const dealt = (old: readonly RestoredTask[], after: number) =>
+    redistributed(old, { ...spread(old.length, after, ['keyed', 'broadcast']), broadcast })
+  const rules = (...records: string[]) => [{ input: 1, from: 0, elements: [buffer(records)] }]
+  /** `1!:4+2` line 1 begins with record 4, of whose results 2 are skipped; ! what belongs to no key comes out. */
+  const workOf = (of: RestoredTask | undefined): string => {
+    const frame = of?.operators.get('of')?.kept[ownState.frame] as Frame | undefined
+    return [...(frame === undefined ? [] : [frame, ...frame.more])]
+      .map(({ work, delivered }) =>
+        work.kind === 'records'
+          ? `${work.line?.number}${work.line?.emits ? '!' : ''}:${work.buffer.records.join('')}${delivered > 0 ? `+${delivered}` : ''}`
+          : '',
+      )
+      .join(' ')
+  }
+  /** `[0,6)=a` a line of these groups, with its broadcast state. */
+  const linesOf = (of: RestoredTask | undefined): string => {
+    const kept = of?.operators.get('of')?.kept ?? {}
+    const values = kept[lined('rules')] as readonly string[]
+    return (kept[ownState.lines] as readonly BroadcastLine[])
+      .map(({ begin, end }, i) => `[${begin},${end})=${values[i]}`)
+      .join(' ')
+  }
+  const skewed = () => [task({ rules: 'abc' }, rules('d', 'e')), task({ rules: 'a' }, rules('b', 'c', 'd', 'e'))]
+
+  test('with its state, at the owners of its key groups, of which one emits', () => {
+    const shares = dealt(skewed(), 3)
+    expect(shares.map(linesOf)).toEqual(['[0,4)=abc', '[4,6)=abc [6,8)=a', '[8,12)=a'])
+    expect(shares.map(workOf)).toEqual(['0!:de', '0:de 1!:bcde', '0:bcde'])
+    expect(shares.flatMap(({ inFlight }) => inFlight.flatMap(({ elements }) => elements)).some(isBuffer)).toBe(false)
+  })
+
+  test('a call that had been left skips of its results what its keys, and where it emits what none, had given', () => {
+    const work = { kind: 'records', buffer: buffer(['b', 'c']), next: 0 } as const
+    const shares = [
+      [ofNoKey, 1],
+      [1, 2],
+      [5, 4],
+    ] as const
+    const frame: Frame = { work, delivered: 7, shares, more: [], pending: [] }
+    const old = [task({ rules: 'a', [ownState.frame]: frame }, rules('d')), task({ rules: 'abcd' })]
+    expect(dealt(old, 3).map(workOf)).toEqual(['0!:bc+3 0!:d', '0:bc+4 0:d', ''])
+  })
+
+  test('also of the lines that a task was still going on with, once more', () => {
+    const once = dealt(skewed(), 3)
+    const again = dealt(
+      once.map((of, index) => ({ ...of, inFlight: rules('f', String(index)) })),
+      2,
+    )
+    expect(again.map(linesOf)).toEqual(['[0,4)=abc [4,6)=abc', '[6,8)=a [8,12)=a'])
+    expect(again.map(workOf)).toEqual(['0!:de 0!:f0 1:de 1!:f1', '0!:bcde 0:f1 1:bcde 1!:f2'])
+  })
 })
 
 test('every channel waits for its marker, whatever the parallelism was', () => {

@@ -2,6 +2,7 @@ import type { Buffer } from '../../element.ts'
 import { absurd } from '../../invariant.ts'
 import { type Begun, type Frame, onlyItsTimer } from '../frame.ts'
 import { ownerOfFirst, sharesOfBuffer } from './buffers.ts'
+import type { DealtLines } from './lines.ts'
 import { ofTheWholeTask } from './ofTheWholeTask.ts'
 import { ownerOfGroup, type Spread } from './spread.ts'
 
@@ -19,9 +20,19 @@ export interface OldFrame {
  */
 export const redistributedFrames = (
   frames: readonly OldFrame[],
-  options: { readonly operator: string; readonly watermarkMs: number; readonly spread: Spread },
+  options: {
+    readonly operator: string
+    readonly watermarkMs: number
+    readonly spread: Spread
+    /** If its broadcast records are dealt by lines: behind what an old task had begun comes what its broadcast channels hold. */
+    readonly lines?: DealtLines | undefined
+  },
 ): readonly (Frame | undefined)[] => {
-  const shares = frames.map(frame => sharesOfFrame(frame, options))
+  const { before } = options.spread
+  const shares = Array.from({ length: before }, (_, old) => [
+    ...frames.filter(of => of.old === old).map(of => sharesOfFrame(of, options)),
+    ...(options.lines?.inFlight(old) ?? []).map(begun => sharesOfBegun(begun, old, options)),
+  ]).flat()
   return Array.from({ length: options.spread.after }, (_, task) => {
     const all = shares.flatMap(share => share[task] ?? [])
     // The calls under way first: what is due is looked for afterwards, and must not find their timers.
@@ -36,17 +47,20 @@ type Options = Parameters<typeof redistributedFrames>[1]
 type Shares = readonly (readonly Begun[])[]
 
 const sharesOfFrame = ({ old, frame }: OldFrame, options: Options): Shares => {
-  const { spread } = options
   const parts = [
     ...[frame, ...frame.more].map(begun => sharesOfBegun(begun, old, options)),
-    ...frame.pending.flatMap(element => (element.kind === 'buffer' ? [sharesOfRecords(element, old, spread)] : [])),
+    ...frame.pending.flatMap(element =>
+      element.kind === 'buffer' ? [sharesOfBegun(asBegun(element), old, options)] : [],
+    ),
   ]
-  return Array.from({ length: spread.after }, (_, task) => parts.flatMap(part => part[task] ?? []))
+  return Array.from({ length: options.spread.after }, (_, task) => parts.flatMap(part => part[task] ?? []))
 }
 
-const sharesOfBegun = ({ work, delivered }: Begun, old: number, { operator, watermarkMs, spread }: Options): Shares => {
+const sharesOfBegun = (begun: Begun, old: number, { operator, watermarkMs, spread, lines }: Options): Shares => {
+  const { work, delivered } = begun
   switch (work.kind) {
     case 'records': {
+      if (lines !== undefined && work.buffer.keys === undefined) return lines.sharesOf(begun, old)
       const first = ownerOfFirst(work.buffer, old, spread)
       const shares = sharesOfRecords(work.buffer, old, spread)
       return shares.map((share, task) => (task === first ? share.map(begun => ({ ...begun, delivered })) : share))
@@ -69,6 +83,6 @@ const sharesOfBegun = ({ work, delivered }: Begun, old: number, { operator, wate
 }
 
 const sharesOfRecords = (of: Buffer<unknown>, old: number, spread: Spread): Shares =>
-  sharesOfBuffer(of, old, spread).map(buffer =>
-    buffer === undefined ? [] : [{ work: { kind: 'records', buffer, next: 0 }, delivered: 0 }],
-  )
+  sharesOfBuffer(of, old, spread).map(buffer => (buffer === undefined ? [] : [asBegun(buffer)]))
+
+const asBegun = (buffer: Buffer<unknown>): Begun => ({ work: { kind: 'records', buffer, next: 0 }, delivered: 0 })

@@ -16,7 +16,8 @@ import { heirOf, type Spread, type SpreadInput } from './spread.ts'
  * | global           | all to the first task                                                            | of the channel     |
  * | custom           | each record where the partitioner says now                                       | of the channel     |
  * | broadcast        | an old task's remaining line to its heir alone: it is what that task had to do    | of the channel     |
- * | … of `anyLine`   | that of the first old task to all, with its broadcast state                       | of the channel     |
+ * | … of broadcast state alone | that of the first old task to all, with its broadcast state                | of the channel     |
+ * | … of keys and results too | every old task's line to its heirs, in their operator's frame (`lines.ts`) | of the channel     |
  *
  * What an old producer sent comes from its heir. Watermarks, idle and active are left out: one of an old channel does not hold
  * for what stands beside it in a new one, and whatever the sources say again at their start passes all that was in flight.
@@ -26,7 +27,7 @@ export const redistributedInFlight = (
   tasks: readonly RestoredTask[],
   spread: Spread,
 ): readonly (readonly ChannelData[])[] => {
-  const { after, inputs } = spread
+  const { after, inputs, broadcast } = spread
   const channels = Array.from({ length: after }, (_, task) =>
     inputs.map((of, input) => channelsTo(task, { ...of, input })),
   )
@@ -56,8 +57,10 @@ export const redistributedInFlight = (
             put(heirOf(old, spread), data, element)
             break
           case 'broadcast':
-            if (!input.anyLine) put(heirOf(old, spread), data, element)
-            else if (old === 0) for (let task = 0; task < after; task++) put(task, data, element)
+            if (broadcast === undefined) put(heirOf(old, spread), data, element)
+            else if (broadcast.effect === 'broadcastState' && old === 0) {
+              for (let task = 0; task < after; task++) put(task, data, element)
+            }
             break
           case 'custom': {
             const tasksOf = input.tasksOf?.(element.records) ?? []
