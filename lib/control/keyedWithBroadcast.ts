@@ -88,6 +88,9 @@ const handlingBroadcast = <T, K extends Key, B, R, S extends Sides>(
       comingOut ??= call.outOf(out)
       return call.checked(handlers.broadcast(record as B, comingOut, at))
     },
+    get lines() {
+      return call.lines
+    },
     delivered: () => call.delivered,
     workedOff: () => call.mergeLines(),
   }

@@ -65,6 +65,11 @@ export class BroadcastCall extends KeyedCall {
     this.#line = 0
   }
 
+  /** The lines of old tasks that are still gone on with; for all of them the first one's results that belong to no key come out. */
+  get lines(): readonly WorkOfLine[] {
+    return this.#lines.map((_, number) => ({ number, emits: number === 0 }))
+  }
+
   /** What the call under way for a broadcast record has delivered. */
   get delivered(): DeliveredShares {
     return [...this.#delivered]

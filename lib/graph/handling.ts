@@ -1,13 +1,14 @@
 import * as t from 'io-ts'
 import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
-import type { Key, StreamElement } from '../element.ts'
+import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import {
   type Begun,
   type DeliveredShares,
   type Frame,
   frameType,
+  nothingBegun,
   onlyItsTimer,
   ownState,
   remaining,
@@ -36,6 +37,8 @@ export interface Opened<T, R, S extends Sides> {
 export interface Unkeyed<T, R, S extends Sides> extends Pick<Handlers<T, R, S>, 'record'> {
   /** The records that follow are of this line; undefined: of the task's own. */
   begin(line: WorkOfLine | undefined): void
+  /** Those that records are still applied to one by one; none: the task has one of its own. */
+  readonly lines: readonly WorkOfLine[]
   /** What the call under way has delivered. */
   delivered(): DeliveredShares
   /** Nothing is left of what was restored. */
@@ -71,6 +74,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #restoredShares: DeliveredShares | undefined
   /** Restored, and to be begun before what is pending. */
   #more: Begun[] = []
+  /** Restored, and to be begun in later generations of recovered data. */
+  #parked: readonly Begun[] = []
   #pending: StreamElement<T>[] = []
   #suspended = false
   /** `handled` by a run before a restore: its results are out, but after a restore the end comes again. */
@@ -124,7 +129,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
       while (!this.#suspended && this.#more.length > 0) this.#beginAgain(this.#more.shift() as Begun)
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
       if (this.#suspended) return
-      this.#unkeyed?.workedOff()
+      if (this.#parked.length === 0) this.#unkeyed?.workedOff()
       if (this.#completed) this.#downstream.complete()
     })
   }
@@ -138,8 +143,14 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #begin(element: StreamElement<T>): void {
     switch (element.kind) {
       case 'buffer':
+        if (element.keys === undefined && this.#unkeyed !== undefined && this.#unkeyed.lines.length > 0) {
+          return this.#beginOfLines(element, this.#unkeyed.lines)
+        }
         this.#work = { kind: 'records', buffer: element, next: 0 }
         return this.#goOn()
+      case 'recovered':
+        this.#downstream.next(element)
+        return this.#unpark(element.generation + 1)
       case 'watermark':
         // A source that has been restored says again what it had said before.
         if (element.timeMs <= this.#watermarkMs) return this.#downstream.next(element)
@@ -157,6 +168,23 @@ export class Handling<T, R, S extends Sides> implements Rest {
       default:
         this.#downstream.next(element)
     }
+  }
+
+  /** One line after the other. */
+  #beginOfLines(of: Buffer<T>, lines: readonly WorkOfLine[]): void {
+    this.#more.push(
+      ...lines.map(line => ({ work: { kind: 'records' as const, buffer: of, next: 0, line }, delivered: 0 })),
+    )
+    this.#suspend()
+  }
+
+  /** What was restored of this generation comes before all that has been sent of it. */
+  #unpark(generation: number): void {
+    const due = this.#parked.filter(begun => begun.generation === generation)
+    if (due.length === 0) return
+    this.#parked = this.#parked.filter(begun => begun.generation !== generation)
+    this.#more.push(...due.map(begun => ({ ...begun, generation: undefined })))
+    this.#suspend()
   }
 
   #beginAgain({ work, delivered, shares }: Begun): void {
@@ -369,11 +397,21 @@ export class Handling<T, R, S extends Sides> implements Rest {
   }
 
   #frame(): Frame | undefined {
+    const begun = this.#begun()
+    const [first, ...more] = [...(begun === undefined ? [] : [begun]), ...this.#more, ...this.#parked]
+    if (first === undefined) return undefined
+    const pending = [...this.#pending]
+    return first.generation === undefined
+      ? { ...first, more, pending }
+      : { ...nothingBegun, more: [first, ...more], pending }
+  }
+
+  #begun(): Begun | undefined {
     if (!this.#suspended || this.#work === undefined) return undefined
     const work = remaining(this.#work)
     // Restored and not yet called again, all is still to be skipped.
     const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
-    return { work, delivered, shares: this.#shares(work), more: [...this.#more], pending: [...this.#pending] }
+    return { work, delivered, shares: this.#shares(work) }
   }
 
   #shares(work: Work<unknown>): DeliveredShares | undefined {
@@ -386,7 +424,8 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#work = work as Work<T>
     this.#out.skip = delivered
     this.#restoredShares = shares
-    this.#more = [...more]
+    this.#more = more.filter(begun => begun.generation === undefined)
+    this.#parked = more.filter(begun => begun.generation !== undefined)
     this.#pending = [...pending] as StreamElement<T>[]
     this.#suspended = true
     this.#task.suspend(this)

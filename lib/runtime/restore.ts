@@ -9,6 +9,7 @@ import type { Encoding } from '../snapshot/encoding.ts'
 import { checksum, readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
+import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -133,17 +134,35 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
   const stored = checkedMatch(restored, plan)
   if (plan.stages.every(({ id, parallelism }) => stored.get(id) === parallelism)) return restored.tasks
+  const tasksOf = ({ id }: Stage) =>
+    Array.from({ length: stored.get(id) as number }, (_, index) => restored.tasks.get(`${id}/${index}`) as RestoredTask)
+  const depths = depthsOf(plan)
+  const generations = dealtGenerations(
+    plan.stages.map(stage => ({ id: stage.id, depth: depths.get(stage) as number, tasks: tasksOf(stage) })),
+  )
   return new Map(
     plan.stages.flatMap(stage => {
-      const before = stored.get(stage.id) as number
-      const tasks = Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`))
-      const shares = redistributed(
-        tasks as RestoredTask[],
-        spreadOf(stage, { before, splits: splits.get(stage) ?? [] }),
-      )
-      return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
+      const tasks = tasksOf(stage)
+      const spread = spreadOf(stage, {
+        before: tasks.length,
+        splits: splits.get(stage) ?? [],
+        generations: generations.get(stage.id) as DealtGenerations,
+      })
+      return redistributed(tasks, spread).map((share, index) => [`${stage.id}/${index}`, share] as const)
     }),
   )
+}
+
+/** By stages: how many lead to it, one behind the other, at the most. */
+const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
+  const depths = new Map<Stage, number>()
+  const depthOf = (stage: Stage): number => {
+    const depth = depths.get(stage) ?? stage.inputs.reduce((most, { from }) => Math.max(most, 1 + depthOf(from)), 0)
+    depths.set(stage, depth)
+    return depth
+  }
+  stages.forEach(depthOf)
+  return depths
 }
 
 /** What a restored job is to run as. */
@@ -154,7 +173,11 @@ export interface Target {
 
 const spreadOf = (
   { inputs, nodes, parallelism: after }: Stage,
-  { before, splits }: { readonly before: number; readonly splits: readonly SplitId[] },
+  {
+    before,
+    splits,
+    generations,
+  }: { readonly before: number; readonly splits: readonly SplitId[]; readonly generations: DealtGenerations },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
   const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
@@ -172,6 +195,7 @@ const spreadOf = (
     })),
     broadcast,
     taskOfSplit: split => taskOf.get(split),
+    generations,
   }
 }
 

@@ -2,6 +2,7 @@ import type { Observable } from 'rxjs'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { Channel } from '../channel/channel.ts'
 import type { Captured } from '../channel/gate.ts'
+import type { Generations } from '../channel/generations.ts'
 import type { CheckpointId, StreamElement } from '../element.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
 import type { ChannelData, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
@@ -16,30 +17,43 @@ export interface InputChannel {
   readonly from: number
 }
 
+/** How far the task was in the generations of recovered data when the snapshot was begun. */
+export interface Recovering {
+  readonly generations: Generations | undefined
+  /** What was still to be taken in its generation. */
+  readonly parked: readonly ChannelData[]
+}
+
 /** A snapshot whose in-flight data is not yet whole. */
 export class SnapshotUnderWay {
   readonly #checkpoint: CheckpointId
   readonly #operators: readonly CapturedOperator[]
   readonly #durable: readonly Observable<unknown>[]
   readonly #syncMs: number
-  readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
+  readonly #recovering: Recovering
+  readonly #inFlight = new Map<number, ChannelData & { readonly elements: StreamElement<unknown>[] }>()
 
   constructor(
     checkpoint: CheckpointId,
-    operators: readonly CapturedOperator[],
-    durable: readonly Observable<unknown>[],
-    syncMs: number,
+    of: {
+      readonly operators: readonly CapturedOperator[]
+      readonly durable: readonly Observable<unknown>[]
+      readonly syncMs: number
+      readonly recovering: Recovering
+    },
   ) {
     this.#checkpoint = checkpoint
-    this.#operators = operators
-    this.#durable = durable
-    this.#syncMs = syncMs
+    this.#operators = of.operators
+    this.#durable = of.durable
+    this.#syncMs = of.syncMs
+    this.#recovering = of.recovering
   }
 
   capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
     if (checkpoint !== this.#checkpoint) return
     const { input, from } = channels[channel] as InputChannel
-    const known = this.#inFlight.get(channel) ?? { input, from, elements: [] }
+    const generation = this.#recovering.generations?.delivered[channel]
+    const known = this.#inFlight.get(channel) ?? { input, from, generation, elements: [] }
     this.#inFlight.set(channel, known)
     known.elements.push(...elements)
   }
@@ -51,7 +65,7 @@ export class SnapshotUnderWay {
       ended: false,
       checkpoint: this.#checkpoint,
       operators: this.#operators,
-      inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
+      inFlight: [...this.#inFlight.values(), ...this.#recovering.parked],
       durable: this.#durable,
       times: { ...metrics, syncMs: this.#syncMs },
     }

@@ -87,8 +87,8 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
       }
     }
   }
-  for (const { input, from, elements } of snapshot.inFlight) {
-    const section = name('channel', input, from)
+  for (const { input, from, generation, elements } of snapshot.inFlight) {
+    const section = name('channel', input, from, ...(generation === undefined ? [] : [generation]))
     const place = `record on its way to ${snapshot.task}`
     for (const some of inChunks(elements, recordsInChunk, countOf)) {
       const sample = some.find(element => element.kind === 'buffer')?.records[0]
@@ -147,7 +147,8 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
     if (kind === 'channel') {
       const elements = values().flat() as StreamElement<unknown>[]
-      inFlight.push({ input: rest[0] as number, from: rest[1] as number, elements })
+      const [input, from, generation] = rest as [number, number, number?]
+      inFlight.push({ input, from, ...(generation === undefined ? {} : { generation }), elements })
     }
   }
   return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight }

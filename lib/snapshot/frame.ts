@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import { type Buffer, countRecords, type Key, type StreamElement, sliceBuffer } from '../element.ts'
+import { type Buffer, buffer, countRecords, type Key, type StreamElement, sliceBuffer } from '../element.ts'
 
 /** Part of an element, not yet done. */
 export type Work<T> =
@@ -33,6 +33,8 @@ export interface Firing {
 export interface Begun {
   readonly work: Work<unknown>
   readonly delivered: number
+  /** Restored, and to be begun in this generation of recovered data; undefined: at once. */
+  readonly generation?: number | undefined
   /** Of a broadcast record's call: what it has delivered of each key group, and of no key. */
   readonly shares?: DeliveredShares | undefined
 }
@@ -47,6 +49,12 @@ export interface Frame extends Begun {
   /** What other tasks had begun, after a restore at another parallelism; it comes before what is pending. */
   readonly more: readonly Begun[]
   readonly pending: readonly StreamElement<unknown>[]
+}
+
+/** Nothing was begun, but something is to be begun later. */
+export const nothingBegun: Begun = {
+  work: { kind: 'records', buffer: buffer([], { keys: [], groups: new Uint16Array(0) }), next: 0 },
+  delivered: 0,
 }
 
 /** What a frame stores of the work: records already done are left out. */

@@ -25,6 +25,11 @@ export interface ChannelData {
   readonly input: number
   /** The producer's number in its stage. */
   readonly from: number
+  /**
+   * That of the first element, while generations of recovered data are worked off (`lib/channel/generations.ts`); undefined: it
+   * is newer than all of them.
+   */
+  readonly generation?: number | undefined
   readonly elements: readonly StreamElement<unknown>[]
 }
 

@@ -250,7 +250,12 @@ export class DrivenTask {
 
   #begin(barrier: Barrier): void {
     this.#head.next(barrier)
-    this.#underWay = new SnapshotUnderWay(barrier.checkpoint, this.task.capture(), [], 0)
+    this.#underWay = new SnapshotUnderWay(barrier.checkpoint, {
+      operators: this.task.capture(),
+      durable: [],
+      syncMs: 0,
+      recovering: { generations: undefined, parked: [] },
+    })
   }
 
   #finish(): void {

@@ -1,8 +1,8 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { Channel } from '../../lib/channel/channel.ts'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { initialGenerations } from '../../lib/channel/generations.ts'
-import { barrier, recovered } from '../../lib/element.ts'
+import { barrier, end, recovered } from '../../lib/element.ts'
 import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
@@ -264,20 +264,56 @@ test('a restored gate goes on with the watermark of each channel', () => {
   expect(told(lines, { channels: 3, restored })).toEqual(lines)
 })
 
-test('behind its marker nothing of a channel is taken until all have delivered theirs, but unaligned barriers', () => {
-  const channels = [0, 1].map(() => new Channel<string>())
-  const gate = new ChannelGate(channels, undefined, initialGenerations(2))
-  const said: string[] = []
-  gate.subscribe(event => event.kind === 'taken' && said.push(`${event.channel}:${picture(event.element)}`))
-  const takeAll = () => {
-    while (gate.take({ recordsMax: 10, takes: 'all' }));
-    return said.splice(0)
+describe('while recovered data is worked off', () => {
+  const gateOf = (count: number) => {
+    const channels = [0, 1].map(() => new Channel<string>()) as [Channel<string>, Channel<string>]
+    const gate = new ChannelGate(channels, undefined, initialGenerations(count, 2))
+    const said: string[] = []
+    gate.subscribe(event => {
+      if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
+      if (event.kind === 'captured') said.push(`${event.channel}:${event.elements.map(picture).join(' ')} captured`)
+    })
+    const takeAll = () => {
+      while (gate.take({ recordsMax: 10, takes: 'all' }));
+      return said.splice(0)
+    }
+    return { channels, gate, said, takeAll }
   }
-  channels[0]?.restore([...elements('a'), recovered(false), ...elements('b')])
-  expect(takeAll()).toEqual(['0:a'])
-  channels[0]?.push(barrier(1, { alignment: 'unaligned' }))
-  expect(takeAll()).toEqual(['0:<1!>'])
-  expect(gate.captureGenerations()).toEqual(['behind', 'before'])
-  channels[1]?.restore([...elements('c'), recovered(false)])
-  expect(takeAll()).toEqual(['1:c', '1:recovered', '0:b'])
+
+  test('nothing of a channel behind its marker is taken until all have delivered theirs, but unaligned barriers', () => {
+    const { channels, gate, said, takeAll } = gateOf(2)
+    channels[0].restore([...elements('a'), recovered(0), ...elements('b')])
+    expect(takeAll()).toEqual(['0:a'])
+    channels[0].push(barrier(1, { alignment: 'unaligned' }))
+    expect(takeAll()).toEqual(['0:<1!>'])
+    expect(gate.captureGenerations()).toEqual({ count: 2, generation: 0, delivered: [1, 0] })
+    channels[1].restore([...elements('c'), recovered(0)])
+    expect([takeAll(), gate.mayPass]).toEqual([['1:c'], true])
+    gate.pass()
+    expect([said.splice(0), takeAll()]).toEqual([['1:recovered'], ['0:b']])
+  })
+
+  test('what was restored of a generation is taken in front of what was sent of it, and of a later one not yet', () => {
+    const { channels, gate, said, takeAll } = gateOf(3)
+    gate.park({ channel: 0, generation: 1, elements: elements('r') })
+    gate.park({ channel: 1, generation: 2, elements: elements('s') })
+    for (const channel of channels) channel.push(recovered(0))
+    for (const element of elements('a')) channels[0].push(element)
+    expect(takeAll()).toEqual([])
+    gate.pass()
+    expect(gate.captureParked()).toEqual([{ channel: 1, generation: 2, elements: elements('s') }])
+    gate.perform({ kind: 'capture', channel: 0, checkpoint: 1 })
+    expect([said.splice(0), takeAll()]).toEqual([
+      ['1:recovered', '0:r a captured'],
+      ['0:r', '0:a'],
+    ])
+  })
+
+  test('a marker that is not the next one, or an end before the last, is a broken promise', () => {
+    const { channels, takeAll } = gateOf(2)
+    channels[0].push(recovered(1))
+    expect(takeAll).toThrow('marker 0 is next, not 1')
+    channels[1].push(end)
+    expect(takeAll).toThrow('a channel ends behind its last marker')
+  })
 })

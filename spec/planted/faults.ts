@@ -451,9 +451,9 @@ export const planted: readonly Planted[] = [
     what: 'at another parallelism the data of a forward channel goes to several tasks',
     file: 'lib/snapshot/redistribution/inFlight.ts',
     from: `          case 'rescale':
-            put(heirOf(old, spread), data, element)`,
+            put(heirOf(old, spread), data, whole)`,
     to: `          case 'rescale':
-            put(turn++ % after, data, element)`,
+            put(turn++ % after, data, whole)`,
     spec: 'spec/snapshot/redistribution.spec.ts',
   },
   {

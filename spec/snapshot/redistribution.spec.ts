@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
 import { type Frame, gateState, lined, ofNoKey, ownState } from '../../lib/snapshot/frame.ts'
+import { dealtGenerations } from '../../lib/snapshot/redistribution/generations.ts'
 import { redistributed } from '../../lib/snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../../lib/snapshot/redistribution/spread.ts'
 import type { RestoredTask } from '../../lib/snapshot/snapshot.ts'
@@ -20,6 +21,7 @@ const spread = (before: number, after: number, exchanges: readonly Exchange[] = 
     joined: (from, to) => (exchange !== 'forward' && exchange !== 'rescale') || from === to,
     tasksOf: records => records.map(record => (record as string).length % after),
   })),
+  generations: { before: 0, count: 1, of: () => 0 },
   taskOfSplit: split => (split.startsWith('s') ? Number(split.slice(1)) % after : undefined),
 })
 const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] = []): RestoredTask => ({
@@ -65,13 +67,8 @@ test.each(changes)('from %i to %i: a forward channel stays whole, in order, at o
   const shares = redistributed(old, spread(before, after, ['forward']))
   shares.forEach(({ inFlight }, index) => {
     const heirs = Array.from({ length: before }, (_, i) => i).filter(i => i % after === index)
-    expect(inFlight).toEqual([
-      {
-        input: 0,
-        from: index,
-        elements: [...heirs.flatMap(i => [buffer([`${i}a`, `${i}b`]), buffer([`${i}c`])]), recovered(false)],
-      },
-    ])
+    const elements = heirs.flatMap(i => [buffer([`${i}a`, `${i}b`]), buffer([`${i}c`])])
+    expect(inFlight).toEqual(elements.length === 0 ? [] : [{ input: 0, from: index, generation: 0, elements }])
   })
 })
 
@@ -189,10 +186,75 @@ describe('what a broadcast changes of keys and results goes on from the line of 
   })
 })
 
-test('every channel waits for its marker, whatever the parallelism was', () => {
-  const [first] = redistributed([task({})], spread(1, 3, ['keyed', 'forward']))
-  expect(first?.operators.get(gateState.operator)?.kept).toEqual({
-    generations: ['before', 'before', 'before', 'before'],
+test('every channel waits for the markers of all generations; if nothing was in flight, for none', () => {
+  const of = spread(1, 3, ['keyed', 'forward'])
+  const gateOf = (count: number) => {
+    const [first] = redistributed([task({})], { ...of, generations: { ...of.generations, count } })
+    return first?.operators.get(gateState.operator)?.kept
+  }
+  expect(gateOf(2)).toEqual({ generations: { count: 2, generation: 0, delivered: [0, 0, 0, 0] } })
+  expect(gateOf(0)).toBeUndefined()
+})
+
+describe('generations', () => {
+  const at = (generation: number | undefined, ...elements: StreamElement<unknown>[]) => ({
+    ...{ input: 0, from: 0, generation, elements },
+  })
+  const inGeneration = (generation: number, ...inFlight: RestoredTask['inFlight']): RestoredTask => ({
+    ...task({}, inFlight),
+    operators: new Map([
+      [
+        gateState.operator,
+        { kept: { generations: { count: 2, generation, delivered: [generation] } }, tables: new Map() },
+      ],
+    ]),
+  })
+  const [a, b] = [buffer(['a']), buffer(['b'])]
+
+  test('of what was in flight the deeper in the job is the older', () => {
+    const dealt = dealtGenerations([
+      { id: 'source', depth: 0, tasks: [task({})] },
+      { id: 'first', depth: 1, tasks: [task({}, [at(undefined, a)])] },
+      { id: 'second', depth: 2, tasks: [task({}), task({}, [at(undefined, b)])] },
+    ])
+    expect(dealt.get('first')).toMatchObject({ before: 0, count: 2 })
+    expect([dealt.get('second')?.of(0), dealt.get('first')?.of(0)]).toEqual([0, 1])
+  })
+
+  test('what was of an older one before, in whatever task, comes before what was of a newer one', () => {
+    const dealt = dealtGenerations([
+      { id: 'first', depth: 1, tasks: [inGeneration(0, at(0, a, recovered(0), b)), inGeneration(1, at(1, a))] },
+      { id: 'second', depth: 2, tasks: [inGeneration(0, at(1, a)), task({}, [at(undefined, b)])] },
+    ])
+    const [first, second] = [dealt.get('first'), dealt.get('second')]
+    expect(first).toMatchObject({ before: 2, count: 4 })
+    expect([first?.of(0), second?.of(1), first?.of(1), second?.of(2)]).toEqual([0, 1, 2, 3])
+  })
+
+  test('what was left to do in an operator is of the generation that its task was in, or of its own', () => {
+    const work = (record: string) => ({
+      work: { kind: 'records', buffer: buffer([record]), next: 0 } as const,
+      delivered: 0,
+    })
+    const frame = (more: Frame['more']): Frame => ({ ...work('x'), more, pending: [] })
+    const suspended = (generation: number, of: Frame): RestoredTask => {
+      const { operators, ...rest } = inGeneration(generation)
+      return {
+        ...rest,
+        operators: new Map([...operators, ['of', { kept: { [ownState.frame]: of }, tables: new Map() }]]),
+      }
+    }
+    const tasks = [suspended(1, frame([])), suspended(0, frame([{ ...work('y'), generation: 1 }]))]
+    const generations = dealtGenerations([{ id: 'one', depth: 1, tasks }]).get('one') as Spread['generations']
+    const [share] = redistributed(tasks, { ...spread(2, 1), generations })
+    const { more, pending, ...begun } = share?.operators.get('of')?.kept[ownState.frame] as Frame
+    expect(
+      [begun, ...more].map(({ work, generation }) => [work.kind === 'records' && work.buffer.records, generation]),
+    ).toEqual([
+      [['x'], undefined],
+      [['x'], 1],
+      [['y'], 1],
+    ])
   })
 })
 

@@ -3,6 +3,7 @@ import { type BroadcastLine, type HeldLine, heldLines, lineOf } from '../../stat
 import type { RestoredOperator } from '../../state/operatorState.ts'
 import { type Begun, lined, ofLines, ofNoKey, ownState } from '../frame.ts'
 import type { RestoredTask } from '../snapshot.ts'
+import { asBegun, withGenerations } from './generations.ts'
 import type { Spread } from './spread.ts'
 
 /**
@@ -37,7 +38,7 @@ export class DealtLines {
   }
 
   /** By new tasks: broadcast records that an old task had begun with, or had before it, by the lines that they are applied to. */
-  sharesOf({ work, delivered, shares = [] }: Begun, old: number): readonly (readonly Begun[])[] {
+  sharesOf({ work, delivered, shares = [], generation }: Begun, old: number): readonly (readonly Begun[])[] {
     if (work.kind !== 'records') return this.#held.map(() => [])
     return this.#held.map(lines =>
       lines.flatMap((line, number) => {
@@ -50,18 +51,21 @@ export class DealtLines {
           work: { ...work, line: { number, emits } },
           delivered: delivered === 0 ? 0 : own.reduce((sum, [, deliveries]) => sum + deliveries, 0),
           shares: own,
+          generation,
         }
       }),
     )
   }
 
-  /** What an old task's broadcast channels hold. */
-  inFlight(old: number): readonly Begun[] {
-    const { inputs } = this.#spread
+  /** What an old task's broadcast channels hold, with its generations. */
+  inFlight(old: number): readonly (readonly [Begun, generation: number])[] {
+    const { inputs, generations } = this.#spread
     return (this.#tasks[old] as RestoredTask).inFlight
       .filter(({ input }) => inputs[input]?.exchange === 'broadcast')
-      .flatMap(({ elements }) => elements.filter(element => element.kind === 'buffer'))
-      .map(of => ({ work: { kind: 'records', buffer: withoutKeys(of), next: 0 }, delivered: 0 }))
+      .flatMap(({ elements, generation }) => [...withGenerations(elements, generation ?? generations.before)])
+      .flatMap(([element, generation]) =>
+        element.kind === 'buffer' ? [[asBegun(withoutKeys(element)), generation] as const] : [],
+      )
   }
 
   #stateOf(line: number, state: string): unknown {

@@ -3,6 +3,7 @@ import { isBySplit, type RestoredOperator } from '../../state/operatorState.ts'
 import { type Frame, gateState, ofLines, ownState } from '../frame.ts'
 import type { RestoredTask } from '../snapshot.ts'
 import { redistributedFrames } from './frames.ts'
+import { generationOfTask } from './generations.ts'
 import { DealtLines } from './lines.ts'
 import { ofTheWholeTask } from './ofTheWholeTask.ts'
 import { heirOf, ownerOfGroup, type Spread } from './spread.ts'
@@ -31,10 +32,11 @@ export const redistributedOperators = (
 ): readonly ReadonlyMap<string, RestoredOperator>[] => {
   const names = new Set(tasks.flatMap(({ operators }) => [...operators.keys()]))
   names.delete(gateState.operator)
+  const generations = tasks.map(task => generationOfTask(task, spread.generations.before))
   const shares = [...names].map(name => {
     const parts = tasks.map(({ operators }) => operators.get(name))
     const lines = isReplayed(name, spread) ? new DealtLines(tasks, name, spread) : undefined
-    return { name, tables: tablesOf(parts, spread), kept: keptOf(name, parts, { spread, lines }) }
+    return { name, tables: tablesOf(parts, spread), kept: keptOf(name, parts, { spread, lines, generations }) }
   })
   return Array.from(
     { length: spread.after },
@@ -74,7 +76,16 @@ const isReplayed = (operator: string, { broadcast }: Spread): boolean =>
 const keptOf = (
   operator: string,
   parts: Parts,
-  { spread, lines }: { readonly spread: Spread; readonly lines: DealtLines | undefined },
+  {
+    spread,
+    lines,
+    generations,
+  }: {
+    readonly spread: Spread
+    readonly lines: DealtLines | undefined
+    /** By old task. */
+    readonly generations: readonly number[]
+  },
 ): readonly Record<string, unknown>[] => {
   const shares = Array.from({ length: spread.after }, (): Record<string, unknown> => ({}))
   const stored = (name: string) =>
@@ -112,7 +123,11 @@ const keptOf = (
     } else if (name === ownState.transactions) {
       give(name, transactionsOf(values as readonly OldTransactions[], spread))
     } else if (name === ownState.frame) {
-      const frames = values.map(({ old, value }) => ({ old, frame: value as Frame }))
+      const frames = values.map(({ old, value }) => ({
+        old,
+        frame: value as Frame,
+        generation: generations[old] as number,
+      }))
       if (ofAnyLine) checkKeyed(operator, frames)
       give(name, redistributedFrames(frames, { operator, watermarkMs, spread, lines }))
     } else if (isBySplit(name)) {

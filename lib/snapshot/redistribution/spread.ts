@@ -1,6 +1,7 @@
 import type { SplitId } from '../../element.ts'
 import type { BroadcastEffect } from '../../state/broadcastLines.ts'
 import { subtaskOf } from '../../state/keyGroups.ts'
+import type { DealtGenerations } from './generations.ts'
 
 /** How a stage was spread over tasks when a checkpoint was taken, and how it is to be. */
 export interface Spread {
@@ -13,6 +14,7 @@ export interface Spread {
   readonly broadcast?: { readonly operator: string; readonly effect: BroadcastEffect } | undefined
   /** The new task of a split; undefined if the source has it no longer. */
   readonly taskOfSplit: (split: SplitId) => number | undefined
+  readonly generations: DealtGenerations
 }
 
 /** An input of the stage, as it is to be. */

@@ -17,7 +17,7 @@ export const wordsOf = (element: OutputElement): string => {
     case 'watermark':
       return `watermark ${element.timeMs}`
     case 'recovered':
-      return element.last ? 'recovered last' : 'recovered'
+      return `recovered ${element.generation}`
     case 'splits':
       return ['splits', ...element.open].join(' ')
     case 'barrier':
