@@ -67,8 +67,8 @@ test.each(changes)('from %i to %i: a forward channel stays whole, in order, at o
   const shares = redistributed(old, spread(before, after, ['forward']))
   shares.forEach(({ inFlight }, index) => {
     const heirs = Array.from({ length: before }, (_, i) => i).filter(i => i % after === index)
-    const elements = heirs.flatMap(i => [buffer([`${i}a`, `${i}b`]), buffer([`${i}c`])])
-    expect(inFlight).toEqual(elements.length === 0 ? [] : [{ input: 0, from: index, generation: 0, elements }])
+    const elements = [buffer(heirs.flatMap(i => [`${i}a`, `${i}b`, `${i}c`]))]
+    expect(inFlight).toEqual(heirs.length === 0 ? [] : [{ input: 0, from: index, generation: 0, elements }])
   })
 })
 
@@ -247,9 +247,12 @@ describe('generations', () => {
     const tasks = [suspended(1, frame([])), suspended(0, frame([{ ...work('y'), generation: 1 }]))]
     const generations = dealtGenerations([{ id: 'one', depth: 1, tasks }]).get('one') as Spread['generations']
     const [share] = redistributed(tasks, { ...spread(2, 1), generations })
-    const { more, pending, ...begun } = share?.operators.get('of')?.kept[ownState.frame] as Frame
+    const dealt = share?.operators.get('of')?.kept[ownState.frame] as Frame
     expect(
-      [begun, ...more].map(({ work, generation }) => [work.kind === 'records' && work.buffer.records, generation]),
+      [dealt, ...dealt.more].map(({ work, generation }) => [
+        work.kind === 'records' && work.buffer.records,
+        generation,
+      ]),
     ).toEqual([
       [['x'], undefined],
       [['x'], 1],

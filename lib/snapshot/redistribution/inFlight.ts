@@ -1,7 +1,7 @@
 import { type Buffer, pickRecords } from '../../element.ts'
 import { absurd, invariant } from '../../invariant.ts'
 import type { ChannelData, RestoredTask } from '../snapshot.ts'
-import { sharesOfBuffer } from './buffers.ts'
+import { joined, sharesOfBuffer } from './buffers.ts'
 import { withGenerations } from './generations.ts'
 import { heirOf, type Spread, type SpreadInput } from './spread.ts'
 
@@ -31,9 +31,9 @@ export const redistributedInFlight = (
   const channels = Array.from({ length: after }, (): Map<string, Filling> => new Map())
   /** From the heir of the old producer, or where it has no channel to the task, from another. */
   const put = (task: number, { input, from }: ChannelData, { buffer, generation }: Aged) => {
-    const { producers, joined } = inputs[input] as SpreadInput
+    const { producers, joined: areJoined } = inputs[input] as SpreadInput
     const heir = from % producers
-    const to = joined(heir, task) ? heir : indexes(producers).find(other => joined(other, task))
+    const to = areJoined(heir, task) ? heir : indexes(producers).find(other => areJoined(other, task))
     invariant(to !== undefined, () => `input ${input} of task ${task} has a channel`)
     const all = channels[task] as Map<string, Filling>
     const place = `${generation} ${input} ${to}`
@@ -85,7 +85,7 @@ export const redistributedInFlight = (
       }
     }
   }
-  return channels.map(of => [...of.values()])
+  return channels.map(of => [...of.values()].map(data => ({ ...data, elements: joined(data.elements) })))
 }
 
 interface Aged {
