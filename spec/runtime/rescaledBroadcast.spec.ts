@@ -124,7 +124,7 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
   ])('from %d tasks to %d each rule is applied to each key once, and comes out once a task', async (before, after) => {
     const turns = await turnsOf([pipeline({ out: [] })], { ...options, parallelism: before })
     let resumed = 0
-    const step = Math.max(1, Math.floor(turns / 40))
+    const step = Math.max(1, Math.floor(turns / 16))
     for (let turn = 1; turn <= turns; turn += step) {
       const seen: Seen = { out: [] }
       const of = [
@@ -139,7 +139,7 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
 
   test('from 2 tasks to 3 and to 2 and to 4 while what is replayed is not yet over', async () => {
     let [resumed, replayed] = [0, 0]
-    for (let turn = 10; turn < 250; turn += 8) {
+    for (let turn = 10; turn < 250; turn += 24) {
       for (const [soon, later] of [
         [1, 2],
         [6, 3],
@@ -158,7 +158,7 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
         replayed += found.replayed
       }
     }
-    expect(resumed).toBeGreaterThan(60)
-    if (alignment === 'unaligned') expect(replayed).toBeGreaterThan(20)
+    expect(resumed).toBeGreaterThan(20)
+    if (alignment === 'unaligned') expect(replayed).toBeGreaterThan(8)
   })
 })

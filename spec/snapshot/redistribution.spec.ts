@@ -265,5 +265,12 @@ test('an end that only some have handled, and state of a whole task, are refused
   expect(() => redistributed([task({ [ownState.end]: 'handled' }), task({})], spread(2, 1))).toThrow(
     'PARALLELISM_CHANGED',
   )
-  expect(() => redistributed([task({ sum: 1 })], spread(1, 2))).toThrow('state sum')
+  expect(() => redistributed([task({ sum: 1 })], spread(1, 2))).toThrow(
+    expect.objectContaining({
+      code: 'PARALLELISM_CHANGED',
+      place: 'operator of',
+      problem: expect.stringContaining('state sum belongs to a whole task'),
+      remedy: expect.stringContaining('the parallelism that the store was written at'),
+    }),
+  )
 })
