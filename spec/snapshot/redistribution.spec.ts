@@ -269,7 +269,7 @@ test('an end that only some have handled, and state of a whole task, are refused
     expect.objectContaining({
       code: 'PARALLELISM_CHANGED',
       place: 'operator of',
-      problem: expect.stringContaining('state sum belongs to a whole task'),
+      message: expect.stringContaining('state sum belongs to a whole task'),
       remedy: expect.stringContaining('the parallelism that the store was written at'),
     }),
   )
