@@ -72,10 +72,13 @@ export interface Active {
   readonly kind: 'active'
 }
 
-/** The splits of this task's source that have not ended; comes first of all, and again whenever one ends. */
+/** Comes first of all from a task's source, and again whenever one of its splits ends, or becomes idle or active. */
 export interface Splits {
   readonly kind: 'splits'
+  /** That have not ended. */
   readonly open: readonly SplitId[]
+  /** Of these, that have had nothing for `idleAfterMs`. */
+  readonly idle: readonly SplitId[]
 }
 
 /** How a checkpoint treats the data before its barriers: waits for it, captures it, or waits for a while first. */
@@ -170,7 +173,11 @@ export const idle: Idle = { kind: 'idle' }
 export const active: Active = { kind: 'active' }
 export const end: End = { kind: 'end' }
 export const recovered = (generation: number): Recovered => ({ kind: 'recovered', generation })
-export const splits = (open: readonly SplitId[]): Splits => ({ kind: 'splits', open })
+export const splits = (open: readonly SplitId[], idle: readonly SplitId[] = []): Splits => ({
+  kind: 'splits',
+  open,
+  idle,
+})
 export const cancel = (checkpoint: CheckpointId): Cancel => ({ kind: 'cancel', checkpoint })
 
 export const barrier = (

@@ -63,6 +63,7 @@ export type ErrorCode =
   | 'DAMAGED'
   | 'STATE_NOT_MATCHED'
   | 'STATE_WOULD_BE_DROPPED'
+  | 'KEY_GROUPS_CHANGED'
   | 'PARALLELISM_CHANGED'
   // the job's handle
   | 'CHECKPOINT_FAILED'

@@ -1,3 +1,4 @@
+export type { Guarantee } from './alignment/alignment.ts'
 export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
 export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
@@ -66,6 +67,7 @@ export {
   Pipeline,
   type Sides,
   Stream,
+  type StreamOptions,
   stream,
 } from './graph/stream.ts'
 export type { Awaiting, Rest, Subtask, Task } from './graph/task.ts'

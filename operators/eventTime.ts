@@ -1,10 +1,12 @@
 import * as t from 'io-ts'
 import {
+  active,
   type Buffer,
   buffer,
   callEach,
   checkOption,
   end,
+  idle,
   perElement,
   SpillwayError,
   type SplitId,
@@ -22,9 +24,9 @@ export interface EventTimeOptions<T> {
 
 /**
  * Gives each record its time and follows each split's watermark: its largest time so far minus `outOfOrderMs`. A record behind
- * it is noted as late. Emits the smallest watermark of the splits that have not ended, after each buffer; one that has not
- * begun holds it back. At the end the watermark is infinite. Watermarks from upstream end here. Stands before any exchange.
- * Snapshots hold each split's time.
+ * it is noted as late. Emits the smallest watermark of the splits that have not ended and are not idle, after each buffer; one
+ * that has not begun holds it back. When all are idle, so is the stream. At the end the watermark is infinite. Watermarks from
+ * upstream end here. Stands before any exchange. Snapshots hold each split's time.
  * Source: lateness per split follows the design of Flink's per-partition watermarks.
  */
 export const eventTime =
@@ -37,11 +39,12 @@ export const eventTime =
         const times = new Map<SplitId, number>()
         const stored = task.open(node).keepBySplit('largestTime', t.number, () => Object.fromEntries(times))
         for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)
-        let open: readonly SplitId[] = [onlySplit]
+        let counting: readonly SplitId[] = [onlySplit]
+        let allIdle = false
         let emittedMs = Number.NEGATIVE_INFINITY
         const advanced = (): number | undefined => {
-          const nextMs = Math.min(...open.map(split => times.get(split) ?? Number.NEGATIVE_INFINITY)) - outOfOrderMs
-          if (open.length === 0 || nextMs <= emittedMs) return undefined
+          const nextMs = Math.min(...counting.map(split => times.get(split) ?? Number.NEGATIVE_INFINITY)) - outOfOrderMs
+          if (counting.length === 0 || nextMs <= emittedMs) return undefined
           emittedMs = nextMs
           return nextMs
         }
@@ -57,8 +60,11 @@ export const eventTime =
             times.set(split, timed.largestMs)
             next(timed.buffer)
           } else if (element.kind === 'splits') {
-            open = element.open
-          } else if (element.kind === 'watermark') {
+            counting = element.open.filter(split => !element.idle.includes(split))
+            const noneCounts = element.open.length > 0 && counting.length === 0
+            if (noneCounts !== allIdle) next(noneCounts ? idle : active)
+            allIdle = noneCounts
+          } else if (element.kind === 'watermark' || element.kind === 'idle' || element.kind === 'active') {
             // Of other times than those given here.
             return
           } else if (element.kind === 'end') {

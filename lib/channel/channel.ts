@@ -1,12 +1,23 @@
+import type { Unsubscribable } from 'rxjs'
 import { type Barrier, type CheckpointId, isUnaligned, type StreamElement, sliceBuffer } from '../element.ts'
 import { invariant } from '../invariant.ts'
 
 /** What stands in a channel, or passed into it, before a checkpoint's barrier: part of that checkpoint's in-flight data. */
 export type InFlight<T> = StreamElement<T>
 
+/** A new channel: what its writer and its gate see of it. */
+export interface Halves<T> {
+  readonly sending: SendingHalf<T>
+  readonly receiving: ReceivingHalf<T>
+  /** What joins them, if they are apart: closed, it loses what is on its way. */
+  readonly link?: Unsubscribable
+}
+
 /** What a writer sees of a channel. */
 export interface SendingHalf<T> {
   producer: Producer | undefined
+  /** What waits here to be sent; undefined: what is pushed has arrived. */
+  readonly outbox: Outbox<T> | undefined
   /** Buffers sent and not yet taken whole. */
   readonly queued: number
   /** Records from which on a buffer is to be sent, by its consumer's wish. */
@@ -16,6 +27,18 @@ export interface SendingHalf<T> {
   push(element: StreamElement<T>): void
   /** Puts a barrier before the end that its producer, which has ended, has already sent. */
   pushBeforeEnd(barrier: Barrier): void
+}
+
+/** What waits in a sending half: in-flight data that its producer's snapshots hold, where a barrier passes it here. */
+export interface Outbox<T> {
+  /** A barrier that may time out, or the end, has left. */
+  onLeft: () => void
+  /** It is still here: the checkpoint's barrier, if that may time out, or the end. */
+  holds(what: CheckpointId | 'end'): boolean
+  /** Gives the data before the checkpoint's barrier that is still here; none if the barrier has left in its turn. */
+  capture(checkpoint: CheckpointId): readonly InFlight<T>[]
+  /** The checkpoint's barrier has timed out: it goes at once, unaligned, if it is still here. */
+  prioritize(checkpoint: CheckpointId): void
 }
 
 /** What a gate sees of a channel. */
@@ -84,7 +107,7 @@ export interface Consumer<T> {
  *
  * A large exchange has a million channels, most of them empty: one that has never been used is this object alone.
  */
-export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
+export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
   producer: Producer | undefined = undefined
   bufferRecordsMax = Number.POSITIVE_INFINITY
@@ -110,6 +133,18 @@ export class Channel<T> implements SendingHalf<T>, ReceivingHalf<T> {
   connect(consumer: Consumer<T>, number: number): void {
     this.#consumer = consumer
     this.#number = number
+  }
+
+  get sending(): this {
+    return this
+  }
+
+  get receiving(): this {
+    return this
+  }
+
+  get outbox(): undefined {
+    return undefined
   }
 
   get queued(): number {

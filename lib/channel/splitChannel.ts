@@ -1,10 +1,12 @@
-import type { SchedulerLike } from 'rxjs'
-import type { Barrier, CheckpointId, StreamElement } from '../element.ts'
+import { type SchedulerLike, Subscription } from 'rxjs'
+import { type Barrier, type CheckpointId, type StreamElement, timeoutMsOf } from '../element.ts'
 import { invariant } from '../invariant.ts'
 import {
   Channel,
   type Consumer,
+  type Halves,
   type InFlight,
+  type Outbox,
   type Producer,
   type ReceivingHalf,
   type SendingHalf,
@@ -18,53 +20,75 @@ export interface SplitChannelOptions {
   readonly scheduler: SchedulerLike
 }
 
-/** What goes over the link to the receiver: an element, and how many records went before it. */
-export interface Sent<T> {
+/** What goes over the link to the receiver: an element. */
+interface Sent<T> {
+  /** So many records went before it. */
   readonly sequence: number
   readonly element: StreamElement<T>
+  /** So many buffers wait behind it for credits. */
+  readonly backlog: number
 }
+
+/** What goes over the link to the sender. */
+type Answer = { readonly kind: 'credit' } | { readonly kind: 'announced'; readonly bufferRecordsMax: number }
 
 /**
  * A channel of two halves, joined by an asynchronous link that keeps order: what is sent arrives later, and a buffer is only
  * sent when the receiver has room for it (a credit). What is no buffer needs no credit, but waits for those before it;
  * unaligned barriers pass what waits in both halves, and nothing of what is on the link.
  *
- * In-flight data is the receiver's: what waits there and what arrives before the barrier; and what the barrier has passed in
- * the sending half (`overtaken`), which is newer. Bound: a credit for each buffer on the link or in the receiver,
+ * In-flight data is the receiver's: what waits there and what arrives before the barrier; and the producer's: what the barrier
+ * has passed in the sending half (`outbox`), which is newer. A barrier of a producer that has ended follows the end, and is put
+ * before it in the receiver, as long as it is there. Bound: a credit for each buffer on the link or in the receiver,
  * beside those of the writer's pool, which wait in the sending half.
- * Source: credits as in Flink's network stack; sequence numbers count records.
+ * Source: credits and backlog as in Flink's network stack; sequence numbers count records.
  */
-export const splitChannel = <T>(
-  options: SplitChannelOptions,
-): { readonly sending: SplitSending<T>; readonly receiving: ReceivingHalf<T> } => {
-  const receiving = new SplitReceiving<T>(options)
-  const sending = new SplitSending<T>(options, sent => receiving.arrived(sent))
-  receiving.onCredit = () => sending.credited()
-  receiving.onAnnounced = bufferRecordsMax => sending.announced(bufferRecordsMax)
-  return { sending, receiving }
+export const splitChannel = <T>({ buffersMax, ...options }: SplitChannelOptions): Halves<T> => {
+  const link = new Subscription()
+  const receiving: SplitReceiving<T> = new SplitReceiving<T>(
+    linked<Answer>(link, options, answer => sending.answered(answer)),
+  )
+  const sending: SplitSending<T> = new SplitSending<T>(
+    buffersMax,
+    linked<Sent<T>>(link, options, sent => receiving.arrived(sent)),
+  )
+  return { sending, receiving, link }
 }
 
+/** One way of the link. */
+const linked =
+  <A>(
+    link: Subscription,
+    { latencyMs, scheduler }: Omit<SplitChannelOptions, 'buffersMax'>,
+    arrived: (of: A) => void,
+  ): ((of: A) => void) =>
+  of => {
+    const underWay = scheduler.schedule(() => {
+      link.remove(underWay)
+      arrived(of)
+    }, latencyMs)
+    link.add(underWay)
+  }
+
 /** The producer's half. */
-export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
+class SplitSending<T> implements SendingHalf<T>, Outbox<T>, Consumer<T> {
   producer: Producer | undefined = undefined
+  onLeft: () => void = () => {}
   bufferRecordsMax = Number.POSITIVE_INFINITY
   filling = false
   readonly keepsOrder = false
-  readonly #options: SplitChannelOptions
   readonly #deliver: (sent: Sent<T>) => void
-  readonly #queue: Channel<T>
+  readonly #queue = new Channel<T>()
   #credits: number
   #recordsSent = 0
   #sending = false
-  /** Checkpoints whose barriers wait here. */
-  #barriers: readonly CheckpointId[] = []
+  /** Checkpoints whose barriers wait here and may time out. */
+  #mayTimeOut: readonly CheckpointId[] = []
   #timedOut: CheckpointId | undefined
 
-  constructor(options: SplitChannelOptions, deliver: (sent: Sent<T>) => void) {
-    this.#options = options
+  constructor(credits: number, deliver: (sent: Sent<T>) => void) {
+    this.#credits = credits
     this.#deliver = deliver
-    this.#credits = options.buffersMax
-    this.#queue = new Channel<T>()
     this.#queue.connect(this, 0)
     this.#queue.producer = {
       restored: () => {},
@@ -73,49 +97,48 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
     }
   }
 
+  get outbox(): Outbox<T> {
+    return this
+  }
+
   get queued(): number {
     return this.#queue.queued
   }
 
   push(element: StreamElement<T>): void {
-    if (element.kind === 'barrier') this.#barriers = [...this.#barriers, element.checkpoint]
+    if (element.kind === 'barrier') this.#note(element)
     this.#queue.push(element)
   }
 
   pushBeforeEnd(barrier: Barrier): void {
-    if (this.#queue.head === undefined) return
-    this.#barriers = [...this.#barriers, barrier.checkpoint]
+    if (!this.holds('end')) return this.#sendOne(barrier)
+    this.#note(barrier)
     this.#queue.pushBeforeEnd(barrier)
   }
 
-  /** What the checkpoint's unaligned barrier has passed here: asked for as soon as it has been pushed. */
-  overtaken(checkpoint: CheckpointId): readonly InFlight<T>[] {
+  /** Behind an end nothing is pushed: it is here as long as anything is. */
+  holds(what: CheckpointId | 'end'): boolean {
+    return what === 'end' ? this.#queue.head !== undefined : this.#mayTimeOut.includes(what)
+  }
+
+  capture(checkpoint: CheckpointId): readonly InFlight<T>[] {
     return this.#queue.capture(checkpoint)
   }
 
-  /** The checkpoint's barrier is still here. */
-  holds(checkpoint: CheckpointId): boolean {
-    return this.#barriers.includes(checkpoint)
-  }
-
-  /** The barrier has timed out: if it is still here it goes at once, unaligned, and what it passes is given. */
-  timeOut(checkpoint: CheckpointId): readonly InFlight<T>[] {
-    if (!this.holds(checkpoint)) return []
-    const passed = this.#queue.capture(checkpoint)
+  prioritize(checkpoint: CheckpointId): void {
+    if (!this.holds(checkpoint)) return
     this.#timedOut = checkpoint
     this.#queue.prioritize(checkpoint)
     this.#send()
-    return passed
   }
 
-  announced(bufferRecordsMax: number): void {
-    this.bufferRecordsMax = bufferRecordsMax
+  answered(answer: Answer): void {
+    if (answer.kind === 'credit') {
+      this.#credits++
+      return this.#send()
+    }
+    this.bufferRecordsMax = answer.bufferRecordsMax
     this.producer?.announced()
-  }
-
-  credited(): void {
-    this.#credits++
-    this.#send()
   }
 
   arrived(): void {
@@ -126,47 +149,53 @@ export class SplitSending<T> implements SendingHalf<T>, Consumer<T> {
     invariant(false, () => 'a barrier is in the sending half before what it has passed there is asked for')
   }
 
+  #note(barrier: Barrier): void {
+    if (timeoutMsOf(barrier) !== undefined) this.#mayTimeOut = [...this.#mayTimeOut, barrier.checkpoint]
+  }
+
   #send(): void {
     // Taking tells the producer, which may push: that is sent behind.
     if (this.#sending) return
     this.#sending = true
+    let left = false
     for (let head = this.#queue.head; head !== undefined; head = this.#queue.head) {
       if (head.kind === 'buffer') {
         if (this.#credits === 0) break
         this.#credits--
       }
+      left ||= head.kind === 'barrier' || head.kind === 'end'
       this.#sendOne(this.#queue.take(Number.POSITIVE_INFINITY))
     }
     this.#sending = false
+    if (left) this.onLeft()
   }
 
   #sendOne(taken: StreamElement<T>): void {
-    const { scheduler, latencyMs } = this.#options
-    const sent = { sequence: this.#recordsSent, element: this.#asItIsNow(taken) }
+    const sequence = this.#recordsSent
     if (taken.kind === 'buffer') this.#recordsSent += taken.records.length
-    scheduler.schedule(() => this.#deliver(sent), latencyMs)
+    this.#deliver({ sequence, element: this.#asItIsNow(taken), backlog: this.queued })
   }
 
   #asItIsNow(taken: StreamElement<T>): StreamElement<T> {
     if (taken.kind !== 'barrier') return taken
-    this.#barriers = this.#barriers.filter(checkpoint => checkpoint !== taken.checkpoint)
+    this.#mayTimeOut = this.#mayTimeOut.filter(checkpoint => checkpoint !== taken.checkpoint)
     return taken.checkpoint === this.#timedOut ? { ...taken, alignment: 'unaligned' } : taken
   }
 }
 
 /** The consumer's half. */
 class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
-  onCredit: () => void = () => {}
-  onAnnounced: (bufferRecordsMax: number) => void = () => {}
-  readonly #options: SplitChannelOptions
-  readonly #queue: Channel<T>
+  readonly #answer: (answer: Answer) => void
+  readonly #queue = new Channel<T>()
   #recordsArrived = 0
   /** Restored buffers in the queue: the sender knows nothing of them. */
   #restored = 0
+  #ended = false
+  /** Of the sender, when it sent what arrived last. */
+  #backlog = 0
 
-  constructor(options: SplitChannelOptions) {
-    this.#options = options
-    this.#queue = new Channel<T>()
+  constructor(answer: (answer: Answer) => void) {
+    this.#answer = answer
     this.#queue.producer = this
   }
 
@@ -219,19 +248,22 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     this.#queue.restoreFirst(elements)
   }
 
-  arrived({ sequence, element }: Sent<T>): void {
+  arrived({ sequence, element, backlog }: Sent<T>): void {
     invariant(sequence === this.#recordsArrived, () => `record ${this.#recordsArrived} arrives next, not ${sequence}`)
     if (element.kind === 'buffer') this.#recordsArrived += element.records.length
+    this.#backlog = backlog
+    if (this.#ended && element.kind === 'barrier') return this.#queue.pushBeforeEnd(element)
+    this.#ended = element.kind === 'end'
     this.#queue.push(element)
   }
 
-  /** Those that the sender fills are not known here. */
+  /** Those that the sender fills are not known here, and its backlog only as of what has arrived. */
   get inUse(): number {
-    return this.#queue.inUse
+    return this.#queue.inUse + this.#backlog
   }
 
   announce(bufferRecordsMax: number): void {
-    this.#options.scheduler.schedule(() => this.onAnnounced(bufferRecordsMax), this.#options.latencyMs)
+    this.#answer({ kind: 'announced', bufferRecordsMax })
   }
 
   announced(): void {}
@@ -240,6 +272,6 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
 
   taken(): void {
     if (this.#restored > 0) this.#restored--
-    else this.#options.scheduler.schedule(() => this.onCredit(), this.#options.latencyMs)
+    else this.#answer({ kind: 'credit' })
   }
 }

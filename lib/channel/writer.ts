@@ -93,6 +93,8 @@ export class Writer<T> implements Producer {
         this.#ended = true
         return this.#sendToAll(element)
       case 'cancel':
+        // Behind the end it would stand between that and the barriers still to come.
+        return this.#ended ? undefined : this.#sendToAll(element)
       case 'idle':
       case 'active':
       case 'recovered':

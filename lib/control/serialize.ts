@@ -28,8 +28,9 @@ import {
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
+import { checksumOf } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { checksum, encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
+import { encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
 import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
@@ -44,6 +45,8 @@ export interface SerializeOptions {
   readonly writesMax: number
   /** The start of the job that names of objects carry. */
   readonly epoch: number
+  /** Of the job; stored with every part. */
+  readonly keyGroups: number
   /** The number of the next entry of the store's log. */
   readonly nextEntry: number
 }
@@ -75,7 +78,7 @@ const serialized = <E extends { readonly kind: string }>(
   shared: Observable<SerializeEvent | E>,
   options: SerializeOptions,
 ): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, writesMax, scheduler } = options
+  const { store, encoding, epoch, keyGroups, writesMax, scheduler } = options
   const names = objectNames(epoch)
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
@@ -104,7 +107,7 @@ const serialized = <E extends { readonly kind: string }>(
               map((): Acknowledged => {
                 stored = true
                 const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
-                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksum(bytes) }
+                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksumOf(bytes) }
                 return { kind: 'acknowledged', checkpoint, snapshot: inStore, sizes, times }
               }),
             ),
@@ -129,7 +132,9 @@ const serialized = <E extends { readonly kind: string }>(
     const bytes = encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)
     let inDoubt = false
     return concat(
-      defer(() => store.put(object, encodedPart({ epoch, checkpoint, tasks }, encoding))).pipe(ignoreElements()),
+      defer(() => store.put(object, encodedPart({ epoch, checkpoint, keyGroups, tasks }, encoding))).pipe(
+        ignoreElements(),
+      ),
       defer(() => {
         inDoubt = true
         return appended(bytes)

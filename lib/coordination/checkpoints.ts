@@ -78,7 +78,7 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
     }
     case 'expired': {
       if (!undecided(state, event.checkpoint)) return [state, []]
-      const reason = `it was not complete in time; missing: ${missing(state, state.pending).join(', ')}`
+      const reason = `it was not complete in time; missing: ${someOf(missing(state, state.pending))}`
       return failed(state, state.pending, { reason, nowMs })
     }
     case 'committed':
@@ -267,6 +267,14 @@ const allEnded = (state: CheckpointsState): boolean => state.ended.size === stat
 
 const missing = (state: CheckpointsState, pending: Pending): readonly TaskId[] =>
   state.tasks.filter(task => !pending.acknowledged.has(task))
+
+const someOf = (tasks: readonly TaskId[]): string => {
+  const more = tasks.length - namedMax
+  return tasks.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '')
+}
+
+/** In a message. */
+const namedMax = 10
 
 const unlessEnded = ({ ended }: StoredSnapshot): boolean => !ended
 

@@ -67,7 +67,7 @@ export class InPlaceTask implements Task {
       mergeMap(
         all =>
           new Observable<StreamElement<T>>(subscriber => {
-            const reading = new Reading(source, all, this.open(node))
+            const reading = new Reading(source, all, this.open(node), { ...node.lineage, scheduler: this.scheduler })
             let taking = false
             const takeAll = () => {
               if (taking) return

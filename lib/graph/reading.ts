@@ -1,22 +1,31 @@
 import * as t from 'io-ts'
-import { Subject, Subscription } from 'rxjs'
+import { type SchedulerLike, Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Source, SplitReader } from './source.ts'
 
 /** Where a split stands in a snapshot. */
-type Stand = { readonly position: unknown } | 'ended'
+type Stand = { readonly position: unknown; readonly idle?: true } | 'ended'
 
 interface OpenSplit<T> {
   readonly split: SplitId
   readonly reader: SplitReader<T, unknown>
   waiting: boolean
+  /** When it had nothing for the first time since its last record, ms. */
+  emptySinceMs: number | undefined
+  idle: boolean
+}
+
+export interface ReadingOptions {
+  /** Of the source's stream. */
+  readonly idleAfterMs?: number | undefined
+  readonly scheduler: SchedulerLike
 }
 
 /**
  * Reads the splits of one task in turns and makes elements of them: first of all the splits that are open, then a buffer a
- * turn, in the end `end`. Snapshots hold each split's position.
+ * turn, in the end `end`. Snapshots hold each split's position, and whether it is idle.
  */
 export class Reading<T> {
   /** Emits when `take` may have something again after `undefined`. */
@@ -25,6 +34,11 @@ export class Reading<T> {
   readonly #source: string
   readonly #stands = new Map<SplitId, Stand>()
   readonly #open: OpenSplit<T>[] = []
+  readonly #idleAfterMs: number
+  readonly #scheduler: SchedulerLike
+  /** Looks for splits that have become idle; one for all of them. */
+  #look: Subscription | undefined
+  #lookDue = false
   #turn = -1
   #begun = false
   #ended = false
@@ -32,15 +46,27 @@ export class Reading<T> {
   /**
    * @throws STATE_NOT_MATCHED if a stored position does not decode, STATE_WOULD_BE_DROPPED if it is of no split of this task
    */
-  constructor(source: Source<T>, assigned: readonly SplitId[], state: OperatorState) {
+  constructor(
+    source: Source<T>,
+    assigned: readonly SplitId[],
+    state: OperatorState,
+    { idleAfterMs = Number.POSITIVE_INFINITY, scheduler }: ReadingOptions,
+  ) {
     this.#source = source.name
-    const stand = t.union([t.literal('ended'), t.type({ position: source.position })]) as t.Type<Stand>
+    this.#idleAfterMs = idleAfterMs
+    this.#scheduler = scheduler
+    const position = t.intersection([t.type({ position: source.position }), t.partial({ idle: t.literal(true) })])
+    const stand = t.union([t.literal('ended'), position]) as t.Type<Stand>
     const stored = state.keepBySplit('position', stand, () => this.#captured())
     for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
       const from = stored[split]
       if (from === 'ended') this.#stands.set(split, 'ended')
-      else this.#open.push({ split, reader: source.open(split, from?.position), waiting: false })
+      else {
+        const reader = source.open(split, from?.position)
+        const idle = from?.idle === true && idleAfterMs < Number.POSITIVE_INFINITY
+        this.#open.push({ split, reader, waiting: false, emptySinceMs: undefined, idle })
+      }
     }
   }
 
@@ -53,14 +79,18 @@ export class Reading<T> {
       this.#begun = true
       return [this.#openSplits()]
     }
+    if (this.#becameIdle()) return [this.#openSplits()]
     for (let tried = 0; tried < this.#open.length; tried++) {
       this.#turn = (this.#turn + 1) % this.#open.length
       const open = this.#open[this.#turn] as OpenSplit<T>
       if (open.waiting) continue
       const records = this.#next(open, recordsMax)
-      if (records !== 'wait') return records === 'end' ? this.#end(open) : taken(open, records)
+      if (records === 'end') return this.#end(open)
+      if (records !== 'wait') return [...this.#becameActive(open), ...taken(open, records)]
       open.waiting = true
+      open.emptySinceMs ??= this.#scheduler.now()
       this.#wakeLater(open)
+      this.#lookLater()
     }
     if (this.#open.length > 0 || this.#ended) return undefined
     this.#ended = true
@@ -69,10 +99,12 @@ export class Reading<T> {
 
   /** Something may be taken without waiting. */
   get ready(): boolean {
-    return !this.#begun || this.#open.some(open => !open.waiting) || (this.#open.length === 0 && !this.#ended)
+    if (!this.#begun || this.#lookDue) return true
+    return this.#open.some(open => !open.waiting) || (this.#open.length === 0 && !this.#ended)
   }
 
   close(): void {
+    this.#look?.unsubscribe()
     for (const { reader } of this.#open.splice(0)) reader.close()
     this.ready$.complete()
   }
@@ -86,7 +118,42 @@ export class Reading<T> {
   }
 
   #openSplits(): StreamElement<T> {
-    return splits(this.#open.map(({ split }) => split))
+    return splits(splitsOf(this.#open), splitsOf(this.#open.filter(({ idle }) => idle)))
+  }
+
+  #becameActive(open: OpenSplit<T>): readonly StreamElement<T>[] {
+    open.emptySinceMs = undefined
+    if (!open.idle) return []
+    open.idle = false
+    return [this.#openSplits()]
+  }
+
+  /** Not one that has something by now: the task may have had no room for it. */
+  #becameIdle(): boolean {
+    if (!this.#lookDue) return false
+    this.#lookDue = false
+    const nowMs = this.#scheduler.now()
+    const became = this.#open.filter(open => open.waiting && !open.idle && this.#idleAtMs(open) <= nowMs)
+    for (const open of became) open.idle = true
+    this.#lookLater()
+    return became.length > 0
+  }
+
+  #idleAtMs({ emptySinceMs }: OpenSplit<T>): number {
+    return (emptySinceMs ?? Number.POSITIVE_INFINITY) + this.#idleAfterMs
+  }
+
+  /** When the first of the splits that wait will be idle. */
+  #lookLater(): void {
+    if (this.#look !== undefined || this.#idleAfterMs === Number.POSITIVE_INFINITY) return
+    const dueMs = Math.min(...this.#open.filter(({ waiting, idle }) => waiting && !idle).map(of => this.#idleAtMs(of)))
+    if (dueMs === Number.POSITIVE_INFINITY) return
+    const look = () => {
+      this.#look = undefined
+      this.#lookDue = true
+      this.ready$.next()
+    }
+    this.#look = this.#scheduler.schedule(look, Math.max(0, dueMs - this.#scheduler.now()))
   }
 
   #end(open: OpenSplit<T>): readonly StreamElement<T>[] {
@@ -113,10 +180,14 @@ export class Reading<T> {
 
   #captured(): Record<SplitId, Stand> {
     const captured: Record<SplitId, Stand> = Object.fromEntries(this.#stands)
-    for (const { split, reader } of this.#open) captured[split] = { position: reader.position() }
+    for (const { split, reader, idle } of this.#open) {
+      captured[split] = { position: reader.position(), ...(idle ? { idle } : {}) }
+    }
     return captured
   }
 }
+
+const splitsOf = (open: readonly OpenSplit<unknown>[]): readonly SplitId[] => open.map(({ split }) => split)
 
 const taken = <T>({ split, reader }: OpenSplit<T>, records: readonly T[]): readonly StreamElement<T>[] => {
   const elements: StreamElement<T>[] = records.length === 0 ? [] : [buffer(records, { split })]

@@ -37,7 +37,7 @@ export const stageParallelism = (
     throw new SpillwayError('PARALLELISM_TOO_LARGE', {
       place: name,
       problem: `it is to have ${tasks} tasks, and its keys are dealt in ${keyGroups} groups: the others would have none.`,
-      remedy: `Give keyBy the option parallelism: ${keyGroups}, or less.`,
+      remedy: `Give keyBy the option parallelism: ${keyGroups}, or less; or a new job the option keyGroups: ${tasks}, or more.`,
     })
   }
   return tasks

@@ -3,6 +3,7 @@ import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { BroadcastEffect } from '../state/broadcastLines.ts'
 import type { Partitioner } from './channelsOf.ts'
+import { checkOption } from './checkOption.ts'
 import { checkParallelism, type Exchange } from './exchange.ts'
 import { frozen } from './frozen.ts'
 import { inPlace } from './inPlace.ts'
@@ -33,6 +34,8 @@ export interface Lineage {
   /** It has broadcast state (what it keeps under a name without parentheses), of which a restore must know this. */
   readonly broadcastEffect?: BroadcastEffect
   readonly source?: Source<unknown, any, any>
+  /** Of a source, ms. */
+  readonly idleAfterMs?: number
   /** It gives the records their event times, so it must stand before any exchange. */
   readonly givesEventTime?: boolean
 }
@@ -322,21 +325,32 @@ export type Fn<A, B> = (source: A) => B
  */
 type Given<A> = A & {}
 
+export interface StreamOptions {
+  /** Tasks that read; default the job's. */
+  readonly parallelism?: number
+  /**
+   * A split that has had nothing to read for so long is idle: it does not hold the watermark back, until it gives a record again.
+   * One that the task has no room to read from is not. Default: never, and results do not depend on how fast splits are.
+   */
+  readonly idleAfterMs?: number
+}
+
 /**
- * A stream of what `source` reads, by `parallelism` tasks; default the job's. Splits are dealt to them in turn: split i
- * belongs to task i mod parallelism.
+ * A stream of what `source` reads. Splits are dealt to its tasks in turn: split i belongs to task i mod parallelism.
  * @throws INVALID_OPTION
  */
 export const stream = <T, P, S extends Sides = NoSides>(
   source: Source<T, P, S>,
-  { parallelism }: { readonly parallelism?: number } = {},
+  { parallelism, idleAfterMs }: StreamOptions = {},
 ): Stream<T, S> => {
   const { name, sides = [] } = source
   checkParallelism(name, parallelism)
+  if (idleAfterMs !== undefined) checkOption(name, 'idleAfterMs', idleAfterMs, { atLeast: 0 })
   return new Stream<T, S>(
     {
       ...{ name, inputs: [], stateful: true, sides, source: source as Source<T, P, any> },
       ...(parallelism === undefined ? {} : { parallelism }),
+      ...(idleAfterMs === undefined ? {} : { idleAfterMs }),
     },
     (task, node) => task.read(source as Source<T, P, any>, node),
   )

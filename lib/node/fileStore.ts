@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, rm, rmdir, unlink } from 'node:fs/promises'
+import { link, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { storeFailed } from '../store/failures.ts'
 import { fromPromises } from '../store/fromPromises.ts'
@@ -47,7 +47,7 @@ export function fileStore(directory: string): Store {
 
     delete: async object =>
       naming(pathOf(object), async path => {
-        await rm(path, { force: true })
+        await unlinkIfThere(path)
         await removeEmptyAbove(path)
       }),
 
@@ -60,7 +60,7 @@ export function fileStore(directory: string): Store {
 
     entries: () => naming(log, async () => (await namesIn(log)).filter(isEntry).map(({ name }) => Number(name))),
     entry: async (n, signal) => naming(entryPath(n), path => read(path, undefined, signal)),
-    deleteEntry: async n => naming(entryPath(n), path => rm(path, { force: true })),
+    deleteEntry: async n => naming(entryPath(n), unlinkIfThere),
   })
 
   function pathOf(object: string): string {
@@ -131,7 +131,7 @@ export function fileStore(directory: string): Store {
   async function sweep(): Promise<void> {
     const files = await namesIn(temporary).catch(() => [])
     const left = files.filter(({ name }) => !name.startsWith(writer))
-    await Promise.all(left.map(({ name }) => rm(join(temporary, name), { force: true }).catch(() => {})))
+    await Promise.all(left.map(({ name }) => removeQuietly(join(temporary, name))))
   }
 
   async function removeEmptyAbove(path: string): Promise<void> {
@@ -145,6 +145,9 @@ export function fileStore(directory: string): Store {
     }
   }
 }
+
+/** `rm` with `force` would look first what it is to remove. */
+const unlinkIfThere = (path: string): Promise<void> => unlink(path).catch(ifMissing(undefined))
 
 /** What stays is removed by the next start. */
 const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => {})

@@ -1,5 +1,5 @@
 import { SpillwayError } from '../error.ts'
-import { joins } from '../graph/joins.ts'
+import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan } from '../graph/plan.ts'
 import type { Settings } from './options.ts'
 
@@ -45,16 +45,11 @@ export const bufferBound = (plan: Plan, { channels }: Settings): BufferBound => 
 }
 
 /** How many channels each of its producer's tasks writes to. */
-const channelsOfWriters = ({ exchange, from, to }: Edge): readonly number[] => {
-  const ends = { producers: from.parallelism, consumers: to.parallelism }
-  return Array.from({ length: ends.producers }, (_, producer) => {
-    let count = 0
-    for (let consumer = 0; consumer < ends.consumers; consumer++) {
-      if (joins(exchange, { from: producer, to: consumer, ...ends })) count++
-    }
-    return count
+const channelsOfWriters = ({ exchange, from: { parallelism: producers }, to }: Edge): readonly number[] =>
+  Array.from({ length: producers }, (_, from) => {
+    const { first, end } = consumersOf(exchange, { from, producers, consumers: to.parallelism })
+    return end - first
   })
-}
 
 /** A writer can always fill one channel. */
 export const guaranteedBuffers = ({ buffersMax }: Settings['channels']): number => buffersMax

@@ -185,6 +185,7 @@ export class Execution {
       epoch: start.epoch,
       splits,
       restored: start.restored?.tasks,
+      running: this.#running,
       report: event => {
         if (event.kind === 'snapshot') this.#environment.observe?.(event)
         this.#events$.next(event)
@@ -203,7 +204,10 @@ export class Execution {
   }
 
   #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
-    return { ...restored, tasks: restoredFor(restored, { plan: this.#plan, splits }) }
+    return {
+      ...restored,
+      tasks: restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits }),
+    }
   }
 
   /**
@@ -255,6 +259,7 @@ export class Execution {
             scheduler: this.#executor.background,
             writesMax,
             epoch,
+            keyGroups: this.#settings.keyGroups,
             nextEntry: nextEntry + 1,
           }),
           tap(event => observe(event)),

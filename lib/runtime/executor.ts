@@ -6,8 +6,11 @@ export interface Member {
   turn(): void
   /** Another turn would do something. */
   readonly hasWork: boolean
-  /** Set by the executor: it stands among the ready ones. */
+  /** Among it an unaligned barrier to take. */
+  readonly hasUrgentWork: boolean
+  /** Set by the executor: it stands among the ready ones, and among the urgent ones. */
   queued: boolean
+  urgent: boolean
 }
 
 /** Something partly filled that must not wait for more than `flushMs`. */
@@ -41,8 +44,8 @@ export interface ExecutorOptions {
 export class Executor {
   readonly background: SchedulerLike
   readonly #options: ExecutorOptions
-  readonly #ready: Member[] = []
-  readonly #urgent: Member[] = []
+  readonly #ready = new Line<Member>()
+  readonly #urgent = new Line<Member>()
   readonly #background: (() => void)[] = []
   readonly #partial = new Map<Flushable, number>()
   #backgroundMs = 0
@@ -52,8 +55,9 @@ export class Executor {
 
   constructor(options: ExecutorOptions) {
     this.#options = options
-    this.background = new BackgroundScheduler(options.scheduler, work => {
-      this.#background.push(work)
+    this.background = new BackgroundScheduler(options.scheduler, (work, goesOn) => {
+      if (goesOn) this.#background.unshift(work)
+      else this.#background.push(work)
       this.#schedule()
     })
   }
@@ -68,6 +72,8 @@ export class Executor {
 
   /** The task has an unaligned barrier to take. */
   wakeFirst(member: Member): void {
+    if (member.urgent) return
+    member.urgent = true
     this.#urgent.push(member)
     this.#schedule()
   }
@@ -79,8 +85,8 @@ export class Executor {
 
   stop(): void {
     this.#stopped = true
-    this.#ready.length = 0
-    this.#urgent.length = 0
+    this.#ready.clear()
+    this.#urgent.clear()
     this.#background.length = 0
     this.#partial.clear()
   }
@@ -112,7 +118,8 @@ export class Executor {
     const begunMs = clock()
     member.turn()
     this.#taskMs += clock() - begunMs
-    if (member.hasWork) this.wake(member)
+    if (member.hasUrgentWork) this.wakeFirst(member)
+    else if (member.hasWork) this.wake(member)
     return true
   }
 
@@ -122,8 +129,12 @@ export class Executor {
     const tasks = urgent + this.#ready.length
     if (tasks === 0) return undefined
     const chosen = this.#options.choose(tasks, urgent)
-    if (chosen < urgent) return taken(this.#urgent, chosen)
-    const member = taken(this.#ready, chosen - urgent)
+    if (chosen < urgent) {
+      const member = this.#urgent.take(chosen)
+      member.urgent = false
+      return member
+    }
+    const member = this.#ready.take(chosen - urgent)
     member.queued = false
     return member
   }
@@ -166,18 +177,48 @@ export class Executor {
   }
 }
 
-const taken = (members: Member[], at: number): Member =>
-  (at === 0 ? members.shift() : members.splice(at, 1)[0]) as Member
+/** First in, first out, whatever the length: an array moves all its members at each `shift`. */
+class Line<A> {
+  #members: A[] = []
+  /** Before it everything has been taken. */
+  #first = 0
+
+  get length(): number {
+    return this.#members.length - this.#first
+  }
+
+  push(member: A): void {
+    this.#members.push(member)
+  }
+
+  take(at: number): A {
+    const member = this.#members[this.#first + at] as A
+    if (at > 0) this.#members.splice(this.#first + at, 1)
+    else if (++this.#first * 2 > this.#members.length) {
+      this.#members.splice(0, this.#first)
+      this.#first = 0
+    }
+    return member
+  }
+
+  clear(): void {
+    this.#members = []
+    this.#first = 0
+  }
+}
 
 /** Of the time, while tasks have work too. */
 const backgroundShare = 0.3
 
-/** Work that is done in pieces beside the tasks: each action is one piece. Delays are the job's scheduler's. */
+/**
+ * Work that is done in pieces beside the tasks: each action is one piece. One that schedules itself again comes before those
+ * that have not begun, so that a snapshot is being stored while the next is encoded. Delays are the job's scheduler's.
+ */
 class BackgroundScheduler implements SchedulerLike {
   readonly #scheduler: SchedulerLike
-  readonly #enqueue: (work: () => void) => void
+  readonly #enqueue: (work: () => void, goesOn: boolean) => void
 
-  constructor(scheduler: SchedulerLike, enqueue: (work: () => void) => void) {
+  constructor(scheduler: SchedulerLike, enqueue: (work: () => void, goesOn: boolean) => void) {
     this.#scheduler = scheduler
     this.#enqueue = enqueue
   }
@@ -188,10 +229,12 @@ class BackgroundScheduler implements SchedulerLike {
 
   schedule<T>(work: (this: SchedulerAction<T>, state: T) => void, delayMs = 0, state?: T): Subscription {
     const action = new Subscription() as Subscription & SchedulerAction<T>
+    let begun = false
     const enqueue = (next?: T) =>
       this.#enqueue(() => {
+        begun = true
         if (!action.closed) work.call(action, next as T)
-      })
+      }, begun)
     action.schedule = (next?: T, nextDelayMs = 0) => {
       if (nextDelayMs > 0) action.add(this.#scheduler.schedule(() => enqueue(next), nextDelayMs))
       else enqueue(next)

@@ -3,11 +3,17 @@ import type { Guarantee } from '../alignment/alignment.ts'
 import { decode } from '../decode.ts'
 import type { Alignment } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
 export interface RunOptions {
   /** Tasks a stage; default 1. */
   readonly parallelism?: number
+  /**
+   * Groups that keys are dealt in, so the most tasks behind a `keyBy`; default 128, at most 32,768. Stored with every checkpoint:
+   * a job keeps the number that it began with.
+   */
+  readonly keyGroups?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
   /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
@@ -74,6 +80,7 @@ export interface ChangedOptions {
 /** The options with their defaults. */
 export interface Settings {
   readonly parallelism: number
+  readonly keyGroups: number
   readonly store: Store | undefined
   readonly restore: 'latest' | 'none'
   readonly acceptLoss: readonly string[]
@@ -108,6 +115,7 @@ export const settings = (options: RunOptions): Settings => {
   const { checkpoints = {}, channels = {} } = checked
   return {
     parallelism: checked.parallelism ?? 1,
+    keyGroups: checked.keyGroups ?? defaultKeyGroups,
     store: checked.store,
     restore: checked.restore ?? 'latest',
     acceptLoss: checked.acceptLoss ?? [],
@@ -221,6 +229,10 @@ const numberThat = (name: string, holds: (n: number) => boolean) =>
   )
 
 const count = numberThat('a whole number of at least 1', n => Number.isSafeInteger(n) && n >= 1)
+const keyGroups = numberThat(
+  `a whole number from 1 to ${keyGroupsMax}`,
+  n => Number.isSafeInteger(n) && n >= 1 && n <= keyGroupsMax,
+)
 const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
 /** setTimeout takes no more. */
 const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
@@ -258,6 +270,7 @@ const debloat = t.union([t.boolean, debloatType])
 
 const optionsType = t.partial({
   parallelism: count,
+  keyGroups,
   store,
   restore: t.keyof({ latest: null, none: null }),
   acceptLoss: t.readonlyArray(t.string),

@@ -5,15 +5,16 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
+import { checksumOf } from '../snapshot/container.ts'
+import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { checksum, readSnapshot } from '../snapshot/format.ts'
+import { readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
-import type { RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
-import { defaultKeyGroups } from '../state/keyGroups.ts'
+import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 
 /** What a start finds in a store. */
@@ -90,13 +91,14 @@ const restoredJob = (
       from(part.tasks).pipe(
         mergeMap(task => restoredTask(store, task, encoding), readsMax),
         toArray(),
+        map(snapshots => delivered(new Map(snapshots))),
         map(tasks => ({
           checkpoint: entry.checkpoint,
           entry: n,
           object: entry.object,
           part,
-          tasks: new Map(tasks),
-          recordsInFlight: tasks.reduce((count, [, task]) => count + recordsInFlight(task), 0),
+          tasks,
+          recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
         })),
       ),
     ),
@@ -106,10 +108,10 @@ const restoredTask = (
   store: Store,
   { task, object, bytes: size, crc }: StoredSnapshot,
   encoding: Encoding,
-): Observable<readonly [TaskId, RestoredTask]> =>
+): Observable<readonly [TaskId, ReadSnapshot]> =>
   store.get(object).pipe(
     map(bytes => {
-      if (bytes.length !== size || checksum(bytes) !== crc) {
+      if (bytes.length !== size || checksumOf(bytes) !== crc) {
         throw new SpillwayError('DAMAGED', {
           place: object,
           problem: `it is not what was written for task ${task} (${bytes.length} bytes instead of ${size}, or a wrong checksum).`,
@@ -129,10 +131,15 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 /**
  * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
  * are, so that recovered data is worked off in generations everywhere.
- * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED
+ * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED,
+ * KEY_GROUPS_CHANGED
  */
-export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
+export const restoredFor = (
+  restored: RestoredJob,
+  { plan, keyGroups, splits }: Target,
+): ReadonlyMap<TaskId, RestoredTask> => {
   const stored = checkedMatch(restored, plan)
+  if (restored.part.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
   if (plan.stages.every(({ id, parallelism }) => stored.get(id) === parallelism)) return restored.tasks
   const tasksOf = ({ id }: Stage) =>
     Array.from({ length: stored.get(id) as number }, (_, index) => restored.tasks.get(`${id}/${index}`) as RestoredTask)
@@ -145,6 +152,7 @@ export const restoredFor = (restored: RestoredJob, { plan, splits }: Target): Re
       const tasks = tasksOf(stage)
       const spread = spreadOf(stage, {
         before: tasks.length,
+        keyGroups,
         splits: splits.get(stage) ?? [],
         generations: generations.get(stage.id) as DealtGenerations,
       })
@@ -168,6 +176,7 @@ const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
 /** What a restored job is to run as. */
 export interface Target {
   readonly plan: Plan
+  readonly keyGroups: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
 }
 
@@ -175,9 +184,10 @@ const spreadOf = (
   { inputs, nodes, parallelism: after }: Stage,
   {
     before,
+    keyGroups,
     splits,
     generations,
-  }: { readonly before: number; readonly splits: readonly SplitId[]; readonly generations: DealtGenerations },
+  }: Pick<Spread, 'before' | 'keyGroups' | 'generations'> & { readonly splits: readonly SplitId[] },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
   const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
@@ -186,7 +196,7 @@ const spreadOf = (
   return {
     before,
     after,
-    keyGroups: defaultKeyGroups,
+    keyGroups,
     inputs: inputs.map(({ exchange, from: { parallelism: producers }, stream: { node } }) => ({
       exchange,
       producers,
@@ -221,5 +231,12 @@ const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, nu
   }
   return stored
 }
+
+const keyGroupsChanged = ({ checkpoint, part }: RestoredJob, keyGroups: number) =>
+  new SpillwayError('KEY_GROUPS_CHANGED', {
+    place: `restoring checkpoint ${checkpoint}`,
+    problem: `its keys are dealt in ${part.keyGroups} groups, and run has been given ${keyGroups}.`,
+    remedy: `Give run the option keyGroups: ${part.keyGroups}, or restore: "none" on another store.`,
+  })
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))

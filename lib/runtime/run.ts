@@ -1,4 +1,5 @@
 import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
+import type { Halves } from '../channel/channel.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
@@ -56,7 +57,7 @@ export interface ResumedFrom {
   readonly message: string
 }
 
-/** The host: time, macrotasks, and which ready task is next. Simulation gives its own. */
+/** The host: time, macrotasks, which ready task is next, and what joins tasks. Simulation gives its own. */
 export interface Environment {
   readonly scheduler: SchedulerLike
   /** Monotonic, ms. */
@@ -66,6 +67,8 @@ export interface Environment {
   /** Of so many tasks, the first `urgent` of which have an unaligned barrier to take. */
   readonly choose: (tasks: number, urgent: number) => number
   readonly sliceTurnsMax: number
+  /** A new channel between two tasks; without it both halves are one queue. Credits of a link come on top of `Job.buffers`. */
+  readonly channel?: <T>() => Halves<T>
   /** Sees what happens, as it happens. What it throws at a doing of a task (`built`, `turn`, `begun`) fails that task. */
   readonly observe?: (happening: Happening) => void
 }
@@ -94,8 +97,8 @@ export const runIn = (
   options: RunOptions = {},
 ): Job => {
   let chosen = settings(options)
-  const { parallelism } = chosen
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism })
+  const { parallelism, keyGroups } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
   checkGuarantee(planned, chosen.acceptLoss)
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)

@@ -13,6 +13,7 @@ import {
   type CheckpointId,
   cancel,
   end,
+  isUnaligned,
   recovered,
   type SplitId,
   type StreamElement,
@@ -26,15 +27,16 @@ import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
-import type { ChannelData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
 import type { DebloatSettings } from './options.ts'
+import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
-import { type InputChannel, type Recovering, SnapshotUnderWay } from './snapshotUnderWay.ts'
+import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 
 /** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
 export type TaskDoing =
@@ -60,6 +62,8 @@ export interface RunningTaskOptions {
   readonly channels: readonly InputChannel[]
   /** By the stage's outputs; each calls back when it becomes available. */
   readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
+  /** Output channels in whose sending halves barriers may wait, or pass data. */
+  readonly outputs: readonly OutputChannel[]
   readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined
@@ -73,6 +77,7 @@ export interface RunningTaskOptions {
  */
 export class RunningTask implements Task, Member {
   queued = false
+  urgent = false
   readonly id: TaskId
   readonly subtask: Subtask
   readonly scheduler: SchedulerLike
@@ -84,6 +89,7 @@ export class RunningTask implements Task, Member {
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
   readonly #sinks: SinkOutput[] = []
   readonly #writers: readonly Writer<unknown>[]
+  readonly #outboxes: Outboxes
   readonly #unfinished = new Unfinished()
   readonly #pace: Pace
   readonly #running = new Subscription()
@@ -93,7 +99,7 @@ export class RunningTask implements Task, Member {
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
   #triggered: Barrier | undefined
-  /** When the triggered barrier, which waits behind what is suspended, becomes unaligned. */
+  /** When the barrier that waits, behind what is suspended or in sending halves, becomes unaligned. */
   #limit: Subscription | undefined
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
@@ -119,6 +125,7 @@ export class RunningTask implements Task, Member {
     const wake = () => this.#wake()
     this.#writers = options.writers(wake)
     for (const writer of this.#writers) writer.onPartial = () => options.executor.flushLater(writer)
+    this.#outboxes = new Outboxes(options.outputs, () => this.#guarded(() => this.#sent()))
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
     for (const pipeline of options.stage.pipelines) {
       const state = this.open(pipeline)
@@ -195,7 +202,10 @@ export class RunningTask implements Task, Member {
       for (const writer of this.#writers) writer.next(barrier)
     } else if (this.#gate === undefined || this.#inputEnded) {
       this.#triggered = barrier
-      this.#startLimit(barrier)
+      this.#startLimit(barrier, () => {
+        this.#triggered = { ...barrier, alignment: 'unaligned' }
+        this.#options.executor.wakeFirst(this)
+      })
       this.#options.executor.wakeFirst(this)
     }
   }
@@ -212,6 +222,7 @@ export class RunningTask implements Task, Member {
       this.#limit?.unsubscribe()
     }
     this.#gate?.cancel(checkpoint)
+    if (this.#snapshot?.checkpoint === checkpoint) this.#dropSnapshot()
     this.#options.executor.wake(this)
   }
 
@@ -272,9 +283,14 @@ export class RunningTask implements Task, Member {
     return recordsMax
   }
 
+  get hasUrgentWork(): boolean {
+    if (this.#state !== 'running') return false
+    return this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true
+  }
+
   get hasWork(): boolean {
     if (this.#state !== 'running') return false
-    if (this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true) return true
+    if (this.hasUrgentWork) return true
     const free = this.#outputsFree
     if (free && this.#unfinished.ready) return true
     if (this.#unfinished.suspended) return false
@@ -293,7 +309,11 @@ export class RunningTask implements Task, Member {
   }
 
   read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
-    this.#reading = new Reading(source, this.#options.splits, this.open(node))
+    const { lineage } = node
+    this.#reading = new Reading(source, this.#options.splits, this.open(node), {
+      ...lineage,
+      scheduler: this.scheduler,
+    })
     this.#running.add(
       this.#reading.ready$.subscribe({
         next: () => this.#options.executor.wake(this),
@@ -380,14 +400,10 @@ export class RunningTask implements Task, Member {
     return barrier.alignment === 'unaligned' || (!this.#unfinished.suspended && this.#owedMarkers === undefined)
   }
 
-  #startLimit(barrier: Barrier): void {
+  #startLimit(barrier: Barrier, passed: () => void): void {
     this.#limit?.unsubscribe()
     const timeoutMs = timeoutMsOf(barrier)
     if (timeoutMs === undefined) return
-    const passed = () => {
-      this.#triggered = { ...barrier, alignment: 'unaligned' }
-      this.#options.executor.wakeFirst(this)
-    }
     const leftMs = Math.max(0, barrier.timestampMs + timeoutMs - this.scheduler.now())
     this.#limit = this.scheduler.schedule(passed, leftMs)
   }
@@ -404,12 +420,11 @@ export class RunningTask implements Task, Member {
       case 'begin':
         return this.#begin(asTriggered(element.barrier))
       case 'captured':
-        return this.#snapshot?.capture(element, this.#options.channels)
+        return this.#snapshot?.capture(element)
       case 'aligned':
         return this.#finish(metricsOf(element))
       case 'aborted':
-        this.#snapshot?.release()
-        this.#snapshot = undefined
+        this.#dropSnapshot()
         // A newer barrier may have done it as it arrived, in the producer's turn: there is more to take now.
         this.#options.executor.wake(this)
         return this.#head.next(cancel(element.checkpoint))
@@ -433,27 +448,57 @@ export class RunningTask implements Task, Member {
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
+    this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, {
       operators: captured,
       durable: this.#durable(),
       syncMs: clock() - begunMs,
-      recovering: this.#recovering(),
+      channels: this.#options.channels,
+      recovering: { generations: this.#gate?.captureGenerations(), parked: this.#gate?.captureParked() ?? [] },
     })
+    if (isUnaligned(barrier)) this.#snapshot.passed(this.#passed(barrier.checkpoint))
+    else if (this.#outboxes.holds(barrier.checkpoint)) {
+      this.#startLimit(barrier, () => this.#guarded(() => this.#goesAtOnce(barrier)))
+    }
   }
 
-  #recovering(): Recovering {
-    const { channels } = this.#options
-    const parked = (this.#gate?.captureParked() ?? []).map(({ channel, generation, elements }) => {
-      const { input, from } = channels[channel] as InputChannel
-      return { input, from, generation, elements }
-    })
-    return { generations: this.#gate?.captureGenerations(), parked }
+  /** What the checkpoint's barrier passes in the sending halves. */
+  #passed(checkpoint: CheckpointId): readonly OutputData[] {
+    return this.#outboxes.capture(checkpoint, (this.#owedMarkers ?? this.#gate?.captureGenerations())?.generation)
   }
 
   #finish(metrics: AlignmentMetrics): void {
+    if (this.#snapshot === undefined) return
+    this.#snapshot.metrics = metrics
+    this.#reportIfWhole()
+  }
+
+  /** All its barriers have come, and its own has left, or has passed what waits. */
+  #reportIfWhole(): void {
     const snapshot = this.#snapshot
+    if (snapshot?.metrics === undefined || this.#outboxes.holds(snapshot.checkpoint)) return
+    this.#limit?.unsubscribe()
     this.#snapshot = undefined
-    if (snapshot !== undefined) this.#options.report(snapshot.finished(this.id, metrics))
+    this.#options.report(snapshot.finished(this.id, snapshot.metrics))
+  }
+
+  /** The barrier has waited in sending halves for too long. */
+  #goesAtOnce({ checkpoint }: Barrier): void {
+    if (this.#snapshot?.checkpoint !== checkpoint) return
+    this.#snapshot.passed(this.#passed(checkpoint))
+    this.#outboxes.prioritize(checkpoint)
+  }
+
+  /** A barrier, or an end, has left a sending half in which it has waited. */
+  #sent(): void {
+    this.#reportIfWhole()
+    if (this.#outputsOpen === 0) this.#endIfSent()
+  }
+
+  #dropSnapshot(): void {
+    this.#limit?.unsubscribe()
+    this.#snapshot?.release()
+    this.#snapshot = undefined
   }
 
   #capture(): readonly CapturedOperator[] {
@@ -466,7 +511,12 @@ export class RunningTask implements Task, Member {
 
   #outputEnded(): void {
     this.#outputsOpen--
-    if (this.#outputsOpen > 0) return
+    if (this.#outputsOpen === 0) this.#endIfSent()
+  }
+
+  /** Until its ends have left, what waits before them is part of its snapshots. */
+  #endIfSent(): void {
+    if (this.#state !== 'running' || this.#outboxes.holds('end')) return
     this.#state = 'ended'
     // Published with the first checkpoint that the task's last snapshot stands in.
     for (const sink of this.#sinks) sink.cut(this.#lastCheckpoint + 1)
@@ -477,6 +527,7 @@ export class RunningTask implements Task, Member {
       checkpoint: this.#lastCheckpoint + 1,
       operators: this.#capture(),
       inFlight: [],
+      outputs: [],
       durable: this.#durable(),
       times: { ...instant, syncMs: 0 },
     })

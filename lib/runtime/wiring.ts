@@ -1,16 +1,18 @@
+import type { Subscription } from 'rxjs'
 import { BufferBudget } from '../channel/budget.ts'
-import { Channel } from '../channel/channel.ts'
+import { Channel, type Halves, type ReceivingHalf, type SendingHalf } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
-import { joins } from '../graph/joins.ts'
+import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
-import { defaultKeyGroups, subtaskOf } from '../state/keyGroups.ts'
+import { subtaskOf } from '../state/keyGroups.ts'
 import { type BufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
+import type { OutputChannel } from './outboxes.ts'
 import type { Environment } from './run.ts'
 import { RunningTask, type TaskEvent } from './task.ts'
 
@@ -24,28 +26,17 @@ export interface Wiring {
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
   readonly report: (event: TaskEvent) => void
+  /** Closes what joins the tasks. */
+  readonly running: Subscription
 }
 
 /** Makes a plan's tasks, and the channels between them. */
 export const wired = (wiring: Wiring): readonly RunningTask[] => {
   const { plan, settings } = wiring
   const { channels: channelSettings } = settings
-  /** `channels.get(edge)[from][to]`; undefined where the exchange joins no such two. */
-  const channels = new Map<Edge, (Channel<unknown> | undefined)[][]>()
-  for (const edge of plan.edges) {
-    channels.set(
-      edge,
-      indexes(edge.from.parallelism).map(from =>
-        indexes(edge.to.parallelism).map(to => {
-          const ends = { from, to, producers: edge.from.parallelism, consumers: edge.to.parallelism }
-          return joins(edge.exchange, ends) ? new Channel<unknown>() : undefined
-        }),
-      ),
-    )
-  }
+  const joined = new Map(plan.edges.map(edge => [edge, channelsOfEdge(edge, () => newChannel(wiring))]))
   const { pooled: buffersMax, guaranteed } = wiring.buffers
   const budget = new BufferBudget({ buffersMax, guaranteed })
-  const between = (edge: Edge, from: number, to: number) => channels.get(edge)?.[from]?.[to]
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
@@ -59,20 +50,17 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         executor: wiring.executor,
         scheduler: wiring.environment.scheduler,
         clock: wiring.environment.clock,
-        keyGroups: defaultKeyGroups,
+        keyGroups: settings.keyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
         guarantee: settings.checkpoints.guarantee,
-        splits: (wiring.splits.get(stage) ?? []).filter((_, split) => split % parallelism === index),
+        splits: everyNth(wiring.splits.get(stage) ?? [], { first: index, n: parallelism }),
         channels: stage.inputs.flatMap((edge, input) =>
-          indexes(edge.from.parallelism).flatMap(from => {
-            const channel = between(edge, from, index)
-            return channel === undefined ? [] : [{ channel, input, from }]
-          }),
+          (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),
         ),
         writers: onAvailable =>
           stage.outputs.map(edge => {
-            const to = indexes(edge.to.parallelism).flatMap(consumer => between(edge, index, consumer) ?? [])
+            const to = joined.get(edge)?.outputs[index]?.sending ?? []
             const pool = budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
@@ -84,10 +72,11 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
               name: `${edge.stream.node.name} in task ${id}`,
               bufferRecordsMax: channelSettings.bufferRecordsMax,
               pool,
-              dealing: dealing(edge),
+              dealing: dealing(edge, settings.keyGroups),
               alignedOnly: edge.to.alignedOnly,
             })
           }),
+        outputs: stage.outputs.flatMap(edge => outboxesOf(edge, index, joined.get(edge))),
         restored: wiring.restored?.get(id),
         report: wiring.report,
         observe: wiring.environment.observe,
@@ -96,7 +85,46 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
   })
 }
 
-const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dealing => {
+interface Joined {
+  /** By producer; the first leads to that consumer. */
+  readonly outputs: readonly { readonly first: number; readonly sending: readonly SendingHalf<unknown>[] }[]
+  /** By consumer. */
+  readonly inputs: readonly (readonly { readonly from: number; readonly channel: ReceivingHalf<unknown> }[])[]
+}
+
+const channelsOfEdge = (
+  { exchange, from: { parallelism: producers }, to: { parallelism: consumers } }: Edge,
+  made: () => Halves<unknown>,
+): Joined => {
+  const inputs: { from: number; channel: ReceivingHalf<unknown> }[][] = indexes(consumers).map(() => [])
+  const outputs = indexes(producers).map(from => {
+    const { first, end } = consumersOf(exchange, { from, producers, consumers })
+    const sending = indexes(end - first).map(nth => {
+      const halves = made()
+      inputs[first + nth]?.push({ from, channel: halves.receiving })
+      return halves.sending
+    })
+    return { first, sending }
+  })
+  return { outputs, inputs }
+}
+
+const newChannel = ({ environment, running }: Wiring): Halves<unknown> => {
+  const halves: Halves<unknown> = environment.channel?.() ?? new Channel()
+  if (halves.link !== undefined) running.add(halves.link)
+  return halves
+}
+
+/** Where all barriers are aligned none of them passes anything. */
+const outboxesOf = ({ to, input }: Edge, from: number, joined: Joined | undefined): readonly OutputChannel[] => {
+  const { first, sending } = joined?.outputs[from] ?? { first: 0, sending: [] }
+  if (to.alignedOnly) return []
+  return sending.flatMap(({ outbox }, nth) =>
+    outbox === undefined ? [] : [{ outbox, to: `${to.id}/${first + nth}`, input, from }],
+  )
+}
+
+const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge, groups: number): Dealing => {
   switch (exchange) {
     case 'forward':
     case 'rebalance':
@@ -114,13 +142,17 @@ const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge): Dea
         channelsOf: records => channelsOf({ name, partitioner, channels: parallelism }, records),
       }
     }
-    case 'keyed': {
-      const groups = defaultKeyGroups
+    case 'keyed':
       return { kind: 'keyed', channelOf: indexes(groups).map(group => subtaskOf(group, { groups, parallelism })) }
-    }
     default:
       return absurd(exchange)
   }
+}
+
+const everyNth = <A>(all: readonly A[], { first, n }: { readonly first: number; readonly n: number }): readonly A[] => {
+  const some: A[] = []
+  for (let i = first; i < all.length; i += n) some.push(all[i] as A)
+  return some
 }
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)

@@ -93,6 +93,15 @@ export function readContainer(
   return sections
 }
 
+/**
+ * What tells an object from another one of its size: the crc of its index, which holds those of all its sections. Found in the
+ * trailer; only `readContainer` says whether the object matches it.
+ */
+export function checksumOf(bytes: Uint8Array): number {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+  return view.getUint32(bytes.length - trailerSize + 4)
+}
+
 /** A section's part of the index. */
 function entryOf({ name, chunks }: Section): Uint8Array {
   const encodedName = new TextEncoder().encode(name)

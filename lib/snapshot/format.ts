@@ -1,4 +1,3 @@
-import crc32 from 'crc-32'
 import * as t from 'io-ts'
 import { Observable, type SchedulerLike } from 'rxjs'
 import { decode } from '../decode.ts'
@@ -8,7 +7,7 @@ import { readContainer, writeContainer } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
+import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 /**
  * A task's snapshot as an object of the store, version 0: a container with the sections
@@ -17,6 +16,9 @@ import type { ChannelData, RestoredTask, SnapshotSizes, TaskSnapshot } from './s
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
+ *   ["output", to, input, from]   the same, of a channel to another task
+ *
+ * Of recovered data the generation of the first element is the last part of the name.
  */
 interface Encoded {
   readonly bytes: Uint8Array
@@ -88,12 +90,26 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
     }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
-    const section = name('channel', input, from, ...(generation === undefined ? [] : [generation]))
     const place = `record on its way to ${snapshot.task}`
-    for (const some of inChunks(elements, recordsInChunk, countOf)) {
-      const sample = some.find(element => element.kind === 'buffer')?.records[0]
-      yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
-    }
+    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
+  }
+  for (const { to, input, from, generation, elements } of snapshot.outputs) {
+    const place = `record on its way to ${to}`
+    yield* inFlightChunks(elements, encoding, {
+      section: name('output', to, input, from, ...inName(generation)),
+      place,
+    })
+  }
+}
+
+function* inFlightChunks(
+  elements: readonly StreamElement<unknown>[],
+  encoding: Encoding,
+  { section, place }: { readonly section: string; readonly place: string },
+): Generator<Chunk> {
+  for (const some of inChunks(elements, recordsInChunk, countOf)) {
+    const sample = some.find(element => element.kind === 'buffer')?.records[0]
+    yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
   }
 }
 
@@ -127,9 +143,10 @@ export const releaseSnapshot = ({ operators }: Pick<TaskSnapshot, 'operators'>):
  * Reads a snapshot back.
  * @throws DAMAGED
  */
-export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): RestoredTask => {
+export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
+  const outputs: OutputData[] = []
   let ended = false
   const operator = (of: string) => {
     let found = operators.get(of)
@@ -142,20 +159,25 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
   for (const [section, chunks] of readContainer(bytes, { object })) {
     const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${object}, section ${section}`)
     const values = () => chunks.map(chunk => encoding.decode(chunk))
+    const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'task') ended = decoded(taskType, values()[0], `${object}, section ${section}`).ended
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
     if (kind === 'channel') {
-      const elements = values().flat() as StreamElement<unknown>[]
       const [input, from, generation] = rest as [number, number, number?]
-      inFlight.push({ input, from, ...(generation === undefined ? {} : { generation }), elements })
+      inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
+    }
+    if (kind === 'output') {
+      const [to, input, from, generation] = rest as [string, number, number, number?]
+      outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
-  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight }
+  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
 }
 
-/** Compared by a reader, so that one task's object in another's place is found out. */
-export const checksum = (bytes: Uint8Array): number => crc32.buf(bytes) >>> 0
+/** Left out for what was never recovered. */
+const inName = (generation: number | undefined): readonly number[] => (generation === undefined ? [] : [generation])
+const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 

@@ -16,6 +16,8 @@ export type LogEntry =
 export interface Part {
   readonly epoch: number
   readonly checkpoint: CheckpointId
+  /** Of the job, for as long as it lives. */
+  readonly keyGroups: number
   readonly tasks: readonly StoredSnapshot[]
 }
 
@@ -27,6 +29,7 @@ const entryType: t.Type<LogEntry, any> = t.union([
 const partType: t.Type<Part, any> = t.type({
   epoch: t.number,
   checkpoint: t.number,
+  keyGroups: t.number,
   tasks: t.readonlyArray(
     t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number }),
   ),

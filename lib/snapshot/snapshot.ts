@@ -14,6 +14,7 @@ export interface TaskSnapshot {
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
   readonly inFlight: readonly ChannelData[]
+  readonly outputs: readonly OutputData[]
   /** Each completes once something outside the store that the snapshot names (a sink's transaction) would survive a crash. */
   readonly durable: readonly Observable<unknown>[]
   readonly times: SnapshotTimes
@@ -31,6 +32,11 @@ export interface ChannelData {
    */
   readonly generation?: number | undefined
   readonly elements: readonly StreamElement<unknown>[]
+}
+
+/** In-flight data of a channel to another task that the barrier has passed in the sending half: newer than the consumer's own. */
+export interface OutputData extends ChannelData {
+  readonly to: TaskId
 }
 
 /** Times in ms. */
@@ -66,4 +72,9 @@ export interface RestoredTask {
   readonly ended: boolean
   readonly operators: ReadonlyMap<string, RestoredOperator>
   readonly inFlight: readonly ChannelData[]
+}
+
+/** A snapshot as it has been read: what belongs to its task's consumers is not yet with them. */
+export interface ReadSnapshot extends RestoredTask {
+  readonly outputs: readonly OutputData[]
 }

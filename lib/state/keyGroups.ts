@@ -3,6 +3,8 @@ import { SpillwayError } from '../error.ts'
 
 /** Key groups of a job: the most tasks that its keyed state can ever be dealt to. */
 export const defaultKeyGroups = 128
+/** Source: Flink's limit. A buffer's groups are 16 bits each. */
+export const keyGroupsMax = 32_768
 
 /**
  * The key group of a key: a hash of its content, the same in every run and on every machine, modulo the number of groups.

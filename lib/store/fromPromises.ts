@@ -67,12 +67,19 @@ export function fromPromises(store: PromiseStore): Store {
 const calling = <T>(place: string, body: (signal: AbortSignal) => Promise<T>): Observable<T> =>
   new Observable(subscriber => {
     const controller = new AbortController()
-    body(controller.signal).then(
+    let settled = false
+    const called = body(controller.signal).finally(() => {
+      settled = true
+    })
+    called.then(
       value => {
         subscriber.next(value)
         subscriber.complete()
       },
       error => subscriber.error(storeFailed(place, error)),
     )
-    return () => controller.abort()
+    return () => {
+      // Aborting makes an error with its stack: not for nothing.
+      if (!settled) controller.abort()
+    }
   })

@@ -221,10 +221,7 @@ export class DrivenTask {
       case 'begin':
         return this.#begin(element.barrier)
       case 'captured':
-        return this.#underWay?.capture(
-          element,
-          this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
-        )
+        return this.#underWay?.capture(element)
       case 'aligned':
         return this.#finish()
       case 'aborted':
@@ -254,6 +251,7 @@ export class DrivenTask {
       operators: this.task.capture(),
       durable: [],
       syncMs: 0,
+      channels: this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
       recovering: { generations: undefined, parked: [] },
     })
   }
@@ -284,7 +282,7 @@ export class DrivenTask {
   #read<T>(source: Source<T>, node: OperatorNode): Observable<StreamElement<T>> {
     const { index, parallelism } = this.#subtask
     const assigned = splitsAtOnce(source).filter((_, split) => split % parallelism === index)
-    const reading = new Reading(source, assigned, this.task.open(node))
+    const reading = new Reading(source, assigned, this.task.open(node), { ...node.lineage, scheduler: this.scheduler })
     this.#running.add(() => reading.close())
     this.#reading = reading
     return this.#head

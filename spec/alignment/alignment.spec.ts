@@ -1,9 +1,9 @@
 import { gate, type Lanes, picture } from 'spillway/testing'
-import { expect, test } from 'vitest'
-import { Channel } from '../../lib/channel/channel.ts'
+import { describe, expect, test } from 'vitest'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { align } from '../../lib/control/align.ts'
 import { barrier } from '../../lib/element.ts'
+import { type Form, forms } from '../channel/forms.ts'
 import { element, picture as pictured } from '../channel/pictures.ts'
 import { ScriptedClock } from '../conformance/scriptedClock.ts'
 
@@ -377,9 +377,25 @@ interface Outcome {
   readonly log: readonly string[]
   /** Records, in order, by checkpoint and channel, such as `1 0`. */
   readonly captured: ReadonlyMap<string, string>
+  /** The same, of what the barrier has passed in the sending half. */
+  readonly passed: ReadonlyMap<string, string>
 }
 
-interface Play {
+/** A form of the channels; where there is a link, what is sent arrives before or after the task takes something. */
+interface Joined {
+  readonly joined: string
+  readonly form: Form
+  readonly arrivesLate: boolean
+}
+
+const [queue, halves] = forms as [Form, Form]
+const joinedBy: readonly Joined[] = [
+  { joined: 'one queue', form: queue, arrivesLate: false },
+  { joined: 'two halves', form: halves, arrivesLate: false },
+  { joined: 'two halves, with a slow link', form: halves, arrivesLate: true },
+]
+
+interface Play extends Omit<Joined, 'joined'> {
   readonly scripts: readonly Script[]
   readonly arrivals: readonly number[]
   /** So many elements are taken after each arrival. */
@@ -392,13 +408,14 @@ interface Play {
   readonly busy?: boolean
 }
 
-const played = ({ scripts, arrivals, takes, kinds, lateAfter, busy = false }: Play): Outcome => {
+const played = (play: Play): Outcome => {
+  const { form, arrivesLate, scripts, arrivals, takes, kinds, lateAfter, busy = false } = play
   const clock = new ScriptedClock()
   const timestampMs = clock.now()
-  const channels = scripts.map(() => new Channel<string>())
-  const channelGate = new ChannelGate(channels)
+  const channels = scripts.map(() => form.make<string>({ buffersMax: 1 }))
+  const channelGate = new ChannelGate(channels.map(({ halves }) => halves.receiving))
   const log: string[] = []
-  const captured = new Map<string, string>()
+  const [captured, passed] = [new Map<string, string>(), new Map<string, string>()]
   channelGate.pipe(align<string>({ scheduler: clock })).subscribe(of => {
     if (of.kind === 'captured') {
       const at = `${of.checkpoint} ${of.channel}`
@@ -411,27 +428,54 @@ const played = ({ scripts, arrivals, takes, kinds, lateAfter, busy = false }: Pl
   })
   const left = scripts.map(script => [...script])
   const take = () => channelGate.take({ recordsMax: 10, takes: 'all' })
+  const settle = () => {
+    for (const channel of channels) channel.settle()
+  }
+  /** Without a time-out only right after the barrier has been pushed. */
+  const pass = (id: number, checkpoint: number) => {
+    const records = channels[id]?.halves.sending.outbox?.capture(checkpoint).map(pictured).join('') ?? ''
+    if (records !== '') passed.set(`${checkpoint} ${id}`, records)
+  }
+  const timeOut = () => {
+    for (const [id, { halves }] of channels.entries()) {
+      for (const checkpoint of [1, 2]) {
+        if (halves.sending.outbox?.holds(checkpoint) !== true) continue
+        pass(id, checkpoint)
+        halves.sending.outbox.prioritize(checkpoint)
+      }
+    }
+  }
   arrivals.forEach((id, at) => {
     if (at === lateAfter) clock.pass(11)
     if (!busy) clock.runDue()
+    if (!busy && lateAfter !== undefined && at >= lateAfter) timeOut()
     const step = left[id]?.shift() as string
     for (const of of step.split(' ')) {
       const kind = of.startsWith('<') ? kinds.charAt(Number(of.charAt(1)) - 1) : ''
       const timeout = { alignment: { alignedTimeoutMs: 10 }, timestampMs }
-      if (kind === 't') channels[id]?.push(barrier(Number(of.charAt(1)), timeout))
-      else channels[id]?.push(element(kind === 'u' ? of.replace('>', '!>') : of))
+      const sending = channels[id]?.halves.sending
+      if (kind === 't') sending?.push(barrier(Number(of.charAt(1)), timeout))
+      else sending?.push(element(kind === 'u' ? of.replace('>', '!>') : of))
+      if (kind === 'u') pass(id, Number(of.charAt(1)))
     }
+    if (!arrivesLate) settle()
     for (let i = 0; i < takes && take(); i++);
+    settle()
   })
-  while (take());
-  return { log, captured }
+  do settle()
+  while (take())
+  return { log, captured, passed }
 }
 
 /** Records that the channel sends before the barrier of the checkpoint: all, if it ends without one. */
 const before = (script: Script, checkpoint: number) =>
   (script.join(' ').split(`<${checkpoint}>`)[0] as string).replace(/[^a-z]/g, '')
 
-const violations = (scripts: readonly Script[], { log, captured }: Outcome, kinds: string): readonly string[] => {
+const violations = (
+  scripts: readonly Script[],
+  { log, captured, passed }: Outcome,
+  kinds: string,
+): readonly string[] => {
   const found: string[] = []
   const holds = (claim: string, is: boolean) => {
     if (!is) found.push(claim)
@@ -462,7 +506,8 @@ const violations = (scripts: readonly Script[], { log, captured }: Outcome, kind
     holds(`${checkpoint} begins before it is whole`, begun >= 0 && begun < aligned)
     holds(`${checkpoint} is captured only before it is whole`, log.lastIndexOf(`captured ${checkpoint}`) < aligned)
     scripts.forEach((script, id) => {
-      const inFlight = captured.get(`${checkpoint} ${id}`) ?? ''
+      const at = `${checkpoint} ${id}`
+      const inFlight = (captured.get(at) ?? '') + (passed.get(at) ?? '')
       holds(
         `${checkpoint}: what is taken of channel ${id} before it begins, and what is captured, is all before its barrier, once`,
         recordsOf(id, begun) + inFlight === before(script, checkpoint),
@@ -480,22 +525,6 @@ const kindCases = [
   ['unaligned, then aligned', 'ua'],
 ] as const
 
-test.each(kindCases)('in every interleaving of three channels the cut is exact: %s', (_, kinds) => {
-  let count = 0
-  for (const third of thirds) {
-    const scripts = [whole, whole, third]
-    for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
-      for (const takes of [0, 1, 2, 3, 100]) {
-        const outcome = played({ scripts, arrivals, takes, kinds })
-        const found = violations(scripts, outcome, kinds)
-        if (found.length > 0) expect.fail(`${third} ${arrivals}, ${takes} taken after each: ${found}\n${outcome.log}`)
-        count++
-      }
-    }
-  }
-  expect(count).toBe(5 * (1_680 + 560 + 140))
-})
-
 /** The timer at each position; then the task is busy, and only what is taken late tells. */
 const modes = [
   { takes: 0, busy: false },
@@ -503,33 +532,58 @@ const modes = [
   { takes: 1, busy: true },
 ]
 
-test.each([
-  ['both', 'tt', thirds],
-  ['the second', 'at', thirds.slice(1)],
-  ['the first, then aligned', 'ta', thirds.slice(1)],
-  ['the first, then unaligned', 'tu', thirds.slice(1)],
-  ['the second, after unaligned', 'ut', thirds.slice(1)],
-] as const)('in every interleaving the cut is exact, wherever the limit is passed: %s', (_, kinds, scriptsOfThird) => {
-  /** Whether a checkpoint with a timeout captured something. */
-  const turned = new Set<boolean>()
-  for (const third of scriptsOfThird) {
-    const scripts = [whole, whole, third]
-    for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
-      for (const mode of modes) {
-        for (let lateAfter = 0; lateAfter <= arrivals.length; lateAfter++) {
-          const outcome = played({ scripts, arrivals, kinds, lateAfter, ...mode })
+describe.each(joinedBy)('channels of $joined:', joined => {
+  test.each(kindCases)('in every interleaving of three channels the cut is exact: %s', (_, kinds) => {
+    let count = 0
+    for (const third of thirds) {
+      const scripts = [whole, whole, third]
+      for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
+        for (const takes of [0, 1, 2, 3, 100]) {
+          const outcome = played({ ...joined, scripts, arrivals, takes, kinds })
           const found = violations(scripts, outcome, kinds)
-          if (found.length > 0) {
-            expect.fail(
-              `${third} ${arrivals}, ${JSON.stringify(mode)}, late after ${lateAfter}: ${found}\n${outcome.log}`,
-            )
-          }
-          turned.add([...outcome.captured.keys()].some(of => kinds[Number.parseInt(of, 10) - 1] === 't'))
+          if (found.length > 0) expect.fail(`${third} ${arrivals}, ${takes} taken after each: ${found}\n${outcome.log}`)
+          count++
         }
       }
     }
-  }
-  expect(turned).toEqual(new Set([true, false]))
+    expect(count).toBe(5 * (1_680 + 560 + 140))
+  })
+
+  test.each([
+    ['both', 'tt', thirds],
+    ['the second', 'at', thirds.slice(1)],
+    ['the first, then aligned', 'ta', thirds.slice(1)],
+    ['the first, then unaligned', 'tu', thirds.slice(1)],
+    ['the second, after unaligned', 'ut', thirds.slice(1)],
+  ] as const)(
+    'in every interleaving the cut is exact, wherever the limit is passed: %s',
+    (_, kinds, scriptsOfThird) => {
+      /** Whether a checkpoint with a timeout captured something. */
+      const turned = new Set<boolean>()
+      for (const third of scriptsOfThird) {
+        const scripts = [whole, whole, third]
+        for (const arrivals of interleavings(scripts.map(({ length }) => length))) {
+          for (const mode of modes) {
+            for (let lateAfter = 0; lateAfter <= arrivals.length; lateAfter++) {
+              const outcome = played({ ...joined, scripts, arrivals, kinds, lateAfter, ...mode })
+              const found = violations(scripts, outcome, kinds)
+              if (found.length > 0) {
+                expect.fail(
+                  `${third} ${arrivals}, ${JSON.stringify(mode)}, late after ${lateAfter}: ${found}\n${outcome.log}`,
+                )
+              }
+              turned.add(
+                [...outcome.captured.keys(), ...outcome.passed.keys()].some(
+                  of => kinds[Number.parseInt(of, 10) - 1] === 't',
+                ),
+              )
+            }
+          }
+        }
+      }
+      expect(turned).toEqual(new Set([true, false]))
+    },
+  )
 })
 
 // Timeouts.

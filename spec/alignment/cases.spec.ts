@@ -14,7 +14,7 @@ const casesIn = (file: string): readonly Named[] =>
 describe('conformance of alignment', () => {
   test.each(['alignment.json', 'alignment-own.json'].flatMap(casesIn).map(of => [of.id, of.name, of] as const))(
     '%s: %s',
-    (_, __, of) => expect(alignmentCase(of)).toEqual([]),
+    (_, __, of) => expect(alignmentCase(of)()).toEqual([]),
   )
 
   test.each(['0 <1', 'poll x', '0 <1 timeout>', 'a 1', 'advance', '0'])('the step `%s` cannot be parsed', step => {

@@ -1,18 +1,21 @@
 import { describe, expect, test } from 'vitest'
-import { Channel } from '../../lib/channel/channel.ts'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { initialGenerations } from '../../lib/channel/generations.ts'
-import { barrier, end, recovered } from '../../lib/element.ts'
+import { barrier, end, recovered, type StreamElement } from '../../lib/element.ts'
 import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
+import { type Form, forms } from './forms.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
 /** `0 push a`, `take`, `take no data`, `block 0`, `capture 1 0` (channel 0, checkpoint 1); what is taken is `0:a`. */
 const told = (
   lines: readonly string[],
-  { channels: count, restored }: { channels: number; restored?: CapturedWatermarks },
+  { form, channels: count, restored }: { form: Form; channels: number; restored?: CapturedWatermarks },
 ) => {
-  const channels = Array.from({ length: count }, () => new Channel<string>())
-  const gate = new ChannelGate(channels, restored)
+  const channels = Array.from({ length: count }, () => form.make<string>())
+  const gate = new ChannelGate(
+    channels.map(({ halves }) => halves.receiving),
+    restored,
+  )
   const said: string[] = []
   gate.subscribe(event => {
     if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
@@ -21,7 +24,8 @@ const told = (
   })
   const takes = (appetite: string) => (appetite || 'all') as 'all' | 'no data' | 'unaligned barriers'
   const push = (channel: number) => (pictures: string) => {
-    for (const pushed of elements(pictures)) channels[channel]?.push(pushed)
+    for (const pushed of elements(pictures)) channels[channel]?.halves.sending.push(pushed)
+    channels[channel]?.settle()
   }
   return transcript(lines, {
     said,
@@ -243,62 +247,70 @@ const timeCases: readonly Case[] = [
   ['a watermark comes before the end that lets it pass', '0 w5', '1 w5', '2 a |', 'rest -> 2:a 2:w5 2:|'],
 ]
 
-test.each(takingCases)('%s', (_, ...lines) => {
-  expect(told(lines, { channels: 3 })).toEqual(lines)
+describe.each(forms)('channels of $name:', form => {
+  test.each(takingCases)('%s', (_, ...lines) => {
+    expect(told(lines, { form, channels: 3 })).toEqual(lines)
+  })
+
+  test.each(timeCases)('%s', (_, ...lines) => {
+    expect(told(lines, { form, channels: 3 })).toEqual(lines)
+  })
+
+  test('a restored gate goes on with the watermark of each channel', () => {
+    const restored = {
+      combinedMs: 3,
+      channels: [
+        { watermarkMs: 3, idle: false },
+        { watermarkMs: 8, idle: false },
+        { watermarkMs: 1, idle: true },
+      ],
+    }
+    const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
+    expect(told(lines, { form, channels: 3, restored })).toEqual(lines)
+  })
 })
 
-test.each(timeCases)('%s', (_, ...lines) => {
-  expect(told(lines, { channels: 3 })).toEqual(lines)
-})
-
-test('a restored gate goes on with the watermark of each channel', () => {
-  const restored = {
-    combinedMs: 3,
-    channels: [
-      { watermarkMs: 3, idle: false },
-      { watermarkMs: 8, idle: false },
-      { watermarkMs: 1, idle: true },
-    ],
-  }
-  const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
-  expect(told(lines, { channels: 3, restored })).toEqual(lines)
-})
-
-describe('while recovered data is worked off', () => {
+describe.each(forms)('channels of $name, while recovered data is worked off:', form => {
   const gateOf = (count: number) => {
-    const channels = [0, 1].map(() => new Channel<string>()) as [Channel<string>, Channel<string>]
-    const gate = new ChannelGate(channels, undefined, initialGenerations(count, 2))
+    const channels = [0, 1].map(() => form.make<string>())
+    const receiving = channels.map(({ halves }) => halves.receiving)
+    const gate = new ChannelGate(receiving, undefined, initialGenerations(count, 2))
     const said: string[] = []
     gate.subscribe(event => {
       if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
       if (event.kind === 'captured') said.push(`${event.channel}:${event.elements.map(picture).join(' ')} captured`)
     })
+    const push = (channel: number, ...all: readonly StreamElement<string>[]) => {
+      for (const element of all) channels[channel]?.halves.sending.push(element)
+      channels[channel]?.settle()
+    }
+    const restore = (channel: number, ...all: readonly StreamElement<string>[]) => receiving[channel]?.restore(all)
     const takeAll = () => {
       while (gate.take({ recordsMax: 10, takes: 'all' }));
       return said.splice(0)
     }
-    return { channels, gate, said, takeAll }
+    return { push, restore, gate, said, takeAll }
   }
 
   test('nothing of a channel behind its marker is taken until all have delivered theirs, but unaligned barriers', () => {
-    const { channels, gate, said, takeAll } = gateOf(2)
-    channels[0].restore([...elements('a'), recovered(0), ...elements('b')])
+    const { push, restore, gate, said, takeAll } = gateOf(2)
+    restore(0, ...elements('a'), recovered(0), ...elements('b'))
     expect(takeAll()).toEqual(['0:a'])
-    channels[0].push(barrier(1, { alignment: 'unaligned' }))
+    push(0, barrier(1, { alignment: 'unaligned' }))
     expect(takeAll()).toEqual(['0:<1!>'])
     expect(gate.captureGenerations()).toEqual({ count: 2, generation: 0, delivered: [1, 0] })
-    channels[1].restore([...elements('c'), recovered(0)])
+    restore(1, ...elements('c'), recovered(0))
     expect([takeAll(), gate.mayPass]).toEqual([['1:c'], true])
     gate.pass()
     expect([said.splice(0), takeAll()]).toEqual([['1:recovered'], ['0:b']])
   })
 
   test('what was restored of a generation is taken in front of what was sent of it, and of a later one not yet', () => {
-    const { channels, gate, said, takeAll } = gateOf(3)
+    const { push, gate, said, takeAll } = gateOf(3)
     gate.park({ channel: 0, generation: 1, elements: elements('r') })
     gate.park({ channel: 1, generation: 2, elements: elements('s') })
-    for (const channel of channels) channel.push(recovered(0))
-    for (const element of elements('a')) channels[0].push(element)
+    push(0, recovered(0), ...elements('a'))
+    push(1, recovered(0))
     expect(takeAll()).toEqual([])
     gate.pass()
     expect(gate.captureParked()).toEqual([{ channel: 1, generation: 2, elements: elements('s') }])
@@ -310,10 +322,10 @@ describe('while recovered data is worked off', () => {
   })
 
   test('a marker that is not the next one, or an end before the last, is a broken promise', () => {
-    const { channels, takeAll } = gateOf(2)
-    channels[0].push(recovered(1))
+    const { push, takeAll } = gateOf(2)
+    push(0, recovered(1))
     expect(takeAll).toThrow('marker 0 is next, not 1')
-    channels[1].push(end)
+    push(1, end)
     expect(takeAll).toThrow('a channel ends behind its last marker')
   })
 })

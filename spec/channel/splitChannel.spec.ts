@@ -1,17 +1,20 @@
 import fc from 'fast-check'
 import { VirtualTimeScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
-import type { Consumer } from '../../lib/channel/channel.ts'
+import type { Consumer, Outbox } from '../../lib/channel/channel.ts'
 import { splitChannel } from '../../lib/channel/splitChannel.ts'
-import { type Barrier, barrier, type StreamElement } from '../../lib/element.ts'
+import { type Barrier, barrier, end, type StreamElement } from '../../lib/element.ts'
+import { commandsOf } from './forms.ts'
 import { element, elements, picture, transcript } from './pictures.ts'
 
 const latencyMs = 10
 
-/** `push a <1!>`, `pass 10` (ms), `take`, `rest`, `capture 1`, `overtaken 1`, `time out 1`, `is`. */
+/** Those of `commandsOf`, and `pass 10` (ms), `outbox 1`, `timeOut 1`, `holds 1`. */
 const told = (lines: readonly string[]): readonly string[] => {
   const scheduler = new VirtualTimeScheduler(undefined, 0)
-  const { sending, receiving } = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
+  const halves = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
+  const { sending, receiving } = halves
+  const outbox = sending.outbox as Outbox<string>
   const said: string[] = []
   receiving.connect(
     {
@@ -21,29 +24,26 @@ const told = (lines: readonly string[]): readonly string[] => {
     },
     0,
   )
+  outbox.onLeft = () => said.push('left')
+  const held = (what: string) => (what === 'end' ? what : Number(what))
   return transcript(lines, {
     said,
     commands: {
+      ...commandsOf(halves, said),
       push: pictures => {
         for (const pushed of elements(pictures)) sending.push(timeoutable(pushed))
       },
-      pushBeforeEnd: of => sending.pushBeforeEnd(element(of) as Barrier),
-      restore: pictures => receiving.restore(elements(pictures)),
+      pushBeforeEnd: of => sending.pushBeforeEnd(timeoutable(element(of)) as Barrier),
       pass: ms => pass(scheduler, Number(ms)),
-      take: recordsMax => said.push(picture(receiving.take(Number(recordsMax || 1_000)))),
-      rest: () => {
-        while (receiving.head !== undefined) said.push(picture(receiving.take(1_000)))
-      },
-      capture: checkpoint => said.push(...receiving.capture(Number(checkpoint)).map(picture)),
-      overtaken: checkpoint => said.push(...sending.overtaken(Number(checkpoint)).map(picture)),
-      timeOut: checkpoint => said.push(...sending.timeOut(Number(checkpoint)).map(picture)),
-      holds: checkpoint => said.push(String(sending.holds(Number(checkpoint)))),
-      is: () => said.push(`${sending.queued} queued`),
+      outbox: checkpoint => said.push(...outbox.capture(Number(checkpoint)).map(picture)),
+      timeOut: checkpoint => outbox.prioritize(Number(checkpoint)),
+      holds: what => said.push(String(outbox.holds(held(what)))),
+      close: () => halves.link?.unsubscribe(),
     },
   })
 }
 
-/** An aligned barrier in these pictures may time out. */
+/** Aligned barriers in these pictures may time out. */
 const timeoutable = <T>(of: StreamElement<T>): StreamElement<T> =>
   of.kind === 'barrier' && of.alignment === 'aligned' ? { ...of, alignment: { alignedTimeoutMs: 100 } } : of
 
@@ -80,13 +80,19 @@ const cases: readonly Case[] = [
     'pass 10',
     'is -> 1 queued',
   ],
-  ['what needs no credit waits for the buffers before it', 'push a b c w1 <1> |', 'pass 10', 'rest -> a b'],
+  [
+    'what needs no credit waits for the buffers before it',
+    'push a b c w1 <1> |',
+    'pass 10',
+    'rest -> a b',
+    'pass 10 -> left',
+  ],
   [
     'an unaligned barrier passes what waits in both halves, and each is captured once',
     'push a b',
     'pass 10',
-    'push c w1 d <1!>',
-    'overtaken 1 -> c w1 d',
+    'push c w1 d <1!> -> left',
+    'outbox 1 -> c w1 d',
     'pass 10',
     'take -> <1!>',
     'capture 1 -> a b',
@@ -97,8 +103,8 @@ const cases: readonly Case[] = [
   [
     'what is on the link is captured as it arrives',
     'capture 1',
-    'push a <1!>',
-    'overtaken 1',
+    'push a <1!> -> left',
+    'outbox 1',
     'push b',
     'pass 10 -> 1:a',
     'rest -> <1!> a b',
@@ -108,7 +114,8 @@ const cases: readonly Case[] = [
     'push a b c <1> d',
     'holds 1 -> true',
     'pass 10',
-    'timeOut 1 -> c',
+    'outbox 1 -> c',
+    'timeOut 1 -> left',
     'holds 1 -> false',
     'pass 10',
     'take -> <1!>',
@@ -119,9 +126,10 @@ const cases: readonly Case[] = [
   ],
   [
     'a barrier that has left in time passes nothing in the sending half',
-    'push a <1>',
+    'push a <1> -> left',
     'holds 1 -> false',
     'push b c',
+    'outbox 1',
     'timeOut 1',
     'pass 10',
     'rest -> a <1> b',
@@ -129,20 +137,47 @@ const cases: readonly Case[] = [
   [
     'a barrier of an ended producer goes before the end while that is here',
     'push a b c |',
-    'pushBeforeEnd <1!>',
-    'overtaken 1 -> c',
+    'holds end -> true',
+    'pushBeforeEnd <1!> -> left',
+    'outbox 1 -> c',
     'pass 10',
     'rest -> <1!> a b',
-    'pass 20',
+    'pass 10 -> left',
+    'holds end -> false',
+    'pass 10',
     'rest -> c |',
   ],
   [
-    'after the end has left, no barrier is sent: the end stands for it',
-    'push a |',
-    'pushBeforeEnd <1!>',
+    'a barrier that may time out stands before the end until then',
+    'push a b c |',
+    'pushBeforeEnd <1>',
+    'holds 1 -> true',
+    'outbox 1 -> c',
+    'timeOut 1 -> left',
     'pass 10',
-    'rest -> a |',
+    'rest -> <1!> a b',
   ],
+  [
+    'after the end has left, the barrier follows it and is put before it in the receiver, where it passes what waits',
+    'push a | -> left',
+    'pushBeforeEnd <1!>',
+    'outbox 1',
+    'pass 10',
+    'capture 1 -> a',
+    'rest -> <1!> a |',
+  ],
+  ['an aligned one is put right before the end', 'push a | -> left', 'pushBeforeEnd <1>', 'pass 10', 'rest -> a <1> |'],
+  [
+    'after the end has been taken, no barrier comes: the end stands for it',
+    'push a | -> left',
+    'pass 5',
+    'pushBeforeEnd <1!>',
+    'pass 5',
+    'rest -> a |',
+    'pass 5',
+    'rest',
+  ],
+  ['with the link what is on its way is lost', 'push a', 'close', 'pass 10', 'rest'],
   [
     'restored data comes before what is sent, and takes no credit',
     'restore a b c',
@@ -170,11 +205,13 @@ test('with any timing, what is before a barrier is taken before it or captured i
     between: fc.array(step, { maxLength: 12 }),
     kind: fc.constantFrom('unaligned' as const, 'times out' as const),
     startedFirst: fc.boolean(),
+    ended: fc.boolean(),
   })
   fc.assert(
-    fc.property(scenario, ({ before, between, kind, startedFirst }) => {
+    fc.property(scenario, ({ before, between, kind, startedFirst, ended }) => {
       const scheduler = new VirtualTimeScheduler(undefined, 0)
       const { sending, receiving } = splitChannel<number>({ buffersMax: 2, latencyMs, scheduler })
+      const outbox = sending.outbox as Outbox<number>
       const [taken, captured]: [number[], number[]] = [[], []]
       let begun = false
       const consumer: Consumer<number> = {
@@ -183,7 +220,7 @@ test('with any timing, what is before a barrier is taken before it or captured i
         captured: (_, __, of) => captured.push(...records(of)),
       }
       receiving.connect(consumer, 0)
-      let next = 0
+      let [next, producerEnded] = [0, false]
       const begin = (): void => {
         if (begun) return
         begun = true
@@ -192,28 +229,35 @@ test('with any timing, what is before a barrier is taken before it or captured i
       const takeOne = (): void => {
         if (receiving.head === undefined) return
         const of = receiving.take(1)
-        if (of.kind === 'barrier') begin()
+        // An end stands for a barrier that comes behind it.
+        if (of.kind === 'barrier' || of.kind === 'end') begin()
         else if (!begun) taken.push(...records(of))
       }
       const perform = (steps: typeof before): void => {
         for (const of of steps) {
-          if (of === 'data') sending.push(elementOf(next++))
-          else if (of === 'take') takeOne()
-          else pass(scheduler, of)
+          if (of === 'take') takeOne()
+          else if (of !== 'data') pass(scheduler, of)
+          else if (!producerEnded) sending.push(elementOf(next++))
         }
       }
       perform(before)
       if (startedFirst) begin()
       const cut = next
+      if (ended) {
+        sending.push(end)
+        producerEnded = true
+      }
+      const push = (of: Barrier) => (ended ? sending.pushBeforeEnd(of) : sending.push(of))
       const inSending: number[] = []
       if (kind === 'unaligned') {
-        sending.push(barrier(1, { alignment: 'unaligned' }))
-        inSending.push(...sending.overtaken(1).flatMap(records))
+        push(barrier(1, { alignment: 'unaligned' }))
+        inSending.push(...outbox.capture(1).flatMap(records))
         perform(between)
       } else {
-        sending.push(barrier(1, { alignment: { alignedTimeoutMs: 5 } }))
+        push(barrier(1, { alignment: { alignedTimeoutMs: 5 } }))
         perform(between)
-        inSending.push(...sending.timeOut(1).flatMap(records))
+        inSending.push(...outbox.capture(1).flatMap(records))
+        outbox.prioritize(1)
       }
       for (let i = 0; i < 200; i++) {
         takeOne()
@@ -221,7 +265,7 @@ test('with any timing, what is before a barrier is taken before it or captured i
       }
       expect([...taken, ...captured, ...inSending]).toEqual(Array.from({ length: cut }, (_, n) => n))
     }),
-    { numRuns: 500 },
+    { numRuns: 1_000 },
   )
 })
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { BufferBudget } from '../../lib/channel/budget.ts'
-import { Channel } from '../../lib/channel/channel.ts'
+import { Channel, type ReceivingHalf, type SendingHalf } from '../../lib/channel/channel.ts'
 import { asTriggered } from '../../lib/channel/forcedAligned.ts'
 import { type Dealing, Writer } from '../../lib/channel/writer.ts'
 import {
@@ -14,6 +14,7 @@ import {
   type StreamElement,
   watermark,
 } from '../../lib/element.ts'
+import { forms } from './forms.ts'
 import { elements, picture, transcript } from './pictures.ts'
 
 interface Made<T> {
@@ -38,23 +39,32 @@ const dealings: { readonly [K in Dealing['kind']]: Dealing & { readonly kind: K 
   custom: { kind: 'custom', channelsOf: records => records.map(record => ('ac'.includes(String(record)) ? 0 : 1)) },
 }
 
-const made = <T>(
-  count: number,
-  dealing: Dealing['kind'],
-  options: { onFreed?: () => void; bufferRecordsMax?: number; overdraftMax?: number; alignedOnly?: boolean } = {},
-): Made<T> => {
+interface MadeOptions {
+  readonly onFreed?: () => void
+  readonly bufferRecordsMax?: number
+  readonly overdraftMax?: number
+  readonly alignedOnly?: boolean
+}
+
+const made = <T>(count: number, dealing: Dealing['kind'], options: MadeOptions = {}): Made<T> => {
   const channels = Array.from({ length: count }, () => new Channel<T>())
-  const writer = new Writer(channels, {
+  return { writer: writerOf(channels, dealing, options), channels }
+}
+
+const writerOf = <T>(
+  channels: readonly SendingHalf<T>[],
+  dealing: Dealing['kind'],
+  options: MadeOptions = {},
+): Writer<T> =>
+  new Writer(channels, {
     name: 'map/0',
     bufferRecordsMax: options.bufferRecordsMax ?? 4,
     pool: poolOf(options.onFreed ?? (() => {}), options.overdraftMax),
     dealing: dealings[dealing],
     alignedOnly: options.alignedOnly ?? false,
   })
-  return { writer, channels }
-}
 
-const taken = <T>(channel: Channel<T>): readonly StreamElement<T>[] => {
+const taken = <T>(channel: ReceivingHalf<T>): readonly StreamElement<T>[] => {
   const all: StreamElement<T>[] = []
   while (channel.head !== undefined) all.push(channel.take(1_000))
   return all
@@ -278,19 +288,43 @@ test.each(customCases)('custom: %s', (_, ...lines) => {
   expect(told(lines, 'custom')).toEqual(lines)
 })
 
-test('on an edge that is aligned-only no barrier overtakes, also behind an end; it is again what it was for the task behind', () => {
-  for (const alignment of ['unaligned', { alignedTimeoutMs: 5 }, 'aligned'] as const) {
-    for (const savepoint of [false, true]) {
-      const { writer, channels } = made<string>(1, 'rebalance', { alignedOnly: true })
-      const [first, second] = [1, 2].map(checkpoint => barrier(checkpoint, { alignment, savepoint }))
-      for (const of of [buffer(['a']), first, end, second]) writer.next(of as StreamElement<string>)
-      const arrived = channels.flatMap(taken)
-      expect(arrived.map(picture).join(' ')).toBe(savepoint ? 'a <1s> <2s> |' : 'a <1> <2> |')
-      const barriers = arrived.filter(({ kind }) => kind === 'barrier') as Barrier[]
-      expect(barriers.map(of => of.alignment)).toEqual(['aligned', 'aligned'])
-      expect(barriers.map(asTriggered)).toEqual([first, second])
+test.each(forms)(
+  'on an edge that is aligned-only no barrier overtakes, also behind an end; it is again what it was for the task behind: $name',
+  ({ make }) => {
+    for (const alignment of ['unaligned', { alignedTimeoutMs: 5 }, 'aligned'] as const) {
+      for (const savepoint of [false, true]) {
+        const { halves, settle } = make<string>()
+        const writer = writerOf([halves.sending], 'rebalance', { alignedOnly: true })
+        const [first, second] = [1, 2].map(checkpoint => barrier(checkpoint, { alignment, savepoint }))
+        for (const of of [buffer(['a']), first, end, second]) writer.next(of as StreamElement<string>)
+        settle()
+        const arrived = taken(halves.receiving)
+        expect(arrived.map(picture).join(' ')).toBe(savepoint ? 'a <1s> <2s> |' : 'a <1> <2> |')
+        const barriers = arrived.filter(({ kind }) => kind === 'barrier') as Barrier[]
+        expect(barriers.map(of => of.alignment)).toEqual(['aligned', 'aligned'])
+        expect(barriers.map(asTriggered)).toEqual([first, second])
+      }
     }
-  }
+  },
+)
+
+test.each(forms)('behind an end no cancel marker is sent, which would keep barriers from it: $name', ({ make }) => {
+  const { halves, settle } = make<string>()
+  const writer = writerOf([halves.sending], 'rebalance')
+  for (const of of elements('a | x1 <2!>')) writer.next(of)
+  settle()
+  expect(taken(halves.receiving).map(picture)).toEqual(['<2!>', 'a', '|'])
+})
+
+test.each(forms)('a wish for smaller buffers reaches the writer: $name', ({ make }) => {
+  const { halves, settle } = make<string>()
+  const writer = writerOf([halves.sending], 'rebalance')
+  halves.receiving.announce(2)
+  settle()
+  expect(writer.batchRecordsMax).toBe(2)
+  for (const of of elements('abcd')) writer.next(of)
+  settle()
+  expect(taken(halves.receiving).map(picture)).toEqual(['ab', 'cd'])
 })
 
 test.each(keyedCases)('keyed: %s', (_, ...lines) => {

@@ -14,17 +14,24 @@ import {
   type ScriptedBarrier,
   type Step,
 } from './alignmentSteps.ts'
-import type { Failure } from './failure.ts'
+import type { Failure, Suite } from './failure.ts'
 import { ScriptedClock } from './scriptedClock.ts'
 
 /**
- * Runs a case of the suite "alignment" on real channels, their gate and `align`, and says what differs.
+ * Reads a case of the suite "alignment". Run, on real channels, their gate and `align`, it says what differs.
  *
  * @throws an Error, if the case or a step of it cannot be parsed
  */
-export const alignmentCase = (of: unknown): readonly Failure[] => {
+export const alignmentCase: Suite = of => {
   const read = readCase(of)
-  const steps = read.steps.map(step => ({ step, does: readStep(step.do) }))
+  const steps = read.steps.map(step => ({ step, does: readStep(step.do, read) }))
+  return () => differencesOf(read, steps)
+}
+
+const differencesOf = (
+  read: AlignmentCase,
+  steps: readonly { readonly step: ExpectedStep; readonly does: Step }[],
+): readonly Failure[] => {
   const task = new ScriptedTask(read)
   const failures = steps.flatMap(({ step, does }, i) => {
     const out = task.step(does)
@@ -101,9 +108,7 @@ class ScriptedTask {
   }
 
   #arrives({ channel: id }: { channel: number }, element: StreamElement<string>): void {
-    const channel = this.#channels[id]
-    if (channel === undefined) throw new Error(`The case has no channel ${id}.`)
-    channel.push(element)
+    this.#channels[id]?.push(element)
   }
 
   #barrier({ checkpoint, alignment: kind = this.#kind, savepoint, atMs }: ScriptedBarrier) {
@@ -116,8 +121,7 @@ class ScriptedTask {
   get #kind(): Alignment {
     const { alignment: kind = 'aligned', alignedTimeoutMs } = this.#case
     if (kind !== 'timeout') return kind
-    if (alignedTimeoutMs === undefined) throw new Error('A case of alignment "timeout" has `alignedTimeoutMs`.')
-    return { alignedTimeoutMs }
+    return { alignedTimeoutMs: alignedTimeoutMs as number }
   }
 
   #take(count: number): void {

@@ -32,12 +32,17 @@ export type AlignmentCase = t.TypeOf<typeof caseType>
 export type ExpectedStep = t.TypeOf<typeof stepType>
 export type Metrics = t.TypeOf<typeof metricsType>
 
-export const readCase = (of: unknown): AlignmentCase =>
-  decode(caseType, of, {
+/** @throws an Error, if it is none */
+export const readCase = (of: unknown): AlignmentCase => {
+  const read = decode(caseType, of, {
     place: 'a case of the suite alignment',
     remedy: 'The format is described in the README of the cases.',
     code: 'INVALID_OPTION',
   })
+  if (read.alignment === 'timeout' && read.alignedTimeoutMs === undefined)
+    throw new Error('A case of alignment "timeout" has `alignedTimeoutMs`.')
+  return read
+}
 
 /** What a step does. A barrier without a kind is of its case's, without `atMs` it has its checkpoint's timestamp. */
 export type Step =
@@ -56,8 +61,15 @@ export interface ScriptedBarrier {
   readonly atMs: number | undefined
 }
 
-/** @throws an Error that names the step, if it is none */
-export const readStep = (text: string): Step => {
+/** @throws an Error that names the step, if it is none, or of a channel that its case has not */
+export const readStep = (text: string, { channels }: Pick<AlignmentCase, 'channels'>): Step => {
+  const step = parsedStep(text)
+  if ('channel' in step && step.channel >= channels)
+    throw new Error(`The step \`${text}\` is of channel ${step.channel}, which the case has not.`)
+  return step
+}
+
+const parsedStep = (text: string): Step => {
   const match = (form: RegExp) => form.exec(text)?.slice(1) as string[] | undefined
   const poll = match(/^poll(?: (\d+))?$/)
   if (poll !== undefined) return { kind: 'poll', count: Number(poll[0] ?? 1) }

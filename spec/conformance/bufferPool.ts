@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { initialPool, isAvailable, overdraftOf, type PoolAnswer, pool } from '../../lib/channel/pool.ts'
 import { decode } from '../../lib/decode.ts'
-import { difference, type Failure } from './failure.ts'
+import { difference, type Failure, type Suite } from './failure.ts'
 
 const stepType = t.intersection([
   t.type({ do: t.string }),
@@ -16,18 +16,24 @@ const caseType = t.type({
   steps: t.array(stepType),
 })
 
+type Case = t.TypeOf<typeof caseType>
+
 /**
- * Runs a case of the suite "buffer-pool" on a writer's pool, and says what differs.
+ * Reads a case of the suite "buffer-pool". Run on a writer's pool, it says what differs.
  *
  * @throws an Error, if the case or a step of it cannot be parsed
  */
-export const bufferPoolCase = (of: unknown): readonly Failure[] => {
-  const { channels, steps, ...options } = decode(caseType, of, {
+export const bufferPoolCase: Suite = of => {
+  const read = decode(caseType, of, {
     place: 'a case of the suite buffer-pool',
     remedy: 'The format is described in the README of the cases.',
     code: 'INVALID_OPTION',
   })
-  const does = steps.map(step => readStep(step.do, channels))
+  const does = read.steps.map(step => readStep(step.do, read.channels))
+  return () => differencesOf(read, does)
+}
+
+const differencesOf = ({ channels, steps, ...options }: Case, does: readonly Step[]): readonly Failure[] => {
   const held = new Array<number>(channels).fill(0)
   let state = initialPool(options)
   return steps.flatMap((step, i) => {

@@ -9,7 +9,7 @@ import {
   throughput,
 } from '../../lib/channel/debloat.ts'
 import { decode } from '../../lib/decode.ts'
-import { difference, type Failure } from './failure.ts'
+import { difference, type Failure, type Suite } from './failure.ts'
 
 const bounds = { minSize: t.number, maxSize: t.number, samples: t.number, startSize: t.number }
 
@@ -45,11 +45,11 @@ const caseType = t.union([
 type Case = t.TypeOf<typeof caseType>
 
 /**
- * Runs a case of the suite "debloat" on the functions that the runtime sizes buffers by, and says what differs.
+ * Reads a case of the suite "debloat". Run on the functions that the runtime sizes buffers by, it says what differs.
  *
  * @throws an Error, if the case or a step of it cannot be parsed
  */
-export const debloatCase = (of: unknown): readonly Failure[] => {
+export const debloatCase: Suite = of => {
   const read = decode(caseType, of, {
     place: 'a case of the suite debloat',
     remedy: 'The format is described in the README of the cases.',
@@ -57,9 +57,9 @@ export const debloatCase = (of: unknown): readonly Failure[] => {
   })
   switch (read.kind) {
     case 'size':
-      return sizes(read)
+      return () => sizes(read)
     case 'ema':
-      return averages(read)
+      return () => averages(read)
     case 'throughput':
       return measurements(read)
   }
@@ -87,19 +87,25 @@ const averages = (of: Case & { kind: 'ema' }): readonly Failure[] => {
   return of.steps.flatMap((step, i) => difference(`step ${i + 1}`, step.out, moved(step)))
 }
 
-const measurements = (of: Case & { kind: 'throughput' }): readonly Failure[] => {
+const measurements = (of: Case & { kind: 'throughput' }) => {
   const does = of.steps.map(step => readStep(step.do))
+  return () => measured(of, does)
+}
+
+type Measured = ThroughputEvent | { readonly kind: 'advance'; readonly ms: number }
+
+const measured = (of: Case & { kind: 'throughput' }, does: readonly Measured[]): readonly Failure[] => {
   let state = initialThroughput
   let nowMs = 1_000_000
   return of.steps.flatMap((step, i) => {
-    const event = does[i] as ThroughputEvent | { readonly kind: 'advance'; readonly ms: number }
+    const event = does[i] as Measured
     if (event.kind === 'advance') nowMs += event.ms
     else state = throughput(state, event, nowMs)
     return difference(`step ${i + 1}: ${step.do}`, step.out, state.lastMeasured)
   })
 }
 
-const readStep = (text: string): ThroughputEvent | { readonly kind: 'advance'; readonly ms: number } => {
+const readStep = (text: string): Measured => {
   const [, word, number] = /^(add|advance) (\d+)$/.exec(text) ?? []
   if (word === 'add') return { kind: 'added', records: Number(number) }
   if (word === 'advance') return { kind: 'advance', ms: Number(number) }

@@ -59,6 +59,20 @@ test('a case that fails is named with what was expected and what came', () => {
   ])
 })
 
+test('a case that throws has failed, with its message, and the others run', () => {
+  const thrower = pool([{ do: 'release 0' }]).cases
+  const { cases, suite } = pool([{ do: 'request 0', out: 'granted' }])
+  const { code, out, error } = ran(file('throwing.json', JSON.stringify({ suite, cases: [...thrower, ...cases] })))
+  expect([code, error]).toEqual([1, ''])
+  expect(out).toBe(
+    [
+      'buffer-pool own-1 (one buffer) as a whole: expected no error, got Channel 0 has no buffer to release.',
+      '1 passed, 1 failed',
+      '',
+    ].join('\n'),
+  )
+})
+
 test.each([
   ['a file that is not there', () => join(directory, 'none.json'), /cannot be read.*ENOENT/],
   ['a file that is no JSON', () => file('broken.json', '{'), /broken.json cannot be read/],
@@ -68,6 +82,15 @@ test.each([
     'a step that cannot be parsed',
     () => file('step.json', JSON.stringify(pool([{ do: 'borrow 0' }]))),
     /case own-1.*`borrow 0`.*cannot be parsed/,
+  ],
+  [
+    'a step of a channel that the case has not',
+    () =>
+      file(
+        'channel.json',
+        '{"suite":"alignment","cases":[{"id":"a","name":"b","origin":"c","channels":1,"steps":[{"do":"1 a"}]}]}',
+      ),
+    /case a.*channel 1/,
   ],
   [
     'a case that lacks what its suite needs',

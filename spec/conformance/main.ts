@@ -16,32 +16,43 @@ interface Failed extends Failure {
   readonly name: string
 }
 
-/** `npm run -s conformance -- FILE...`: all cases of these files; exit code 1 if one fails, 2 if one cannot be run. */
+/** `npm run -s conformance -- FILE...`: all cases of these files; exit code 1 if one fails, 2 if a file cannot be parsed. */
 const main = (files: readonly string[]): number => {
   if (files.length === 0) throw new Error('Name at least one file of cases.')
-  const ran = files.flatMap(casesOf)
+  // All are read before one is run: a file that cannot be parsed leaves no half of a result.
+  const ran = files.flatMap(casesOf).map(run => ({ failures: run() }))
   const failed = ran.filter(({ failures }) => failures.length > 0)
   for (const failure of failed.flatMap(({ failures }) => failures)) console.log(line(failure))
   console.log(`${ran.length - failed.length} passed, ${failed.length} failed`)
   return failed.length === 0 ? 0 : 1
 }
 
-const casesOf = (file: string): readonly { readonly failures: readonly Failed[] }[] => {
+const casesOf = (file: string): readonly (() => readonly Failed[])[] => {
   const { suite, cases } = decode(suiteType, parsed(file), {
     place: file,
     remedy: 'A file of cases is an object { suite, cases }.',
     code: 'INVALID_OPTION',
   })
-  const run = Object.hasOwn(suites, suite) ? suites[suite] : undefined
-  if (run === undefined)
+  const read = Object.hasOwn(suites, suite) ? suites[suite] : undefined
+  if (read === undefined)
     throw new Error(`${file}: there is no suite "${suite}", only ${Object.keys(suites).join(', ')}.`)
   return cases.map(of => {
     try {
-      return { failures: run(of).map(failure => ({ ...failure, suite, id: of.id, name: of.name })) }
+      const run = read(of)
+      return () => failuresOf(run).map(failure => ({ ...failure, suite, id: of.id, name: of.name }))
     } catch (error) {
       throw new Error(`${file}, case ${of.id}: ${messageOf(error)}`)
     }
   })
+}
+
+/** An error thrown is a bug in what is tested, and no result of the other cases. */
+const failuresOf = (run: () => readonly Failure[]): readonly Failure[] => {
+  try {
+    return run()
+  } catch (error) {
+    return [{ step: 'as a whole', expected: 'no error', got: messageOf(error) }]
+  }
 }
 
 const parsed = (file: string): unknown => {

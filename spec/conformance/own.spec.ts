@@ -106,6 +106,6 @@ describe('cases of our own', () => {
     ],
   ]
   test.each(cases)('%s', (_, suite, of) => {
-    expect(suites[suite]?.(of)).toEqual([])
+    expect(suites[suite]?.(of)()).toEqual([])
   })
 })

@@ -18,8 +18,9 @@ import { type SerializeEvent, serialize } from '../../lib/control/serialize.ts'
 import type { CoordinateEvent } from '../../lib/coordination/events.ts'
 import { buffer } from '../../lib/element.ts'
 import { SpillwayError } from '../../lib/error.ts'
+import { checksumOf } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { checksum, readSnapshot } from '../../lib/snapshot/format.ts'
+import { readSnapshot } from '../../lib/snapshot/format.ts'
 import { encodedEntry, readEntry, readPart } from '../../lib/snapshot/log.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
@@ -93,6 +94,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
       { operator: 'scan', kept: options.kept ?? {}, tables: [{ name: 'total', captured, encode: value => value }] },
     ],
     inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
+    outputs: [],
     durable: options.durable ?? [],
     times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3 },
   }
@@ -340,7 +342,7 @@ test.each(Object.entries(cases))(
         Object.entries(events).map(([name, event]) => [name, typeof event === 'function' ? event(scheduler) : event]),
       )
       const said$ = hot(marbles.trim(), values).pipe(
-        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, nextEntry: 5 }),
+        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, keyGroups: 128, nextEntry: 5 }),
         map(said),
       )
       expectObservable(said$).toBe(out, means)
@@ -361,7 +363,15 @@ test.each(Object.entries(cases))(
 )
 
 const all = async (events: readonly SerializeEvent[], store: Store): Promise<readonly CoordinateEvent[]> => {
-  const options = { store, encoding, scheduler: new TestScheduler(() => {}), writesMax: 4, epoch, nextEntry: 1 }
+  const options = {
+    store,
+    encoding,
+    scheduler: new TestScheduler(() => {}),
+    writesMax: 4,
+    epoch,
+    keyGroups: 128,
+    nextEntry: 1,
+  }
   const result = lastValueFrom(of(...events).pipe(serialize<Passing>(options), toArray()))
   options.scheduler.flush()
   return result
@@ -377,7 +387,7 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   })
   const { object, bytes, crc } = event.snapshot
   const read = await lastValueFrom(store.get(object))
-  expect([read.length, checksum(read)]).toEqual([bytes, crc])
+  expect([read.length, checksumOf(read)]).toEqual([bytes, crc])
   const restored = readSnapshot(object, read, encoding)
   expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
   expect([...(restored.operators.get('scan')?.tables.get('total') ?? [])]).toEqual([[[3, 'k', 7]]])
@@ -387,7 +397,7 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   const entry = readEntry(1, await lastValueFrom(store.entry(1)), encoding)
   if (entry.kind !== 'commit') throw new Error('no commit')
   const part = readPart(entry.object, await lastValueFrom(store.get(entry.object)), encoding)
-  expect(part).toEqual({ epoch, checkpoint: 1, tasks: [event.snapshot] })
+  expect(part).toEqual({ epoch, checkpoint: 1, keyGroups: 128, tasks: [event.snapshot] })
 })
 
 test('a source that emits at once is subscribed to once, and heard in its order', async () => {
@@ -398,7 +408,7 @@ test('a source that emits at once is subscribed to once, and heard in its order'
     subscriptions++
     return of(snapshot('a1'), abort(1), snapshot('b2'))
   })
-  const options = { store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }
+  const options = { store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }
   const result = lastValueFrom(source.pipe(serialize<Passing>(options), map(said), toArray()))
   scheduler.flush()
   expect([await result, subscriptions]).toEqual([['ack b2'], 1])
@@ -410,7 +420,7 @@ test('an abort that the acknowledgement itself brings about deletes nothing that
   const source = new Subject<SerializeEvent>()
   const heard: string[] = []
   source
-    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, nextEntry: 1 }))
+    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }))
     .subscribe(event => {
       heard.push(said(event))
       if (event.kind === 'acknowledged') source.next(abort(2))

@@ -1,4 +1,4 @@
-import { buffer, end, type StreamElement, splits, watermark } from 'spillway'
+import { active, buffer, end, idle, type StreamElement, splits, watermark } from 'spillway'
 import { eventTime, keyBy, mean, tumblingWindow } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { elementsOf, lane, plain } from '../lane.ts'
@@ -27,6 +27,20 @@ test('a split that has not begun holds the watermark back, one that has ended do
     watermark(40),
     { records: [200], times: [200], split: 'a' },
     watermark(190),
+    forever,
+    end,
+  ])
+})
+
+test('an idle split does not hold the watermark back, and with all splits the stream is idle', async () => {
+  const from = (split: string, ...records: number[]) => buffer(records, { split })
+  const [both, b] = [splits(['a', 'b'], ['a', 'b']), splits(['a', 'b'], ['b'])]
+  expect((await of(splits(['a', 'b']), from('a', 100), b, both, b, from('a', 120), end)).slice(1)).toEqual([
+    watermark(90),
+    idle,
+    active,
+    { records: [120], times: [120], split: 'a' },
+    watermark(110),
     forever,
     end,
   ])

@@ -125,8 +125,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'state is captured after later records',
     file: 'lib/runtime/task.ts',
-    from: 'this.#options.report(snapshot.finished(this.id, metrics))',
-    to: 'this.#options.report({ ...snapshot.finished(this.id, metrics), operators: this.#capture() })',
+    from: 'this.#options.report(snapshot.finished(this.id, snapshot.metrics))',
+    to: 'this.#options.report({ ...snapshot.finished(this.id, snapshot.metrics), operators: this.#capture() })',
   },
   {
     what: 'the state of a suspended call is captured as it is in its midst',
@@ -381,7 +381,7 @@ export const planted: readonly Planted[] = [
   {
     what: "another task's snapshot is restored in a task's place",
     file: 'lib/runtime/restore.ts',
-    from: 'if (bytes.length !== size || checksum(bytes) !== crc) {',
+    from: 'if (bytes.length !== size || checksumOf(bytes) !== crc) {',
     to: 'if (bytes.length !== bytes.length) {',
     spec: 'spec/runtime/badInput.spec.ts',
   },
@@ -420,8 +420,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a group of rescale is off by one',
     file: 'lib/graph/joins.ts',
-    from: 'from === Math.floor((to * producers) / consumers)',
-    to: 'from === Math.min(producers - 1, Math.floor(((to + 1) * producers) / consumers))',
+    from: '? Math.ceil((from * consumers) / producers)',
+    to: '? Math.floor((from * consumers) / producers)',
     spec: 'spec/graph/joins.spec.ts',
   },
   {
@@ -527,7 +527,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'restored data of a later generation is left out of the snapshot',
     file: 'lib/runtime/snapshotUnderWay.ts',
-    from: '[...this.#inFlight.values(), ...this.#recovering.parked]',
+    from: '[...this.#inFlight.values(), ...this.#parked]',
     to: '[...this.#inFlight.values()]',
     spec: 'spec/runtime/rescaledInFlight.spec.ts',
   },
@@ -593,5 +593,42 @@ export const planted: readonly Planted[] = [
     from: "if (waiting.kind !== 'call') break",
     to: "if (waiting.kind !== 'call') continue",
     spec: 'spec/operators/asyncMap.spec.ts',
+  },
+  {
+    what: 'what an unaligned barrier has passed in a sending half is left out of the snapshot',
+    file: 'lib/runtime/task.ts',
+    from: 'this.#snapshot.passed(this.#passed(barrier.checkpoint))',
+    to: 'this.#snapshot.passed([])',
+  },
+  {
+    what: 'what a barrier has passed in a sending half is captured by both halves',
+    file: 'lib/runtime/task.ts',
+    from: '    this.#outboxes.prioritize(checkpoint)\n',
+    to: '',
+  },
+  {
+    what: "what a barrier has passed in a sending half is restored before the consumer's own",
+    file: 'lib/snapshot/delivered.ts',
+    from: '[...before.elements, ...elements]',
+    to: '[...elements, ...before.elements]',
+  },
+  {
+    what: 'a barrier that may time out is not waited for while it is in a sending half',
+    file: 'lib/runtime/task.ts',
+    from: '|| this.#outboxes.holds(snapshot.checkpoint)) return',
+    to: ') return',
+    spec: 'spec/runtime/fullOutputs.spec.ts',
+  },
+  {
+    what: 'a task ends while its end waits in a sending half',
+    file: 'lib/runtime/task.ts',
+    from: "|| this.#outboxes.holds('end')) return",
+    to: ') return',
+  },
+  {
+    what: 'what is on a link outlives its job',
+    file: 'lib/runtime/wiring.ts',
+    from: 'if (halves.link !== undefined) running.add(halves.link)',
+    to: '',
   },
 ]

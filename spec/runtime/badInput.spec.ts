@@ -286,6 +286,14 @@ const cases: Record<string, Case> = {
       return start(() => numbers().pipe(into(collect())), { store })
     },
   },
+  'another number of key groups': {
+    code: 'KEY_GROUPS_CHANGED',
+    names: ['128', '256', 'keyGroups: 128'],
+    start: async () => {
+      const store = await filled(counting('counts'))
+      return start(() => counting('counts'), { store, keyGroups: 256 })
+    },
+  },
   'state of a whole task at another parallelism': {
     code: 'PARALLELISM_CHANGED',
     names: ['operator total', 'state sum', 'by key'],

@@ -3,33 +3,39 @@ import { type Job, memoryStore, type Pipeline, type RunOptions } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { seeded } from '../../lib/testing/simulation/random.ts'
+import { promptHalves } from './channelForms.ts'
 import { pipelines, sorted } from './exactlyOncePipelines.ts'
 import { stoppedAndResumed, turnsOf } from './restored.ts'
 import { unions } from './unions.ts'
 
 const options = { parallelism: 2, checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 } }
 
-for (const [name, of] of Object.entries(pipelines)) {
-  for (const alignment of ['aligned', 'unaligned'] as const) {
-    test(`${name}: ${alignment} checkpoints in every turn are restored exactly once`, async () => {
-      const undisturbed: unknown[] = []
-      const turns = await turnsOf(of(undisturbed), options)
-      expect(undisturbed.length).toBeGreaterThan(0)
-      let resumed = 0
-      const step = Math.max(1, Math.floor(turns / 80))
-      for (let turn = 1; turn <= turns; turn += step) {
-        const records: unknown[] = []
-        // One sink for both runs: it stands for the outside world.
-        const pipeline = of(records)
-        if (await stoppedAndResumed(() => pipeline, { ...options, turn, alignment })) resumed++
-        expect(sorted(records), `stopped in turn ${turn}`).toEqual(sorted(undisturbed))
-      }
-      expect(resumed).toBeGreaterThan(turns / step / 2)
-    })
-  }
+const cases = Object.entries(pipelines).flatMap(([name, of]) =>
+  (['aligned', 'unaligned'] as const).flatMap(alignment =>
+    [true, false].map(halves => ({ name, of, alignment, halves })),
+  ),
+)
+
+for (const { name, of, alignment, halves } of cases) {
+  const form = halves ? 'two halves' : 'one queue'
+  test(`${name}, ${form}: ${alignment} checkpoints in every turn are restored exactly once`, async () => {
+    const undisturbed: unknown[] = []
+    const turns = await turnsOf(of(undisturbed), { ...options, halves })
+    expect(undisturbed.length).toBeGreaterThan(0)
+    let resumed = 0
+    const step = Math.max(1, Math.floor(turns / 80))
+    for (let turn = 1; turn <= turns; turn += step) {
+      const records: unknown[] = []
+      // One sink for both runs: it stands for the outside world.
+      const pipeline = of(records)
+      if (await stoppedAndResumed(() => pipeline, { ...options, halves, turn, alignment })) resumed++
+      expect(sorted(records), `stopped in turn ${turn}`).toEqual(sorted(undisturbed))
+    }
+    expect(resumed).toBeGreaterThan(turns / step / 2)
+  })
 }
 
-/** Any ready task may be next, and any turn may be used up. */
+/** Any ready task may be next, any turn may be used up, and channels may have two halves. */
 const unpredictable = (random: () => number, onTurn: (turn: number) => void): Environment => {
   let [turn, nowMs] = [0, 0]
   return {
@@ -44,6 +50,7 @@ const unpredictable = (random: () => number, onTurn: (turn: number) => void): En
       return Math.floor(random() * ready)
     },
     sliceTurnsMax: 1 + Math.floor(random() * 6),
+    ...(random() < 0.5 ? promptHalves : {}),
   }
 }
 

@@ -37,7 +37,10 @@ beforeEach(() => {
 /** A task that has so many turns to do, of so many ms each, and does something in each. */
 class Working implements Member {
   queued = false
+  urgent = false
   turns: number
+  /** Of its turns so many are to take barriers. */
+  barriers = 0
   readonly #name: string
   readonly #turnMs: number
   readonly #act: () => void
@@ -56,9 +59,14 @@ class Working implements Member {
     return this.turns > 0
   }
 
+  get hasUrgentWork(): boolean {
+    return this.barriers > 0
+  }
+
   turn(): void {
     log.push(this.#name)
     this.turns--
+    this.barriers--
     nowMs += this.#turnMs
     this.#act()
   }
@@ -184,6 +192,22 @@ test('what is flushed meanwhile and filled again waits anew', () => {
   expect(happened()).toBe('| a a a | a a a | flush w a a a | a a a | flush w')
 })
 
+test('a task with several barriers is first until it has taken them, however often it is told', () => {
+  const b = new Working('b', { turns: 3 })
+  b.barriers = 2
+  executor.wake(new Working('a', { turns: 2 }))
+  for (let i = 0; i < 5; i++) executor.wakeFirst(b)
+  allSlices()
+  expect(log.filter(line => line !== '|').join(' ')).toBe('b b a b a')
+})
+
+test('who waits longest is next, however many wait', () => {
+  const names = Array.from({ length: 100 }, (_, i) => `t${i}`)
+  for (const name of names) executor.wake(new Working(name, { turns: 2, turnMs: 0 }))
+  allSlices()
+  expect(log.filter(line => line !== '|')).toEqual([...names, ...names])
+})
+
 test('background work is done when no task is ready', () => {
   background(3, 1)
   allSlices()
@@ -208,11 +232,11 @@ test('a barrier comes before background work', () => {
   expect(happened()).toBe('| a e e')
 })
 
-test('several pieces of background work go on side by side', () => {
+test('background work that has begun is finished before other work begins', () => {
   background(2, 1, 'e')
   background(2, 1, 'f')
   allSlices()
-  expect(happened()).toBe('| e f e f')
+  expect(happened()).toBe('| e e f f')
 })
 
 test('background work that is unsubscribed is not done', () => {

@@ -12,6 +12,7 @@ import {
   tumblingWindow,
 } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { type ChannelForm, channelForms } from './channelForms.ts'
 import { nothingPublished, runThrottled } from './throttled.ts'
 
 type Long = (sink: Sink<number>) => Pipeline
@@ -107,9 +108,9 @@ const bufferRecordsMax = 256
 const channels = { bufferRecordsMax }
 
 /** Triggers in the middle, kills the job once the checkpoint is there, and restores it. */
-const checkpointed = (long: Long, { atMs }: { atMs: number }) => {
+const checkpointed = (long: Long, { atMs, channelIn }: { atMs: number } & Partial<Pick<ChannelForm, 'channelIn'>>) => {
   const [store, published] = [memoryStore(), nothingPublished()]
-  const options = { store, published, channels }
+  const options = { store, published, channels, ...(channelIn === undefined ? {} : { channelIn }) }
   const { checkpoints } = runThrottled(long, { ...options, checkpointsAtMs: [atMs], killedAtMs: atMs + 1_500 })
   const [taken] = checkpoints
   if (taken === undefined) throw new Error('there is no checkpoint within 1,500 ms')
@@ -127,13 +128,17 @@ const checkpointed = (long: Long, { atMs }: { atMs: number }) => {
 const eachOnce = (records: readonly number[], count: number): boolean =>
   records.length === count && new Set(records).size === count && records.every(n => n >= 0 && n < count)
 
-for (const [name, long] of Object.entries({ generator, resuming, twice, acrossTasks })) {
+const [queue] = channelForms as [ChannelForm]
+const across = channelForms.map(of => ({ ...of, name: `acrossTasks, ${of.form}`, long: acrossTasks }))
+const within = Object.entries({ generator, resuming, twice }).map(([name, long]) => ({ ...queue, name, long }))
+
+for (const { name, long, channelIn, latencyMs } of [...within, ...across]) {
   test(`${name}: an unaligned checkpoint in the midst of a long record waits for no record, whatever remains`, () => {
-    const few = checkpointed(long(100_000), { atMs: 5_000 })
-    const many = checkpointed(long(1_000_000), { atMs: 5_000 })
+    const few = checkpointed(long(100_000), { atMs: 5_000, channelIn })
+    const many = checkpointed(long(1_000_000), { atMs: 5_000, channelIn })
     for (const { taken } of [few, many]) {
       expect(taken).toMatchObject({ outcome: 'completed', alignment: 'unaligned' })
-      expect(taken.durationMs).toBe(0)
+      expect(taken.durationMs).toBeCloseTo(latencyMs)
     }
     expect(many.taken.inFlightRecords).toBe(few.taken.inFlightRecords)
     expect(
@@ -144,6 +149,21 @@ for (const [name, long] of Object.entries({ generator, resuming, twice, acrossTa
     expect(records.every((n, i) => n === i)).toBe(true)
   })
 }
+
+test.each(channelForms)(
+  'a checkpoint with a timeout takes no longer, whenever it is triggered until all have ended: $form',
+  ({ channelIn, latencyMs }) => {
+    const ending: Long = sink => one().pipe(rebalance(), flatMap(upTo(4_000)), rebalance(), into(sink))
+    const durations = Array.from({ length: 25 }, (_, i) => {
+      const { checkpoints } = runThrottled(ending, {
+        ...{ store: memoryStore(), published: nothingPublished(), channels, channelIn },
+        ...{ alignment: { alignedTimeoutMs: 300 }, checkpointsAtMs: [1_000 + 100 * i], killedAtMs: 8_000 },
+      })
+      return checkpoints[0]?.durationMs ?? Number.POSITIVE_INFINITY
+    })
+    expect(Math.max(...durations)).toBeLessThanOrEqual(300 + 2 * latencyMs)
+  },
+)
 
 test('results that a restore skips are made in many turns, so that no barrier waits for them', () => {
   let [made, atTurn, mostInTurn] = [0, 0, 0]

@@ -5,6 +5,7 @@ import { memoryStore } from '../../lib/store/memoryStore.ts'
 test('every option has a default', () => {
   expect(settings({})).toEqual({
     parallelism: 1,
+    keyGroups: 128,
     store: undefined,
     restore: 'latest',
     acceptLoss: [],
@@ -49,6 +50,7 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ parallelism: 1.5 }, 'parallelism: expected a whole number of at least 1, found 1.5'],
   [{ parallelism: Number.NaN }, 'parallelism: expected a whole number of at least 1, found NaN'],
   [{ parallelism: '4' }, 'parallelism: expected a whole number of at least 1, found "4"'],
+  [{ keyGroups: 32_769 }, 'keyGroups: expected a whole number from 1 to 32768, found 32769'],
   [{ store: 'checkpoints/' }, 'store: expected a Store, found "checkpoints/"'],
   [{ store: {} }, 'store: expected a Store'],
   [{ acceptLoss: true }, 'acceptLoss: expected'],
@@ -92,7 +94,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { paralelism: 4 },
     'run options.paralelism',
-    'There are: parallelism, store, restore, acceptLoss, checks, checkpoints, channels.',
+    'There are: parallelism, keyGroups, store, restore, acceptLoss, checks, checkpoints, channels.',
   ],
   [
     { checkpoints: { every: 4 } },

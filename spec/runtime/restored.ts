@@ -2,9 +2,10 @@ import * as t from 'io-ts'
 import { asyncScheduler, EMPTY, Subject } from 'rxjs'
 import { type Job, memoryStore, type Pipeline, type RunOptions, type Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
+import { promptHalves } from './channelForms.ts'
 
 /** An environment whose clock stands still and whose slices are short, so that turns are all there is. */
-export const stepped = (onTurn: (turn: number) => void): Environment => {
+export const stepped = (onTurn: (turn: number) => void, halves = false): Environment => {
   let turn = 0
   return {
     scheduler: asyncScheduler,
@@ -15,6 +16,7 @@ export const stepped = (onTurn: (turn: number) => void): Environment => {
       return 0
     },
     sliceTurnsMax: 4,
+    ...(halves ? promptHalves : {}),
   }
 }
 
@@ -66,13 +68,21 @@ export const slowCollect = <T>(records: T[], options: { macrotasks: number }): S
   }
 }
 
+interface SteppedOptions extends RunOptions {
+  /** Channels have two halves. */
+  readonly halves?: boolean
+}
+
 /** Runs to the end; gives the number of turns that it took. */
-export const turnsOf = async (pipelines: readonly Pipeline[], options: RunOptions): Promise<number> => {
+export const turnsOf = async (
+  pipelines: readonly Pipeline[],
+  { halves = false, ...options }: SteppedOptions,
+): Promise<number> => {
   let turns = 0
   await runIn(
     stepped(turn => {
       turns = turn
-    }),
+    }, halves),
     pipelines,
     options,
   ).done
@@ -85,15 +95,15 @@ export const turnsOf = async (pipelines: readonly Pipeline[], options: RunOption
  */
 export const stoppedAndResumed = async (
   pipelines: () => readonly Pipeline[],
-  options: RunOptions & { readonly turn: number; readonly alignment: 'aligned' | 'unaligned' },
+  options: SteppedOptions & { readonly turn: number; readonly alignment: 'aligned' | 'unaligned' },
 ): Promise<boolean> => {
-  const { turn, alignment, ...rest } = options
+  const { turn, alignment, halves = false, ...rest } = options
   const store = memoryStore()
   let taken: Promise<unknown> | undefined
   const first: Job = runIn(
     stepped(at => {
       if (at === turn) taken = first.triggerCheckpoint({ alignment }).then(() => first.cancel())
-    }),
+    }, halves),
     pipelines(),
     { ...rest, store },
   )
@@ -103,7 +113,7 @@ export const stoppedAndResumed = async (
     () => false,
   ) ?? false)
   await runIn(
-    stepped(() => {}),
+    stepped(() => {}, halves),
     pipelines(),
     { ...rest, store },
   ).done

@@ -1,7 +1,8 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import type { CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
+import type { Alignment, CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
+import type { ChannelForm } from './channelForms.ts'
 
 /** What has come out of all runs, and has been published. */
 export interface Published {
@@ -64,18 +65,23 @@ export const runThrottled = (
   options: RunOptions & {
     readonly published: Published
     readonly checkpointsAtMs?: readonly number[]
+    /** Default unaligned. */
+    readonly alignment?: Alignment
     readonly killedAtMs?: number
     /** So much passes with each reading of the clock, beside what is scheduled; default 0: turns end by full outputs alone. */
     readonly readingMs?: number
     readonly onTurn?: () => void
+    readonly channelIn?: ChannelForm['channelIn']
   },
 ): ThrottledRun => {
   const {
     published,
     checkpointsAtMs = [],
+    alignment = 'unaligned',
     killedAtMs = Number.POSITIVE_INFINITY,
     readingMs = 0,
     onTurn,
+    channelIn = () => ({}),
     ...runOptions
   } = options
   const scheduler = new VirtualTimeScheduler()
@@ -95,6 +101,7 @@ export const runThrottled = (
     observe: ({ kind }) => {
       if (kind === 'turn') onTurn?.()
     },
+    ...channelIn(scheduler),
   }
   const job = runIn(environment, pipeline(throttled(scheduler, published)), runOptions)
   const checkpoints: CheckpointReport[] = []
@@ -107,7 +114,7 @@ export const runThrottled = (
     if (status.kind === 'failed') failures.push(status.error)
   })
   for (const atMs of checkpointsAtMs) {
-    scheduler.schedule(() => void job.triggerCheckpoint({ alignment: 'unaligned' }).catch(() => {}), atMs)
+    scheduler.schedule(() => void job.triggerCheckpoint({ alignment }).catch(() => {}), atMs)
   }
   scheduler.maxFrames = killedAtMs
   scheduler.flush()

@@ -15,6 +15,7 @@ const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => 
   checkpoint: 1,
   operators: [],
   inFlight: [{ input: 0, from: 2, elements }],
+  outputs: [],
   durable: [],
   times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0 },
 })
@@ -36,6 +37,22 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
   expect(sizes.inFlightRecords).toBe(inFlight)
   const [channel] = readSnapshot('a', bytes, encoding).inFlight
   expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
+})
+
+test('what waits in sending halves comes back by consumer, input and producer, and counts as in flight', async () => {
+  const outputs = [
+    { to: '2:scan/0', input: 0, from: 0, elements: small },
+    { to: '2:scan/1', input: 1, from: 0, elements: [watermark(1), buffer(['a'])] },
+  ]
+  const own = [buffer(records(5))]
+  const { bytes, sizes } = await firstValueFrom(
+    encodedSnapshot({ ...snapshot(own), outputs }, encoding, queueScheduler),
+  )
+  expect(sizes.inFlightRecords).toBe(2_506)
+  const read = readSnapshot('a', bytes, encoding)
+  const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
+  expect(flat).toEqual(outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) })))
+  expect(read.inFlight.map(({ elements }) => elements.flatMap(asRecords))).toEqual([records(5)])
 })
 
 const asRecords = (element: StreamElement<unknown>): readonly unknown[] =>

@@ -19,7 +19,7 @@ export const wordsOf = (element: OutputElement): string => {
     case 'recovered':
       return `recovered ${element.generation}`
     case 'splits':
-      return ['splits', ...element.open].join(' ')
+      return ['splits', ...element.open, ...(element.idle.length > 0 ? ['idle', ...element.idle] : [])].join(' ')
     case 'barrier':
       return `barrier ${element.checkpoint} ${alignmentOf(element)} at ${element.timestampMs}`
     case 'cancel':

@@ -23,7 +23,7 @@ export interface Attempt {
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
 export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
-  const { latencyMs, slowness, checkpoints, channels } = conditions
+  const { latencyMs, slowness, checkpoints, channels, link } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
   /** With the parallelism that each was started with. */
@@ -43,7 +43,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     starts++
     if (starts > startsMax) return world.violated(`it is not done after ${startsMax} starts`)
     for (const other of alive.keys()) other.accompanied = true
-    const process = new Process(world, { checkpoints: paced(), onEnd, onRival: () => world.schedule(start, 0) })
+    const process = new Process(world, { checkpoints: paced(), link, onEnd, onRival: () => world.schedule(start, 0) })
     process.accompanied = alive.size > 0
     if (world.disk.committed > 0 && process.strikes('otherParallelism') !== undefined) {
       parallelism = other(parallelism, random)

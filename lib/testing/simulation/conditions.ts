@@ -17,6 +17,8 @@ export interface Conditions {
   readonly alignment: Alignment | 'any'
   readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
   readonly channels: NonNullable<RunOptions['channels']>
+  /** Channels have two halves, joined by a link of so many ms each way, with so many credits; false: each is one queue. */
+  readonly link: false | { readonly latencyMs: number; readonly buffersMax: number }
   /** Operations of the store take up to so many ms. */
   readonly latencyMs: number
   /** How likely a sink is full for a while after a write. */
@@ -48,14 +50,17 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
     latencyMs: random.next() * 3,
     slowness: random.chance(0.5) ? random.next() / 2 : 0,
   }
-  const faults = options.faults ?? 3
+  const given = options.faults ?? 3
+  const faults = typeof given === 'number' ? randomFaults(random, given) : given
+  const link = random.chance(0.4) && { latencyMs: 2 * random.next() ** 2, buffersMax: 1 + random.below(4) }
   return {
     seed: options.seed,
-    faults: typeof faults === 'number' ? randomFaults(random, faults) : faults,
+    faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
     checkpoints: options.checkpoints ?? drawn.checkpoints,
     channels: options.channels ?? drawn.channels,
+    link: options.link ?? link,
     latencyMs: options.latencyMs ?? drawn.latencyMs,
     slowness: options.slowness ?? drawn.slowness,
   }

@@ -1,10 +1,12 @@
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs'
+import { splitChannel } from '../../channel/splitChannel.ts'
 import { messageOf } from '../../error.ts'
 import type { Pipeline } from '../../graph/stream.ts'
 import { absurd } from '../../invariant.ts'
 import type { RunOptions } from '../../runtime/options.ts'
 import { type Environment, type Happening, type JobStatus, runIn } from '../../runtime/run.ts'
 import type { CapturedOperator } from '../../state/operatorState.ts'
+import type { Conditions } from './conditions.ts'
 import { type FaultKind, InjectedFault, saysBug } from './faults.ts'
 import { PhaseTracker } from './phases.ts'
 import type { Random } from './random.ts'
@@ -40,6 +42,7 @@ export class Process {
   readonly #random: Random
   readonly #onEnd: (process: Process, end: ProcessEnd) => void
   readonly #onRival: () => void
+  readonly #link: Conditions['link']
   readonly #unheardBefore: number
   #steps = 0
   #cpuMs = 0
@@ -48,6 +51,7 @@ export class Process {
     world: World,
     options: {
       readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number }
+      readonly link: Conditions['link']
       readonly onEnd: (process: Process, end: ProcessEnd) => void
       readonly onRival: () => void
     },
@@ -58,6 +62,7 @@ export class Process {
     this.timeoutMs = options.checkpoints.timeoutMs
     this.#onEnd = options.onEnd
     this.#onRival = options.onRival
+    this.#link = options.link
     this.#random = world.random.fork()
     this.storeDelay = this.#random.chance(0.2) ? 1 + 40 * this.#random.next() : 1
     this.scheduler = new ProcessScheduler(world, this)
@@ -136,9 +141,9 @@ export class Process {
   }
 
   #environment(): Environment {
-    const random = this.#random
+    const [random, link, { scheduler }] = [this.#random, this.#link, this]
     return {
-      scheduler: this.scheduler,
+      scheduler,
       clock: () => {
         this.#cpuMs += random.next() / 20
         return this.world.nowMs + this.#cpuMs
@@ -146,6 +151,7 @@ export class Process {
       nextSlice: slice => void this.#scheduled(this.#slices, random.next() / 20, slice),
       choose: (tasks, urgent) => random.below(urgent > 0 && random.chance(0.8) ? urgent : tasks),
       sliceTurnsMax: 1 + random.below(6),
+      ...(link === false ? {} : { channel: <T>() => splitChannel<T>({ ...link, scheduler }) }),
       observe: happening => this.#happened(happening),
     }
   }
@@ -242,5 +248,5 @@ class ProcessScheduler implements SchedulerLike {
   }
 }
 
-/** Far more than any job needs that is small enough for simulation. */
-const stepsMax = 50_000
+/** Far more than any job needs that is small enough for simulation, with all messages over its links. */
+const stepsMax = 200_000

@@ -50,6 +50,7 @@ const inSmallSteps = {
   alignment: 'aligned' as const,
   latencyMs: 2,
   slowness: 0.2,
+  link: false as const,
   checkpoints: { everyMs: 1, timeoutMs: 50, retainedCount: 1 },
   channels: { buffersMax: 1, bufferRecordsMax: 2, flushMs: 5 },
 }

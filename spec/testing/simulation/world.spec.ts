@@ -14,7 +14,7 @@ import { World } from '../../../lib/testing/simulation/world.ts'
 const worldOf = (seed: number) => new World(seeded(seed), new FaultPlan([]), { latencyMs: 3, slowness: 0 })
 
 const processIn = (world: World): Process =>
-  new Process(world, { checkpoints: { everyMs: 10, timeoutMs: 10 }, onEnd: () => {}, onRival: () => {} })
+  new Process(world, { checkpoints: { everyMs: 10, timeoutMs: 10 }, link: false, onEnd: () => {}, onRival: () => {} })
 
 /** Time passes while somebody waits. */
 const inTime = <T>(world: World, call: Observable<T>): Observable<T> =>
