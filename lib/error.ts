@@ -67,6 +67,7 @@ export type ErrorCode =
   | 'PARALLELISM_CHANGED'
   // the job's handle
   | 'CHECKPOINT_FAILED'
+  | 'CHECKPOINT_REFUSED'
   | 'CANCELLED'
   | 'NOT_RUNNING'
 

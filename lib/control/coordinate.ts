@@ -1,6 +1,8 @@
 import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
 import { type CheckpointsState, checkpoints } from '../coordination/checkpoints.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
+import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
+import { SpillwayError } from '../error.ts'
 
 /** With the schedule as it is at first; a `configured` event changes it. */
 export interface CoordinateOptions extends Schedule {
@@ -9,8 +11,9 @@ export interface CoordinateOptions extends Schedule {
 }
 
 /**
- * Decides which checkpoints are taken and what becomes of them, by `checkpoints`; holds the timers that the function asks
- * for: the schedule's and the pending checkpoint's. Another interval counts from the last trigger of the schedule.
+ * Decides which checkpoints are taken and what becomes of them, by `checkpoints`, and how many may fail, by `tolerance`; holds the
+ * timers that the functions ask for: the schedule's, the pending checkpoint's, and that of parts that wait for a commit. Another
+ * interval counts from the last trigger of the schedule.
  *
  * Emits orders. After `finished` its timers stop. Completes with its source.
  */
@@ -21,8 +24,10 @@ export const coordinate =
       const { scheduler } = options
       let state = options.initial
       let schedule: Schedule = options
+      let tolerated = initialTolerance(schedule.tolerableFailures)
       const timers = new Subscription()
       let expiry = Subscription.EMPTY
+      let commitDue = Subscription.EMPTY
       let next = Subscription.EMPTY
       let lastMs = scheduler.now()
 
@@ -40,25 +45,58 @@ export const coordinate =
       const decided = (event: CoordinateEvent): void => {
         if (event.kind !== 'configured') return about(event)
         schedule = event.schedule
+        tolerated = { ...tolerated, tolerableFailures: schedule.tolerableFailures }
+        about({ kind: 'limited', policy: schedule.policy ?? state.policy, minPauseMs: schedule.minPauseMs })
         scheduleNext()
       }
 
       const about = (event: CheckpointEvent): void => {
         const [next, orders] = checkpoints(state, event, scheduler.now())
         state = next
-        for (const order of orders) {
-          if (order.kind === 'trigger') {
-            const { checkpoint } = order.barrier
-            expiry = scheduler.schedule(() => heard({ kind: 'expired', checkpoint }), schedule.timeoutMs)
-            timers.add(expiry)
-          }
-          if (order.kind === 'notify' || order.kind === 'abort') {
-            expiry.unsubscribe()
-            timers.remove(expiry)
-          }
-          if (order.kind === 'finished') timers.unsubscribe()
-          subscriber.next(order)
+        for (const order of orders) obeyed(order)
+        awaitCommit()
+      }
+
+      const obeyed = (order: CheckpointOrder): void => {
+        if (order.kind === 'trigger') {
+          const { checkpoint } = order.barrier
+          expiry = scheduler.schedule(() => heard({ kind: 'expired', checkpoint }), schedule.timeoutMs)
+          timers.add(expiry)
         }
+        if (order.kind === 'report') {
+          expiry.unsubscribe()
+          timers.remove(expiry)
+        }
+        if (order.kind === 'finished') timers.unsubscribe()
+        subscriber.next(order)
+        if (order.kind === 'report') tolerate(order)
+      }
+
+      const tolerate = ({ report }: CheckpointOrder & { kind: 'report' }): void => {
+        const { id: checkpoint, outcome, cause = 'declined' } = report
+        const event =
+          outcome === 'completed'
+            ? ({ kind: 'succeeded', checkpoint } as const)
+            : ({ kind: 'failed', checkpoint, cause } as const)
+        const [next, answer] = tolerance(tolerated, event)
+        tolerated = next
+        if (answer === 'job fails') subscriber.next({ kind: 'failJob', error: tooManyFailed(report, schedule) })
+      }
+
+      /** Parts that have been ready for so long wait no more for others. */
+      const awaitCommit = (): void => {
+        const { pending } = state
+        const waits = pending !== undefined && pending.ready.length > 0 && pending.committing === undefined
+        if (waits === !commitDue.closed) return
+        commitDue.unsubscribe()
+        timers.remove(commitDue)
+        if (!waits) return
+        const { checkpoint } = pending.barrier
+        commitDue = scheduler.schedule(() => {
+          commitDue.unsubscribe()
+          heard({ kind: 'commitDue', checkpoint })
+        }, commitDelayMs)
+        timers.add(commitDue)
       }
 
       const scheduleNext = (): void => {
@@ -71,6 +109,13 @@ export const coordinate =
       }
 
       const due = (): void => {
+        const { completedAtMs = Number.NEGATIVE_INFINITY, minPauseMs } = state.admission
+        const pauseMs = completedAtMs + minPauseMs - scheduler.now()
+        if (pauseMs > 0) {
+          next = scheduler.schedule(due, pauseMs)
+          timers.add(next)
+          return
+        }
         lastMs = scheduler.now()
         heard({ kind: 'requested', alignment: schedule.alignment })
         if (!timers.closed) scheduleNext()
@@ -84,3 +129,16 @@ export const coordinate =
         complete: () => subscriber.complete(),
       })
     })
+
+const tooManyFailed = (
+  { id, reason }: { readonly id: number; readonly reason?: string },
+  { tolerableFailures }: Schedule,
+) =>
+  new SpillwayError('CHECKPOINT_FAILED', {
+    place: `checkpoint ${id}`,
+    problem: `more than ${tolerableFailures} checkpoints in a row have failed, the last because ${reason}.`,
+    remedy: 'Mend the cause and start the job again on the same store, or give a higher checkpoints.tolerableFailures.',
+  })
+
+/** Parts that become ready within it share a commit. */
+const commitDelayMs = 50

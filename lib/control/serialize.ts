@@ -26,13 +26,14 @@ import {
   timer,
 } from 'rxjs'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
+import type { FailureCause } from '../coordination/tolerance.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import { checksumOf } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
-import { encodedEntry, encodedPart, objectNames, readEntry } from '../snapshot/log.ts'
-import type { TaskSnapshot } from '../snapshot/snapshot.ts'
+import { encodedEntry, type JobFacts, objectNames, readEntry } from '../snapshot/log.ts'
+import type { TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
 
@@ -45,8 +46,8 @@ export interface SerializeOptions {
   readonly writesMax: number
   /** The start of the job that names of objects carry. */
   readonly epoch: number
-  /** Of the job; stored with every part. */
-  readonly keyGroups: number
+  /** Stored with every commit. */
+  readonly job: JobFacts
   /** The number of the next entry of the store's log. */
   readonly nextEntry: number
 }
@@ -62,10 +63,10 @@ type StoreEvent = Extract<
  * Writes snapshots into a store and makes parts durable.
  *
  * In: `snapshot` is encoded and put, after what it names elsewhere is durable: `acknowledged`, or `declined`; a task's last one
- * is tried again three times. `commit` puts the
- * part's record and appends the log entry that makes it durable: `committed`, or `commitFailed`; `failed` if the log is
- * another run's (`FENCED`). `abort` stops the writing of its checkpoint and deletes what has been written of it; `release`
- * deletes objects and entries. Everything else passes through. Never errs by itself; completes with its source.
+ * is tried again three times. `commit` appends
+ * the log entry that makes parts durable: `committed`, or `commitFailed`; `failed` if the log is another run's (`FENCED`).
+ * `abort` stops the writing of these tasks' snapshots and deletes what has been written of them; `release` deletes objects and
+ * entries. Everything else passes through. Never errs by itself; completes with its source.
  */
 export const serialize =
   <E extends { readonly kind: string }>(
@@ -78,13 +79,13 @@ const serialized = <E extends { readonly kind: string }>(
   shared: Observable<SerializeEvent | E>,
   options: SerializeOptions,
 ): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, keyGroups, writesMax, scheduler } = options
+  const { store, encoding, epoch, job, writesMax, scheduler } = options
   const names = objectNames(epoch)
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
   let tried = 0
-  /** Checkpoints up to this one are given up; ids only grow, and one is under way at a time. */
-  let abortedUpTo: CheckpointId = 0
+  /** By task: its snapshots up to this checkpoint's are given up; ids only grow, and one is under way at a time. */
+  const abortedUpTo = new Map<TaskId, CheckpointId>()
   const garbage$ = new Subject<string>()
 
   const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
@@ -93,7 +94,7 @@ const serialized = <E extends { readonly kind: string }>(
   const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
     const { task, checkpoint, ended } = snapshot
     const object = (attempt: number) => (ended ? names.ended(task, attempt) : names.snapshot(checkpoint, task))
-    const isAborted = () => !ended && checkpoint <= abortedUpTo
+    const isAborted = () => !ended && checkpoint <= (abortedUpTo.get(task) ?? 0)
     const begunMs = scheduler.now()
     let attempts = 0
     let stored = false
@@ -115,9 +116,11 @@ const serialized = <E extends { readonly kind: string }>(
         ),
       )
     })
-    const gone = kind('abort').pipe(filter(({ checkpoint: aborted }) => !ended && aborted === checkpoint))
+    const gone = kind('abort').pipe(filter(isAborted))
     return (isAborted() ? EMPTY : writing.pipe(ended ? retriedLast(scheduler) : identity)).pipe(
-      catchError(error => of<StoreEvent>({ kind: 'declined', task, ended, checkpoint, reason: messageOf(error) })),
+      catchError(error =>
+        of<StoreEvent>({ kind: 'declined', task, ended, checkpoint, reason: messageOf(error), cause: causeOf(error) }),
+      ),
       takeUntil(gone),
       finalize(() => {
         releaseSnapshot(snapshot)
@@ -127,28 +130,18 @@ const serialized = <E extends { readonly kind: string }>(
     )
   }
 
-  const committed = ({ checkpoint, tasks }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
-    const object = names.part(checkpoint)
-    const bytes = encodedEntry({ kind: 'commit', epoch, checkpoint, object }, encoding)
-    let inDoubt = false
-    return concat(
-      defer(() => store.put(object, encodedPart({ epoch, checkpoint, keyGroups, tasks }, encoding))).pipe(
-        ignoreElements(),
-      ),
-      defer(() => {
-        inDoubt = true
-        return appended(bytes)
-      }),
-    ).pipe(
+  const committed = ({ kind: _, ...commit }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
+    const { checkpoint } = commit
+    return defer(() => appended(encodedEntry({ kind: 'commit', epoch, ...job, ...commit }, encoding))).pipe(
       map((n): StoreEvent => {
         entry = n + 1
-        return { kind: 'committed', checkpoint, entry: n, object }
+        return { kind: 'committed', checkpoint, entry: n }
       }),
       catchError(error =>
         of<StoreEvent>(
           error instanceof SpillwayError && error.code === 'FENCED'
             ? { kind: 'failed', task: 'the store', error }
-            : { kind: 'commitFailed', checkpoint, reason: messageOf(error), inDoubt },
+            : { kind: 'commitFailed', checkpoint, reason: messageOf(error) },
         ),
       ),
     )
@@ -187,8 +180,8 @@ const serialized = <E extends { readonly kind: string }>(
 
   return merge(
     kind('abort').pipe(
-      mergeMap(({ checkpoint }) => {
-        abortedUpTo = Math.max(abortedUpTo, checkpoint)
+      mergeMap(({ checkpoint, tasks }) => {
+        for (const task of tasks) abortedUpTo.set(task, checkpoint)
         return EMPTY
       }),
     ),
@@ -213,6 +206,9 @@ const retriedLast = <A>(scheduler: SchedulerLike): MonoTypeOperatorFunction<A> =
         : timer(attempt * lastRetryMs, scheduler),
   })
 
+const causeOf = (error: unknown): FailureCause =>
+  error instanceof SpillwayError && error.code === 'STORE_FAILED' ? 'io' : 'async'
+
 const lastAttempts = 4
 const lastRetryMs = 1_000
 
@@ -220,10 +216,12 @@ const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'snapshot',
   'trigger',
   'commit',
+  'publish',
   'notify',
   'abort',
   'release',
   'failJob',
   'report',
+  'refuse',
   'finished',
 ])

@@ -1,6 +1,9 @@
 import type { Alignment, Barrier, CheckpointId } from '../element.ts'
+import type { Completes, Part } from '../snapshot/log.ts'
 import type { SnapshotSizes, SnapshotTimes, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { Policy } from './policy.ts'
 import type { CheckpointReport } from './report.ts'
+import type { FailureCause } from './tolerance.ts'
 
 /** What the coordinator hears. Facts, never an Observable's error. */
 export type CoordinateEvent = CheckpointEvent | Configured
@@ -18,6 +21,12 @@ export interface Schedule {
   /** From the trigger; a checkpoint that takes longer fails. */
   readonly timeoutMs: number
   readonly alignment: Alignment
+  /** From a completion to the schedule's next trigger. */
+  readonly minPauseMs: number
+  /** Checkpoints that may fail in a row. */
+  readonly tolerableFailures: number
+  /** With other limits; undefined: as they were. */
+  readonly policy?: Policy | undefined
 }
 
 /** What becomes of checkpoints. */
@@ -31,19 +40,19 @@ export type CheckpointEvent =
       readonly ended: boolean
       readonly checkpoint: CheckpointId
       readonly reason: string
+      readonly cause: FailureCause
     }
-  /** The order to commit has been carried out: the part is durable. `entry` is the number of its log entry. */
-  | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number; readonly object: string }
-  /** `inDoubt`: the entry may stand all the same, so what it names must stay until a start has read the log. */
-  | {
-      readonly kind: 'commitFailed'
-      readonly checkpoint: CheckpointId
-      readonly reason: string
-      readonly inDoubt: boolean
-    }
-  /** The task's sinks have published what the checkpoint contains. */
+  /** The order to commit has been carried out: the parts are durable. `entry` is the number of the log entry. */
+  | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number }
+  /** The entry may stand all the same, so what it names stays until a start has read the log. */
+  | { readonly kind: 'commitFailed'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** Parts have been ready, and waiting for others to share a commit with, for long enough. */
+  | { readonly kind: 'commitDue'; readonly checkpoint: CheckpointId }
+  /** The task, which has ended, has published what its last part contains. */
   | { readonly kind: 'published'; readonly task: TaskId; readonly checkpoint: CheckpointId }
   | { readonly kind: 'expired'; readonly checkpoint: CheckpointId }
+  /** Other limits, from the next decision on; the regions stay. */
+  | { readonly kind: 'limited'; readonly policy: Policy; readonly minPauseMs: number }
   | { readonly kind: 'failed'; readonly task: TaskId; readonly error: unknown }
 
 /** Somebody wants a checkpoint: the schedule, or the user. */
@@ -67,11 +76,31 @@ export interface Acknowledged {
 export type CheckpointOrder =
   /** To all tasks: those without open inputs begin, those that have ended send the barrier before their end. */
   | { readonly kind: 'trigger'; readonly barrier: Barrier }
-  /** To the store: make the part durable. */
-  | { readonly kind: 'commit'; readonly checkpoint: CheckpointId; readonly tasks: readonly StoredSnapshot[] }
-  /** To the tasks: the checkpoint is durable; sinks publish. */
-  | { readonly kind: 'notify'; readonly checkpoint: CheckpointId }
-  | { readonly kind: 'abort'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** To the store: make the parts durable, and with them, or alone, that the checkpoint is complete. One at a time. */
+  | {
+      readonly kind: 'commit'
+      readonly checkpoint: CheckpointId
+      readonly parts: readonly Part[]
+      readonly completes?: Completes
+    }
+  /** To the tasks of these regions: their parts are durable; sinks publish. */
+  | {
+      readonly kind: 'publish'
+      readonly checkpoint: CheckpointId
+      readonly regions: readonly number[]
+      readonly tasks: readonly TaskId[]
+    }
+  /** To the tasks of finished parts: the checkpoint is complete. */
+  | { readonly kind: 'notify'; readonly checkpoint: CheckpointId; readonly tasks: readonly TaskId[] }
+  /** To the tasks of a part that has failed, and to the store: nobody waits for their snapshots any more. */
+  | {
+      readonly kind: 'abort'
+      readonly checkpoint: CheckpointId
+      readonly tasks: readonly TaskId[]
+      readonly reason: string
+    }
+  /** The user's request starts no checkpoint. */
+  | { readonly kind: 'refuse'; readonly request: number; readonly reason: 'min-pause' | 'too-many-requests' }
   /** To the store: nothing names these any more. */
   | { readonly kind: 'release'; readonly objects: readonly string[]; readonly entries: readonly number[] }
   | { readonly kind: 'failJob'; readonly error: unknown }

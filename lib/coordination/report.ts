@@ -1,6 +1,7 @@
 import type { Alignment, CheckpointId } from '../element.ts'
 import type { TaskId } from '../snapshot/snapshot.ts'
 import type { Acknowledged } from './events.ts'
+import type { FailureCause } from './tolerance.ts'
 
 /** `final`: all tasks had ended; the last checkpoint of a job on bounded input. */
 export type CheckpointKind = 'checkpoint' | 'final'
@@ -11,6 +12,7 @@ export interface CheckpointReport {
   readonly outcome: 'completed' | 'failed'
   /** Why it failed. */
   readonly reason?: string
+  readonly cause?: FailureCause
   readonly alignment: Alignment
   readonly kind: CheckpointKind
   readonly triggeredAtMs: number
@@ -19,6 +21,9 @@ export interface CheckpointReport {
   readonly stateBytes: number
   readonly inFlightBytes: number
   readonly inFlightRecords: number
+  /** Of the job; and the numbers of those whose parts failed, and are carried over if the checkpoint is complete. */
+  readonly regions: number
+  readonly failedRegions: readonly number[]
   readonly tasks: readonly TaskReport[]
   /** Where the time went, in one sentence. */
   readonly summary: string
@@ -46,6 +51,9 @@ export interface Reported {
   readonly triggeredAtMs: number
   readonly durationMs: number
   readonly reason?: string
+  readonly cause?: FailureCause
+  readonly regions: number
+  readonly failedRegions: readonly number[]
   readonly acknowledged: readonly Acknowledged[]
 }
 
@@ -56,6 +64,7 @@ export const report = (of: Reported): CheckpointReport => {
     id: of.id,
     outcome: of.reason === undefined ? ('completed' as const) : ('failed' as const),
     ...(of.reason === undefined ? {} : { reason: of.reason }),
+    ...(of.cause === undefined ? {} : { cause: of.cause }),
     alignment: of.alignment,
     kind: of.kind,
     triggeredAtMs: of.triggeredAtMs,
@@ -63,6 +72,8 @@ export const report = (of: Reported): CheckpointReport => {
     stateBytes: sum(task => task.stateBytes),
     inFlightBytes: sum(task => task.inFlightBytes),
     inFlightRecords: sum(task => task.inFlightRecords),
+    regions: of.regions,
+    failedRegions: of.failedRegions,
     tasks,
   }
   return { ...whole, summary: summary(whole) }

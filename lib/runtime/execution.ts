@@ -29,10 +29,12 @@ import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordina
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
+import type { TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
@@ -40,7 +42,7 @@ import type { BufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
-import { type Found, found, type RestoredJob, restoredFor } from './restore.ts'
+import { type Found, found, isDealtAnew, type RestoredJob, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
@@ -66,7 +68,9 @@ export class Execution {
   readonly #running = new Subscription()
   #debloating = Subscription.EMPTY
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
+  readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
   #tasks: readonly RunningTask[] = []
+  #taskOf: ReadonlyMap<TaskId, RunningTask> = new Map()
   #requests = 0
   #begun = false
   #ended = false
@@ -153,6 +157,11 @@ export class Execution {
           )
           .subscribe(subscriber),
       )
+      subscriber.add(
+        this.#refused$.pipe(filter(refused => refused.request === request)).subscribe(({ reason }) => {
+          subscriber.error(refused(reason))
+        }),
+      )
       if (this.#begun && !this.#ended) this.#events$.next({ kind: 'requested', request, alignment })
       else subscriber.error(notRunning())
     })
@@ -191,6 +200,7 @@ export class Execution {
         this.#events$.next(event)
       },
     })
+    this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
     checkClaimed(this.#tasks)
     return concat(
       this.#logTaken(start),
@@ -222,9 +232,11 @@ export class Execution {
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
   #leftoversDeleted({ restored, objects, commits }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
-    const named = new Set([restored?.object, ...(restored?.part.tasks.map(({ object }) => object) ?? [])])
+    const parts = restored?.parts ?? []
+    const entries = new Set(parts.map(({ entry }) => entry))
+    const named = new Set(parts.flatMap(({ tasks }) => tasks.map(({ object }) => object)))
     return from([
-      ...commits.filter(n => n !== restored?.entry).map(n => this.#store.deleteEntry(n)),
+      ...commits.filter(n => !entries.has(n)).map(n => this.#store.deleteEntry(n)),
       ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
     ]).pipe(
       mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
@@ -234,17 +246,15 @@ export class Execution {
 
   #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
     const { scheduler } = this.#environment
-    const { everyMs, timeoutMs, alignment, retainedCount } = this.#settings.checkpoints
+    const { retainedCount } = this.#settings.checkpoints
     const initial = initialCheckpoints({
-      tasks: this.#tasks.map(({ id }) => id),
+      policy: this.#settings.checkpoints.policy,
+      connected: connected(this.#plan),
+      minPauseMs: this.#settings.checkpoints.minPauseMs,
       nextId: nextCheckpoint,
       retainedCount,
       ended: endedBefore(restored),
-      restored: restored && {
-        checkpoint: restored.checkpoint,
-        entry: restored.entry,
-        objects: [restored.object, ...restored.part.tasks.map(({ object }) => object)],
-      },
+      ...(restored === undefined ? {} : { restored: { ...restored, dealtAnew: isDealtAnew(restored, this.#plan) } }),
     })
     // An order is never carried out inside the event that caused it.
     const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
@@ -259,11 +269,14 @@ export class Execution {
             scheduler: this.#executor.background,
             writesMax,
             epoch,
-            keyGroups: this.#settings.keyGroups,
+            job: {
+              keyGroups: this.#settings.keyGroups,
+              stages: Object.fromEntries(this.#plan.stages.map(({ id, parallelism }) => [id, parallelism])),
+            },
             nextEntry: nextEntry + 1,
           }),
           tap(event => observe(event)),
-          coordinate({ initial, scheduler, timeoutMs, everyMs, alignment }),
+          coordinate({ initial, scheduler, ...this.#settings.checkpoints }),
         )
         .subscribe({
           next: order => this.#orders$.next(order),
@@ -275,7 +288,7 @@ export class Execution {
     this.#onRunning(restored)
     for (const task of this.#tasks) task.start()
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
-    if (initial.ended.size === this.#tasks.length) this.#end()
+    if (initial.unpublished === 0) this.#end()
   }
 
   #obey(order: CheckpointOrder): void {
@@ -283,11 +296,14 @@ export class Execution {
       case 'trigger':
         for (const task of this.#tasks) task.trigger(order.barrier)
         return
-      case 'notify':
-        for (const task of this.#tasks) task.notify(order.checkpoint)
+      case 'publish':
+        for (const id of order.tasks) this.#taskOf.get(id)?.publish(order.checkpoint)
         return
       case 'abort':
-        for (const task of this.#tasks) task.abort(order.checkpoint)
+        for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint)
+        return
+      case 'refuse':
+        this.#refused$.next(order)
         return
       case 'report':
         this.reports$.next(order.report)
@@ -300,6 +316,7 @@ export class Execution {
         this.#events$.complete()
         return this.#orders$.complete()
       case 'commit':
+      case 'notify':
       case 'release':
         return
       default:
@@ -334,7 +351,7 @@ export class Execution {
 /** Tasks restored as ended are represented by the snapshot that they were restored from. */
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>
   new Map(
-    (restored?.part.tasks ?? [])
+    (restored?.parts.flatMap(({ tasks }) => tasks) ?? [])
       .filter(({ task }) => restored?.tasks.get(task)?.ended === true)
       .map(snapshot => [
         snapshot.task,
@@ -360,6 +377,13 @@ const checkClaimed = (tasks: readonly RunningTask[]): void => {
     })
   }
 }
+
+const refused = (reason: string) =>
+  new SpillwayError('CHECKPOINT_REFUSED', {
+    place: 'triggerCheckpoint',
+    problem: `the request starts no checkpoint (${reason}).`,
+    remedy: 'Wait for the checkpoints that have been asked for before.',
+  })
 
 const notRunning = () =>
   new SpillwayError('NOT_RUNNING', {

@@ -1,5 +1,6 @@
 import * as t from 'io-ts'
 import type { Guarantee } from '../alignment/alignment.ts'
+import { global, type Policy } from '../coordination/policy.ts'
 import { decode } from '../decode.ts'
 import type { Alignment } from '../element.ts'
 import { SpillwayError } from '../error.ts'
@@ -33,6 +34,15 @@ export interface RunOptions {
     readonly guarantee?: Guarantee
     /** Completed checkpoints that are kept; default 1. */
     readonly retainedCount?: number
+    /** From a completion to the next trigger of the schedule; default 0. */
+    readonly minPauseMs?: number
+    /**
+     * Checkpoints that may fail in a row (because a task, the store or the time failed them) before the job fails; default: any
+     * number, a job that is useful without checkpoints goes on. Each failure is reported.
+     */
+    readonly tolerableFailures?: number
+    /** `global()`, the default: all tasks. `regional(...)`: each group of tasks that channels join by itself. */
+    readonly policy?: Policy
   }
   readonly channels?: {
     /** Buffers from which on a channel is full; default 8. */
@@ -73,7 +83,10 @@ export interface DebloatSettings {
 
 /** The options that a running job may be given anew (`Job.configure`); those left out stay. */
 export interface ChangedOptions {
-  readonly checkpoints?: Pick<NonNullable<RunOptions['checkpoints']>, 'everyMs' | 'timeoutMs' | 'alignment'>
+  readonly checkpoints?: Pick<
+    NonNullable<RunOptions['checkpoints']>,
+    'everyMs' | 'timeoutMs' | 'alignment' | 'minPauseMs' | 'tolerableFailures' | 'policy'
+  >
   readonly channels?: Pick<NonNullable<RunOptions['channels']>, 'debloat'>
 }
 
@@ -91,6 +104,9 @@ export interface Settings {
     readonly alignment: Alignment
     readonly guarantee: Guarantee
     readonly retainedCount: number
+    readonly minPauseMs: number
+    readonly tolerableFailures: number
+    readonly policy: Policy
   }
   readonly channels: {
     readonly buffersMax: number
@@ -126,6 +142,9 @@ export const settings = (options: RunOptions): Settings => {
       alignment: alignmentOf(checkpoints),
       guarantee: checkpoints.guarantee ?? 'exactly-once',
       retainedCount: checkpoints.retainedCount ?? 1,
+      minPauseMs: checkpoints.minPauseMs ?? 0,
+      tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
+      policy: checkpoints.policy ?? global(),
     },
     channels: {
       buffersMax: channels.buffersMax ?? 8,
@@ -158,6 +177,7 @@ export const changed = (settings: Settings, options: ChangedOptions): Settings =
     channels: { ...settings.channels, debloat },
   }
   checkAlignment('configure.checkpoints', next.checkpoints)
+  checkPolicy(settings.checkpoints.policy, next.checkpoints.policy)
   return next
 }
 
@@ -172,6 +192,15 @@ export const checkAlignment = (place: string, options: { alignment: unknown; gua
     place: `${place}.alignment`,
     problem: "with the guarantee 'at-least-once' no barrier overtakes data.",
     remedy: "Leave the alignment 'aligned', or the guarantee 'exactly-once'.",
+  })
+}
+
+const checkPolicy = ({ kind }: Policy, next: Policy): void => {
+  if (next.kind === kind) return
+  throw new SpillwayError('INVALID_OPTION', {
+    place: 'configure.checkpoints.policy',
+    problem: `the job runs with a ${kind} policy, and a ${next.kind} one has other regions.`,
+    remedy: 'Start the job again with the other policy: it goes on from what is stored.',
   })
 }
 
@@ -236,6 +265,7 @@ const keyGroups = numberThat(
 const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
 /** setTimeout takes no more. */
 const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
+const pause = numberThat('a duration in ms of at least 0', n => n >= 0 && n < 2 ** 31)
 const isAlignment = (u: unknown): u is Alignment =>
   u === 'aligned' ||
   u === 'unaligned' ||
@@ -259,6 +289,15 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
+const isPolicy = (u: unknown): u is Policy =>
+  typeof u === 'object' && u !== null && 'regions' in u && 'outcome' in u && 'kind' in u
+const policy = new t.Type<Policy, Policy, unknown>(
+  'global() or regional(...)',
+  isPolicy,
+  (u, context) => (isPolicy(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const debloatType = t.partial({
   targetMs: duration,
   periodMs: duration,
@@ -268,6 +307,15 @@ const debloatType = t.partial({
 })
 const debloat = t.union([t.boolean, debloatType])
 
+const changeable = {
+  everyMs: duration,
+  timeoutMs: duration,
+  alignment,
+  minPauseMs: pause,
+  tolerableFailures: countOrNone,
+  policy,
+}
+
 const optionsType = t.partial({
   parallelism: count,
   keyGroups,
@@ -275,7 +323,7 @@ const optionsType = t.partial({
   restore: t.keyof({ latest: null, none: null }),
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
-  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment, guarantee, retainedCount: count }),
+  checkpoints: t.partial({ ...changeable, guarantee, retainedCount: count }),
   channels: t.partial({
     buffersMax: count,
     bufferRecordsMax: count,
@@ -287,6 +335,6 @@ const optionsType = t.partial({
 })
 
 const changedType = t.partial({
-  checkpoints: t.partial({ everyMs: duration, timeoutMs: duration, alignment }),
+  checkpoints: t.partial(changeable),
   channels: t.partial({ debloat }),
 })

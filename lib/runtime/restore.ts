@@ -1,4 +1,5 @@
 import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
+import type { FinishedPart } from '../coordination/retention.ts'
 import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
@@ -10,7 +11,7 @@ import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
-import { checkpointOf, damagedRemedy, type LogEntry, type Part, readEntry, readPart } from '../snapshot/log.ts'
+import { type Commit, checkpointOf, damagedRemedy, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
@@ -24,84 +25,94 @@ export interface Found {
   readonly nextEntry: number
   readonly nextCheckpoint: CheckpointId
   readonly restored: RestoredJob | undefined
-  /** All that is there; what the restored part does not name belongs to nothing. */
+  /** All that is there; what the restored parts do not name belongs to nothing. */
   readonly objects: readonly string[]
-  /** The numbers of all commit entries; those before the restored one's name what is no longer kept. */
+  /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
   readonly commits: readonly number[]
 }
 
-export interface RestoredJob {
+export interface RestoredJob extends JobFacts {
+  /** The newest of the parts'. */
   readonly checkpoint: CheckpointId
-  readonly entry: number
-  readonly object: string
-  readonly part: Part
+  /** Each region's newest. */
+  readonly parts: readonly FinishedPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
   readonly recordsInFlight: number
 }
 
-/** Reads a store's log, and unless `restore` is 'none' the newest durable part. Errs with DAMAGED, STORE_FAILED. */
+/** Reads a store's log, and unless `restore` is 'none' each region's newest durable part. Errs with DAMAGED, STORE_FAILED. */
 export const found = (
   store: Store,
   options: { restore: 'latest' | 'none'; encoding: Encoding; readsMax: number },
 ): Observable<Found> =>
   forkJoin({ entries: logOf(store, options.encoding), objects: store.list('') }).pipe(
     switchMap(({ entries, objects }) => {
-      const commits = entries.filter(({ entry }) => entry.kind === 'commit')
-      const newest = options.restore === 'none' ? undefined : commits.at(-1)
-      const checkpoints = [
-        ...entries.map(({ entry }) => (entry.kind === 'commit' ? entry.checkpoint : 0)),
-        ...objects.map(object => checkpointOf(object) ?? 0),
-      ]
+      const commits = entries.flatMap(({ n, entry }) => (entry.kind === 'commit' ? [{ ...entry, n }] : []))
+      const checkpoints = [...commits.map(({ checkpoint }) => checkpoint), ...objects.map(of => checkpointOf(of) ?? 0)]
       const start = {
-        epoch: 1 + Math.max(0, ...entries.map(({ entry }) => entry.epoch)),
-        nextEntry: 1 + Math.max(0, ...entries.map(({ n }) => n)),
+        epoch: 1 + entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 0),
+        nextEntry: 1 + entries.reduce((largest, { n }) => Math.max(largest, n), 0),
         nextCheckpoint: 1 + checkpoints.reduce((largest, id) => Math.max(largest, id), 0),
         objects,
         commits: commits.map(({ n }) => n),
       }
-      if (newest === undefined) return of({ ...start, restored: undefined })
-      return restoredJob(store, newest as Committed, options).pipe(map(restored => ({ ...start, restored })))
+      const newest = commits.at(-1)
+      if (newest === undefined || options.restore === 'none') return of({ ...start, restored: undefined })
+      return restoredJob(store, newest, { ...options, parts: newestParts(commits) }).pipe(
+        map(restored => ({ ...start, restored })),
+      )
     }),
   )
 
-interface Numbered {
-  readonly n: number
-  readonly entry: LogEntry
-}
+type Numbered<E> = E & { readonly n: number }
 
-interface Committed extends Numbered {
-  readonly entry: LogEntry & { kind: 'commit' }
-}
-
-const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered[]> =>
+const logOf = (
+  store: Store,
+  encoding: Encoding,
+): Observable<readonly { readonly n: number; readonly entry: LogEntry }[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
     concatMap(n => store.entry(n).pipe(map(bytes => ({ n, entry: readEntry(n, bytes, encoding) })))),
     toArray(),
   )
 
+/**
+ * Of each task the newest part that it belongs to. Regions share nothing, so any mix of their parts is consistent, as long as
+ * they are of tasks that were dealt alike: what is older than another dealing has been superseded as a whole.
+ */
+export const newestParts = (commits: readonly Numbered<Commit>[]): readonly FinishedPart[] => {
+  const newest = commits.at(-1)
+  const taken = new Set<TaskId>()
+  const parts: FinishedPart[] = []
+  for (const { n, stages, checkpoint, parts: committed } of [...commits].reverse()) {
+    if (JSON.stringify(stages) !== JSON.stringify(newest?.stages)) break
+    for (const part of committed) {
+      const tasks = part.tasks.filter(({ task }) => !taken.has(task))
+      if (tasks.length === 0) continue
+      for (const { task } of tasks) taken.add(task)
+      parts.push({ checkpoint, entry: n, tasks, final: tasks.every(({ ended }) => ended) })
+    }
+  }
+  return parts
+}
+
 const restoredJob = (
   store: Store,
-  { n, entry }: Committed,
-  { encoding, readsMax }: { encoding: Encoding; readsMax: number },
+  { keyGroups, stages }: JobFacts,
+  { parts, encoding, readsMax }: { parts: readonly FinishedPart[]; encoding: Encoding; readsMax: number },
 ): Observable<RestoredJob> =>
-  store.get(entry.object).pipe(
-    map(bytes => readPart(entry.object, bytes, encoding)),
-    switchMap(part =>
-      from(part.tasks).pipe(
-        mergeMap(task => restoredTask(store, task, encoding), readsMax),
-        toArray(),
-        map(snapshots => delivered(new Map(snapshots))),
-        map(tasks => ({
-          checkpoint: entry.checkpoint,
-          entry: n,
-          object: entry.object,
-          part,
-          tasks,
-          recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
-        })),
-      ),
-    ),
+  from(parts.flatMap(({ tasks }) => tasks)).pipe(
+    mergeMap(task => restoredTask(store, task, encoding), readsMax),
+    toArray(),
+    map(snapshots => delivered(new Map(snapshots))),
+    map(tasks => ({
+      keyGroups,
+      stages,
+      checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
+      parts,
+      tasks,
+      recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
+    })),
   )
 
 const restoredTask = (
@@ -130,19 +141,19 @@ const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
 
 /**
  * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
- * are, so that recovered data is worked off in generations everywhere.
- * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the part does not belong to these pipelines; PARALLELISM_CHANGED,
+ * are, so that recovered data is worked off in generations everywhere. A region that has never finished a part has none.
+ * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the parts do not belong to these pipelines; PARALLELISM_CHANGED,
  * KEY_GROUPS_CHANGED
  */
 export const restoredFor = (
   restored: RestoredJob,
   { plan, keyGroups, splits }: Target,
 ): ReadonlyMap<TaskId, RestoredTask> => {
-  const stored = checkedMatch(restored, plan)
-  if (restored.part.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
-  if (plan.stages.every(({ id, parallelism }) => stored.get(id) === parallelism)) return restored.tasks
+  checkMatch(restored, plan)
+  if (restored.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
+  if (!isDealtAnew(restored, plan)) return restored.tasks
   const tasksOf = ({ id }: Stage) =>
-    Array.from({ length: stored.get(id) as number }, (_, index) => restored.tasks.get(`${id}/${index}`) as RestoredTask)
+    Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
   const depths = depthsOf(plan)
   const generations = dealtGenerations(
     plan.stages.map(stage => ({ id: stage.id, depth: depths.get(stage) as number, tasks: tasksOf(stage) })),
@@ -160,6 +171,12 @@ export const restoredFor = (
     }),
   )
 }
+
+/** Some stage had another number of tasks. */
+export const isDealtAnew = ({ stages }: JobFacts, plan: Plan): boolean =>
+  plan.stages.some(({ id, parallelism }) => stages[id] !== parallelism)
+
+const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
 /** By stages: how many lead to it, one behind the other, at the most. */
 const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
@@ -212,16 +229,11 @@ const spreadOf = (
 const customOf = ({ name, lineage: { partitioner } }: OperatorNode, channels: number): Pick<SpreadInput, 'tasksOf'> =>
   partitioner === undefined ? {} : { tasksOf: records => channelsOf({ name, partitioner, channels }, records) }
 
-/** The stored number of tasks of each stage. */
-const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, number> => {
-  const stored = new Map<string, number>()
-  for (const task of restored.tasks.keys()) {
-    const stage = task.slice(0, task.lastIndexOf('/'))
-    stored.set(stage, (stored.get(stage) ?? 0) + 1)
-  }
-  const place = `restoring checkpoint ${restored.checkpoint}`
+const checkMatch = ({ stages: stored, checkpoint }: RestoredJob, plan: Plan): void => {
+  const place = `restoring checkpoint ${checkpoint}`
   const stages = new Set(plan.stages.map(({ id }) => id))
-  const [gone, added] = [[...stored.keys()].filter(id => !stages.has(id)), [...stages].filter(id => !stored.has(id))]
+  const gone = Object.keys(stored).filter(id => !stages.has(id))
+  const added = [...stages].filter(id => stored[id] === undefined)
   if (gone.length > 0 || added.length > 0) {
     throw new SpillwayError(gone.length > 0 ? 'STATE_WOULD_BE_DROPPED' : 'STATE_NOT_MATCHED', {
       place,
@@ -229,14 +241,13 @@ const checkedMatch = (restored: RestoredJob, plan: Plan): ReadonlyMap<string, nu
       remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
     })
   }
-  return stored
 }
 
-const keyGroupsChanged = ({ checkpoint, part }: RestoredJob, keyGroups: number) =>
+const keyGroupsChanged = ({ checkpoint, keyGroups: stored }: RestoredJob, keyGroups: number) =>
   new SpillwayError('KEY_GROUPS_CHANGED', {
     place: `restoring checkpoint ${checkpoint}`,
-    problem: `its keys are dealt in ${part.keyGroups} groups, and run has been given ${keyGroups}.`,
-    remedy: `Give run the option keyGroups: ${part.keyGroups}, or restore: "none" on another store.`,
+    problem: `its keys are dealt in ${stored} groups, and run has been given ${keyGroups}.`,
+    remedy: `Give run the option keyGroups: ${stored}, or restore: "none" on another store.`,
   })
 
 const list = (names: readonly string[]): string => (names.length === 0 ? '(none)' : names.join(', '))

@@ -210,8 +210,8 @@ export class RunningTask implements Task, Member {
     }
   }
 
-  /** The checkpoint is durable. */
-  notify(checkpoint: CheckpointId): void {
+  /** The task's part of the checkpoint is durable. */
+  publish(checkpoint: CheckpointId): void {
     this.#completed$.next(checkpoint)
   }
 

@@ -7,49 +7,83 @@ import type { Encoding } from './encoding.ts'
 import type { StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. A start's number among the starts is its epoch; start entries are never deleted. */
-export type LogEntry =
-  | { readonly kind: 'start'; readonly epoch: number }
-  /** From here on the part is durable: `object` is its record. */
-  | { readonly kind: 'commit'; readonly epoch: number; readonly checkpoint: CheckpointId; readonly object: string }
+export type LogEntry = { readonly kind: 'start'; readonly epoch: number } | Commit
 
-/** The record of a part: a job's tasks at one checkpoint. */
-export interface Part {
+/** From here on the parts are durable, and what they name was before. */
+export interface Commit extends JobFacts {
+  readonly kind: 'commit'
   readonly epoch: number
   readonly checkpoint: CheckpointId
+  readonly parts: readonly Part[]
+  readonly completes?: Completes
+}
+
+/** What parts of a job have in common that may be restored together. */
+export interface JobFacts {
   /** Of the job, for as long as it lives. */
   readonly keyGroups: number
+  /** How many tasks each stage has. */
+  readonly stages: Readonly<Record<string, number>>
+}
+
+/** A region's share of a checkpoint: all of its tasks. */
+export interface Part {
   readonly tasks: readonly StoredSnapshot[]
 }
 
+/** The checkpoint is complete: with its own parts, and these of earlier ones. */
+export interface Completes {
+  readonly carriedOver: readonly CarriedOver[]
+}
+
+/** A part, by a task of it, and where it is. */
+export interface CarriedOver {
+  readonly task: TaskId
+  readonly checkpoint: CheckpointId
+  readonly entry: number
+}
+
+const snapshotType = t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number })
+
 const entryType: t.Type<LogEntry, any> = t.union([
   t.type({ kind: t.literal('start'), epoch: t.number }),
-  t.type({ kind: t.literal('commit'), epoch: t.number, checkpoint: t.number, object: t.string }),
+  t.intersection([
+    t.type({
+      kind: t.literal('commit'),
+      epoch: t.number,
+      checkpoint: t.number,
+      keyGroups: t.number,
+      stages: t.record(t.string, t.number),
+      parts: t.readonlyArray(t.type({ tasks: t.readonlyArray(snapshotType) })),
+    }),
+    t.partial({
+      completes: t.type({
+        carriedOver: t.readonlyArray(t.type({ task: t.string, checkpoint: t.number, entry: t.number })),
+      }),
+    }),
+  ]),
 ])
 
-const partType: t.Type<Part, any> = t.type({
-  epoch: t.number,
-  checkpoint: t.number,
-  keyGroups: t.number,
-  tasks: t.readonlyArray(
-    t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number }),
-  ),
-})
-
-export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array => single('entry', entry, encoding)
-export const encodedPart = (part: Part, encoding: Encoding): Uint8Array => single('part', part, encoding)
+export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array =>
+  writeContainer([{ name: section, chunks: [encoding.encode(entry, section)] }])
 
 /** @throws DAMAGED */
-export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): LogEntry =>
-  readSingle('entry', entryType, bytes, { object: `log entry ${n}`, encoding })
-
-/** @throws DAMAGED */
-export const readPart = (object: string, bytes: Uint8Array, encoding: Encoding): Part =>
-  readSingle('part', partType, bytes, { object, encoding })
+export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): LogEntry => {
+  const object = `log entry ${n}`
+  const chunk = readContainer(bytes, { object }).get(section)?.[0]
+  if (chunk === undefined) {
+    throw new SpillwayError('DAMAGED', {
+      place: object,
+      problem: `it has no section "${section}".`,
+      remedy: damagedRemedy,
+    })
+  }
+  return decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
+}
 
 /** Names of a start's objects: they carry its epoch and the checkpoint, so that none is ever used again. */
 export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
-  part: (checkpoint: CheckpointId) => `${folder(epoch, checkpoint)}part`,
   /** An attempt that failed may have taken place, so each has a name of its own. */
   ended: (task: TaskId, attempt: number) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}.${attempt}`,
 })
@@ -64,25 +98,7 @@ const folder = (epoch: number, checkpoint: CheckpointId) => `e${padded(epoch)}/c
 
 const padded = (n: number): string => String(n).padStart(6, '0')
 
-const single = (name: string, value: unknown, encoding: Encoding): Uint8Array =>
-  writeContainer([{ name, chunks: [encoding.encode(value, name)] }])
-
-const readSingle = <A>(
-  name: string,
-  type: t.Type<A, any>,
-  bytes: Uint8Array,
-  { object, encoding }: { object: string; encoding: Encoding },
-): A => {
-  const chunk = readContainer(bytes, { object }).get(name)?.[0]
-  if (chunk === undefined) {
-    throw new SpillwayError('DAMAGED', {
-      place: object,
-      problem: `it has no section "${name}".`,
-      remedy: damagedRemedy,
-    })
-  }
-  return decode(type, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
-}
+const section = 'entry'
 
 export const damagedRemedy =
   'Restore the file from a backup of the store, or start with restore: "none" on an empty one.'

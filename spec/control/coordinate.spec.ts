@@ -4,6 +4,9 @@ import { expect, test } from 'vitest'
 import { coordinate } from '../../lib/control/coordinate.ts'
 import { initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
+import { global } from '../../lib/coordination/policy.ts'
+
+const limits = { minPauseMs: 0, tolerableFailures: Number.POSITIVE_INFINITY }
 
 /** `every 5`: triggered every 5 ms from now on, unaligned, with a timeout of 4 ms. Of one task: `ack 1`, `end 1`, `committed 1`, `published 1`, `user 7`, `fail`. */
 const event = (line: string): CoordinateEvent => {
@@ -20,12 +23,12 @@ const event = (line: string): CoordinateEvent => {
         times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
       }
     case 'committed':
-      return { kind, checkpoint, entry: checkpoint, object: `part ${checkpoint}` }
+      return { kind, checkpoint, entry: checkpoint }
     case 'published':
       return { kind, task: 'a', checkpoint }
     case 'every': {
       const everyMs = number === 'never' ? undefined : checkpoint
-      return { kind: 'configured', schedule: { everyMs, timeoutMs: 4, alignment: 'unaligned' } }
+      return { kind: 'configured', schedule: { everyMs, timeoutMs: 4, alignment: 'unaligned', ...limits } }
     }
     case 'user':
       return { kind: 'requested', request: checkpoint, alignment: 'unaligned' }
@@ -34,7 +37,7 @@ const event = (line: string): CoordinateEvent => {
   }
 }
 
-/** Reports and releases are looked at elsewhere. */
+/** Reports, releases and publications are looked at elsewhere. */
 const order = (of: CheckpointOrder, nowMs: number): string => {
   switch (of.kind) {
     case 'trigger':
@@ -171,20 +174,20 @@ const cases: Readonly<Record<string, Case>> = {
   },
   'a failure of a task fails the job': {
     timeoutMs: 100,
-    in: ' -uf--|',
-    out: '-TF--|',
-    means: { u: 'user 7', f: 'fail', T: 'trigger 1', F: 'failJob' },
+    in: ' -uf---|',
+    out: '-T(AF)|',
+    means: { u: 'user 7', f: 'fail', T: 'trigger 1', A: 'abort 1', F: 'failJob' },
   },
 }
 
 test.each(Object.entries(cases))('%s', (_, { everyMs, timeoutMs, in: marbles, out, means }) => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(({ hot, expectObservable }) => {
-    const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
+    const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
     const orders$ = hot(marbles.trim(), means).pipe(
       map(event),
-      coordinate({ initial, scheduler, timeoutMs, everyMs, alignment: 'aligned' }),
-      filter(({ kind }) => kind !== 'report' && kind !== 'release'),
+      coordinate({ initial, scheduler, timeoutMs, everyMs, alignment: 'aligned', ...limits }),
+      filter(({ kind }) => kind !== 'report' && kind !== 'release' && kind !== 'publish'),
       map(of => order(of, scheduler.now())),
     )
     expectObservable(orders$).toBe(out, means)
@@ -194,8 +197,8 @@ test.each(Object.entries(cases))('%s', (_, { everyMs, timeoutMs, in: marbles, ou
 test('an error of its source is one of its own', () => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(({ hot, expectObservable }) => {
-    const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
-    const options = { initial, scheduler, timeoutMs: 1, everyMs: 5, alignment: 'aligned' as const }
+    const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
+    const options = { initial, scheduler, timeoutMs: 1, everyMs: 5, alignment: 'aligned' as const, ...limits }
     expectObservable(hot<CoordinateEvent>('--#').pipe(coordinate(options))).toBe('--#')
   })
 })
@@ -203,15 +206,15 @@ test('an error of its source is one of its own', () => {
 test('what an order leads to at once is heard after all orders of its event', () => {
   const events$ = new Subject<CoordinateEvent>()
   const given: string[] = []
-  const initial = initialCheckpoints({ tasks: ['a'], nextId: 1, retainedCount: 1 })
+  const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
   const scheduler = new VirtualTimeScheduler()
   events$
-    .pipe(coordinate({ initial, scheduler, timeoutMs: 100, everyMs: undefined, alignment: 'aligned' }))
+    .pipe(coordinate({ initial, scheduler, timeoutMs: 100, everyMs: undefined, alignment: 'aligned', ...limits }))
     .subscribe(({ kind }) => {
       given.push(kind)
-      if (kind === 'notify') events$.next(event('published 1'))
+      if (kind === 'publish') events$.next(event('published 1'))
     })
   events$.next(event('end 1'))
   events$.next(event('committed 1'))
-  expect(given).toEqual(['commit', 'notify', 'report', 'finished'])
+  expect(given).toEqual(['commit', 'publish', 'notify', 'report', 'finished'])
 })

@@ -21,7 +21,7 @@ import { SpillwayError } from '../../lib/error.ts'
 import { checksumOf } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { readSnapshot } from '../../lib/snapshot/format.ts'
-import { encodedEntry, readEntry, readPart } from '../../lib/snapshot/log.ts'
+import { encodedEntry, readEntry } from '../../lib/snapshot/log.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
 import type { Store } from '../../lib/store/store.ts'
@@ -100,6 +100,8 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
   }
 }
 
+const job = { keyGroups: 128, stages: { '0:a': 1 } }
+
 type Passing = { readonly kind: 'published'; readonly task: string; readonly checkpoint: number }
 
 const said = (event: CoordinateEvent): string => {
@@ -136,8 +138,8 @@ interface Case {
 
 const releases: string[] = []
 const snap = (name: string, options?: SnapshotOptions) => snapshot(name, options, releases)
-const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, tasks: [] })
-const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, reason: '' })
+const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, parts: [] })
+const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, tasks: ['a', 'b'], reason: '' })
 const release = (objects: readonly string[], entries: readonly number[]): SerializeEvent => ({
   kind: 'release',
   objects,
@@ -245,43 +247,42 @@ const cases: Readonly<Record<string, Case>> = {
     events: { a: snap('a2'), b: snap('b1', { ended: true }), x: abort(1) },
     means: { A: 'ack a2', B: 'ack b1 ended' },
   },
-  'a part is put, then the entry is appended that makes it durable; numbers go on': {
+  'a commit appends an entry; numbers go on': {
     in: ' 1------2---',
-    out: '----A------B',
+    out: '--A------B',
     events: { 1: commit(1), 2: commit(2) },
     means: { A: 'committed 1 by 5', B: 'committed 2 by 6' },
-    log: ['0 put c1/part', '2 append 5', '7 put c2/part', '9 append 6'],
-    left: ['c1/part', 'c2/part', 5, 6],
+    log: ['0 append 5', '7 append 6'],
+    left: [5, 6],
   },
-  'without its part nothing is appended, and the number is used by the next': {
-    in: ' 1-----2---',
-    out: '--X-------B',
+  'commits are appended one after the other': {
+    in: ' (12)---',
+    out: '--A-B',
     events: { 1: commit(1), 2: commit(2) },
-    means: { X: 'commit 1 failed', B: 'committed 2 by 5' },
-    store: { 'put c1/part': broken },
-    log: ['0 put c1/part', '6 put c2/part', '8 append 5'],
+    means: { A: 'committed 1 by 5', B: 'committed 2 by 6' },
+    log: ['0 append 5', '2 append 6'],
   },
   'an append that fails fails the commit, and the number is used by the next': {
     in: ' 1----x----2---',
-    out: '----X---------Y',
+    out: '--X---------Y',
     events: { 1: commit(1), 2: commit(2), x: abort(1) },
     means: { X: 'commit 1 failed', Y: 'commit 2 failed' },
     store: { 'append 5': broken },
-    log: ['0 put c1/part', '2 append 5', '10 put c2/part', '12 append 5'],
-    left: ['c1/part', 'c2/part'],
+    log: ['0 append 5', '10 append 5'],
+    left: [],
   },
   'an append that fails but has taken place gives its number away': {
     in: ' 1----2-----',
-    out: '----X------B',
+    out: '--X------B',
     events: { 1: commit(1), 2: commit(2) },
     means: { X: 'commit 1 failed', B: 'committed 2 by 6' },
     store: { 'append 5': 'fails, but takes place' },
-    log: ['0 put c1/part', '2 append 5', '5 put c2/part', '7 append 5', '9 append 6'],
-    left: ['c1/part', 'c2/part', 5, 6],
+    log: ['0 append 5', '5 append 5', '7 append 6'],
+    left: [5, 6],
   },
   'an entry that has taken place all the same, and that a newer run has deleted since, is not written again': {
     in: ' 1----r-2-----',
-    out: '----X------F--',
+    out: '--X------F--',
     events: { 1: commit(1), 2: commit(2), r: release([], [5]) },
     means: { X: 'commit 1 failed', F: 'failed: FENCED' },
     store: { 'append 5': 'the first fails, but takes place' },
@@ -289,7 +290,7 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "another run's entry fails the job": {
     in: ' 1-----',
-    out: '----F-',
+    out: '--F-',
     events: { 1: commit(1) },
     means: { F: 'failed: FENCED' },
     given: store => store.append(5, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
@@ -313,7 +314,7 @@ const cases: Readonly<Record<string, Case>> = {
     out: 'P----',
     events: {
       p: { kind: 'published', task: 'a', checkpoint: 1 },
-      n: { kind: 'notify', checkpoint: 1 },
+      n: { kind: 'notify', checkpoint: 1, tasks: [] },
       t: { kind: 'finished' },
     },
     means: { P: 'published' },
@@ -342,7 +343,7 @@ test.each(Object.entries(cases))(
         Object.entries(events).map(([name, event]) => [name, typeof event === 'function' ? event(scheduler) : event]),
       )
       const said$ = hot(marbles.trim(), values).pipe(
-        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, keyGroups: 128, nextEntry: 5 }),
+        serialize<Passing>({ store: slow.store, encoding, scheduler, writesMax, epoch, job, nextEntry: 5 }),
         map(said),
       )
       expectObservable(said$).toBe(out, means)
@@ -369,7 +370,7 @@ const all = async (events: readonly SerializeEvent[], store: Store): Promise<rea
     scheduler: new TestScheduler(() => {}),
     writesMax: 4,
     epoch,
-    keyGroups: 128,
+    job,
     nextEntry: 1,
   }
   const result = lastValueFrom(of(...events).pipe(serialize<Passing>(options), toArray()))
@@ -393,11 +394,10 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   expect([...(restored.operators.get('scan')?.tables.get('total') ?? [])]).toEqual([[[3, 'k', 7]]])
   expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
 
-  await all([{ kind: 'commit', checkpoint: 1, tasks: [event.snapshot] }], store)
+  const parts = [{ tasks: [event.snapshot] }]
+  await all([{ kind: 'commit', checkpoint: 1, parts }], store)
   const entry = readEntry(1, await lastValueFrom(store.entry(1)), encoding)
-  if (entry.kind !== 'commit') throw new Error('no commit')
-  const part = readPart(entry.object, await lastValueFrom(store.get(entry.object)), encoding)
-  expect(part).toEqual({ epoch, checkpoint: 1, keyGroups: 128, tasks: [event.snapshot] })
+  expect(entry).toEqual({ kind: 'commit', epoch, checkpoint: 1, ...job, parts })
 })
 
 test('a source that emits at once is subscribed to once, and heard in its order', async () => {
@@ -408,7 +408,7 @@ test('a source that emits at once is subscribed to once, and heard in its order'
     subscriptions++
     return of(snapshot('a1'), abort(1), snapshot('b2'))
   })
-  const options = { store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }
+  const options = { store, encoding, scheduler, writesMax: 4, epoch, job, nextEntry: 1 }
   const result = lastValueFrom(source.pipe(serialize<Passing>(options), map(said), toArray()))
   scheduler.flush()
   expect([await result, subscriptions]).toEqual([['ack b2'], 1])
@@ -420,7 +420,7 @@ test('an abort that the acknowledgement itself brings about deletes nothing that
   const source = new Subject<SerializeEvent>()
   const heard: string[] = []
   source
-    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, keyGroups: 128, nextEntry: 1 }))
+    .pipe(serialize<Passing>({ store, encoding, scheduler, writesMax: 4, epoch, job, nextEntry: 1 }))
     .subscribe(event => {
       heard.push(said(event))
       if (event.kind === 'acknowledged') source.next(abort(2))

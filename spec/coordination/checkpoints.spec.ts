@@ -2,6 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
+import { global } from '../../lib/coordination/policy.ts'
 import { transcript } from '../channel/pictures.ts'
 
 const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean }): Acknowledged => {
@@ -15,15 +16,21 @@ const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean })
   }
 }
 
+const objectsOf = ({ parts }: CheckpointOrder & { kind: 'commit' }): readonly string[] =>
+  parts.flatMap(({ tasks }) => tasks.map(({ object }) => object))
+
 const order = (of: CheckpointOrder): string => {
   switch (of.kind) {
     case 'trigger':
       return `trigger ${of.barrier.checkpoint},`
     case 'commit':
-      return `commit ${of.checkpoint}: ${of.tasks.map(({ object }) => object).join(' ')},`
+      return `commit ${of.checkpoint}: ${objectsOf(of).join(' ')},`
+    case 'publish':
     case 'notify':
     case 'abort':
       return `${of.kind} ${of.checkpoint},`
+    case 'refuse':
+      return `refuse ${of.request} ${of.reason},`
     case 'report': {
       const { id, outcome, kind } = of.report
       return `report ${id} ${outcome}${kind === 'final' ? ', final' : ''}${of.request === undefined ? '' : ` for ${of.request}`},`
@@ -49,16 +56,16 @@ const parsed = (line: string): CheckpointEvent => {
     case 'end':
       return acknowledged(second as string, { checkpoint, ended: true })
     case 'decline':
-      return { kind: 'declined', task: second as string, ended: false, checkpoint, reason: 'no' }
+      return { kind: 'declined', task: second as string, ended: false, checkpoint, reason: 'no', cause: 'declined' }
     case 'declineEnd':
-      return { kind: 'declined', task: second as string, ended: true, checkpoint, reason: 'no' }
+      return { kind: 'declined', task: second as string, ended: true, checkpoint, reason: 'no', cause: 'io' }
     case 'expire':
       return { kind: 'expired', checkpoint }
     // The entry's number is the checkpoint's plus 10.
     case 'committed':
-      return { kind, checkpoint, entry: checkpoint + 10, object: `${checkpoint}/part` }
+      return { kind, checkpoint, entry: checkpoint + 10 }
     case 'commitFailed':
-      return { kind, checkpoint, reason: 'no', inDoubt: second === 'doubt' }
+      return { kind, checkpoint, reason: 'no' }
     case 'published':
       return { kind, task: second as string, checkpoint }
     default:
@@ -67,7 +74,7 @@ const parsed = (line: string): CheckpointEvent => {
 }
 
 const told = (lines: readonly string[], options: Partial<Parameters<typeof initialCheckpoints>[0]> = {}) => {
-  let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1, ...options })
+  let state = initialCheckpoints({ policy: global(), connected: [['a', 'b']], nextId: 1, retainedCount: 1, ...options })
   const said: string[] = []
   const kinds = [
     'due',
@@ -99,18 +106,18 @@ const cases: readonly Case[] = [
     'due -> trigger 1,',
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
   ],
   [
     'the one before is released once the next is durable',
     'due -> trigger 1,',
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
     'due -> trigger 2,',
     'ack 2 a',
     'ack 2 b -> commit 2: 2/a 2/b,',
-    'committed 2 -> notify 2, report 2 completed, release 1/part 1/a 1/b entry 11,',
+    'committed 2 -> publish 2, notify 2, report 2 completed, release 1/a 1/b entry 11,',
   ],
   [
     "the schedule's request is dropped while one is under way",
@@ -119,7 +126,7 @@ const cases: readonly Case[] = [
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
     'due',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
     'due -> trigger 2,',
   ],
   [
@@ -129,32 +136,25 @@ const cases: readonly Case[] = [
     'user 8',
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'committed 1 -> notify 1, report 1 completed, trigger 2,',
+    'committed 1 -> publish 1, notify 1, report 1 completed, trigger 2,',
     'decline 2 a -> abort 2, report 2 failed for 7, trigger 3,',
     'ack 3 b',
-    'ack 3 a -> commit 3: 3/b 3/a,',
-    'committed 3 -> notify 3, report 3 completed for 8, release 1/part 1/a 1/b entry 11,',
+    'ack 3 a -> commit 3: 3/a 3/b,',
+    'committed 3 -> publish 3, notify 3, report 3 completed for 8, release 1/a 1/b entry 11,',
   ],
   [
     'a declined checkpoint fails, and what it has written is released',
     'due -> trigger 1,',
     'ack 1 a',
-    'decline 1 b -> abort 1, report 1 failed, release 1/a,',
+    'decline 1 b -> abort 1, release 1/a, report 1 failed,',
     'due -> trigger 2,',
   ],
   [
     'a checkpoint that takes too long fails',
     'due -> trigger 1,',
     'ack 1 a',
-    'expire 1 -> abort 1, report 1 failed, release 1/a,',
+    'expire 1 -> abort 1, release 1/a, report 1 failed,',
     'due -> trigger 2,',
-  ],
-  [
-    'a checkpoint whose commit fails has its objects released',
-    'due -> trigger 1,',
-    'ack 1 a',
-    'ack 1 b -> commit 1: 1/a 1/b,',
-    'commitFailed 1 -> abort 1, report 1 failed, release 1/a 1/b,',
   ],
   [
     'a last snapshot that cannot be written fails the job: nothing else could stand for its task',
@@ -162,11 +162,11 @@ const cases: readonly Case[] = [
     'declineEnd 1 a -> failJob,',
   ],
   [
-    'one whose entry may be in the log all the same keeps them',
+    'a checkpoint whose commit fails keeps its objects: the entry may be in the log all the same',
     'due -> trigger 1,',
     'ack 1 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'commitFailed 1 doubt -> abort 1, report 1 failed,',
+    'commitFailed 1 -> abort 1, report 1 failed,',
   ],
   [
     'only the commit decides once it is under way: it may have taken place',
@@ -175,7 +175,7 @@ const cases: readonly Case[] = [
     'ack 1 b -> commit 1: 1/a 1/b,',
     'expire 1',
     'decline 1 a',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
   ],
   [
     'what comes for a checkpoint that is settled changes nothing',
@@ -204,16 +204,16 @@ const cases: readonly Case[] = [
     'end 1 a',
     'due -> trigger 1,',
     'ack 1 b -> commit 1: ended/a 1/b,',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
     'due -> trigger 2,',
     'ack 2 b -> commit 2: ended/a 2/b,',
-    'committed 2 -> notify 2, report 2 completed, release 1/part 1/b entry 11,',
+    'committed 2 -> publish 2, notify 2, report 2 completed, release 1/b entry 11,',
   ],
   [
     'a task that ends without having taken it counts for the pending one',
     'due -> trigger 1,',
     'ack 1 b',
-    'end 1 a -> commit 1: 1/b ended/a,',
+    'end 1 a -> commit 1: ended/a 1/b,',
   ],
   [
     'a task that ends after it has acknowledged is represented by that',
@@ -221,7 +221,7 @@ const cases: readonly Case[] = [
     'ack 1 a',
     'end 2 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
-    'committed 1 -> notify 1, report 1 completed,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
     'due -> trigger 2,',
     'ack 2 b -> commit 2: ended/a 2/b,',
   ],
@@ -230,8 +230,8 @@ const cases: readonly Case[] = [
     'due -> trigger 1,',
     'ack 1 b',
     'end 2 a',
-    'ack 1 a -> commit 1: 1/b 1/a,',
-    'committed 1 -> notify 1, report 1 completed,',
+    'ack 1 a -> commit 1: 1/a 1/b,',
+    'committed 1 -> publish 1, notify 1, report 1 completed,',
     'due -> trigger 2,',
     'ack 2 b -> commit 2: ended/a 2/b,',
   ],
@@ -247,7 +247,7 @@ const cases: readonly Case[] = [
     'when all have ended, one more checkpoint publishes, then the job is finished',
     'end 1 a',
     'end 1 b -> commit 1: ended/a ended/b,',
-    'committed 1 -> notify 1, report 1 completed, final,',
+    'committed 1 -> publish 1, notify 1, report 1 completed, final,',
     'published 1 a',
     'published 1 b -> finished,',
   ],
@@ -258,8 +258,8 @@ const cases: readonly Case[] = [
     'end 2 a',
     'ack 1 b -> commit 1: 1/a 1/b,',
     'end 2 b',
-    'committed 1 -> notify 1, report 1 completed, commit 2: ended/a ended/b,',
-    'committed 2 -> notify 2, report 2 completed, final, release 1/part 1/a 1/b entry 11,',
+    'committed 1 -> publish 1, notify 1, report 1 completed, commit 2: ended/a ended/b,',
+    'committed 2 -> publish 2, notify 2, report 2 completed, final, release 1/a 1/b entry 11,',
     'published 1 a',
     'published 2 a',
     'published 2 b -> finished,',
@@ -270,7 +270,7 @@ const cases: readonly Case[] = [
     'ack 1 a',
     'end 2 a',
     'end 2 b',
-    'decline 1 b -> abort 1, report 1 failed, release 1/a, commit 2: ended/a ended/b,',
+    'decline 1 b -> abort 1, release 1/a, report 1 failed, commit 2: ended/a ended/b,',
     'ack 1 b -> release 1/b,',
   ],
   [
@@ -278,7 +278,7 @@ const cases: readonly Case[] = [
     'due -> trigger 1,',
     'end 1 a',
     'end 1 b -> commit 1: ended/a ended/b,',
-    'committed 1 -> notify 1, report 1 completed, final,',
+    'committed 1 -> publish 1, notify 1, report 1 completed, final,',
     'published 1 b',
     'published 1 a -> finished,',
   ],
@@ -288,7 +288,7 @@ const cases: readonly Case[] = [
     'end 1 b -> commit 1: ended/a ended/b,',
     'due',
     'user 7',
-    'committed 1 -> notify 1, report 1 completed, final,',
+    'committed 1 -> publish 1, notify 1, report 1 completed, final,',
     'due',
     'user 8',
   ],
@@ -298,7 +298,12 @@ const cases: readonly Case[] = [
     'end 1 b -> commit 1: ended/a ended/b,',
     'commitFailed 1 -> abort 1, report 1 failed, final, failJob,',
   ],
-  ['a task that fails fails the job', 'due -> trigger 1,', 'failed a -> failJob,', 'ack 1 b -> release 1/b,'],
+  [
+    'a task that fails fails the job',
+    'due -> trigger 1,',
+    'failed a -> abort 1, report 1 failed, failJob,',
+    'ack 1 b -> release 1/b,',
+  ],
 ]
 
 test.each(cases)('%s', (_, ...lines) => {
@@ -310,33 +315,35 @@ test('so many completed checkpoints are kept as retainedCount says', () => {
     `due -> trigger ${id},`,
     `ack ${id} a`,
     `ack ${id} b -> commit ${id}: ${id}/a ${id}/b,`,
-    `committed ${id} -> notify ${id}, report ${id} completed,${id === 3 ? ' release 1/part 1/a 1/b entry 11,' : ''}`,
+    `committed ${id} -> publish ${id}, notify ${id}, report ${id} completed,${id === 3 ? ' release 1/a 1/b entry 11,' : ''}`,
   ])
   expect(told(lines, { retainedCount: 2 })).toEqual(lines)
 })
 
 test('the checkpoint restored from is kept until the next one is durable', () => {
-  const restored = { checkpoint: 4, objects: ['4/part', '4/a', 'ended/b'], entry: 14 }
+  const tasks = [acknowledged('a', { checkpoint: 4 }), acknowledged('b', { checkpoint: 2, ended: true })]
+  const part = { checkpoint: 4, entry: 14, tasks: tasks.map(({ snapshot }) => snapshot), final: false }
+  const restored = { checkpoint: 4, parts: [part], dealtAnew: false }
   const ended = new Map([['b', acknowledged('b', { checkpoint: 2, ended: true })]])
   const lines = [
     'due -> trigger 5,',
     'decline 5 a -> abort 5, report 5 failed,',
     'due -> trigger 6,',
-    'ack 6 a -> commit 6: ended/b 6/a,',
-    'committed 6 -> notify 6, report 6 completed, release 4/part 4/a entry 14,',
+    'ack 6 a -> commit 6: 6/a ended/b,',
+    'committed 6 -> publish 6, notify 6, report 6 completed, release 4/a entry 14,',
   ]
   expect(told(lines, { nextId: 5, restored, ended })).toEqual(lines)
 })
 
 test('a barrier carries what its request says', () => {
-  const state = initialCheckpoints({ tasks: ['a'], nextId: 3, retainedCount: 1 })
+  const state = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 3, retainedCount: 1 })
   const [, orders] = checkpoints(state, { kind: 'requested', alignment: 'unaligned', request: 1 }, 17)
   const barrier = { kind: 'barrier', checkpoint: 3, timestampMs: 17, alignment: 'unaligned', savepoint: false }
   expect(orders).toEqual([{ kind: 'trigger', barrier }])
 })
 
 test('a report adds up what the tasks say, and its summary names the longest phase', () => {
-  let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
+  let state = initialCheckpoints({ policy: global(), connected: [['a', 'b']], nextId: 1, retainedCount: 1 })
   const reports: unknown[] = []
   const events: [nowMs: number, CheckpointEvent][] = [
     [100, { kind: 'requested', alignment: 'aligned' }],
@@ -348,7 +355,7 @@ test('a report adds up what the tasks say, and its summary names the longest pha
         times: { startDelayMs: 1, alignmentMs: 12, processedDuringAlignment: 0, syncMs: 0, asyncMs: 4 },
       },
     ],
-    [130, { kind: 'committed', checkpoint: 1, entry: 2, object: '1/part' }],
+    [130, { kind: 'committed', checkpoint: 1, entry: 2 }],
   ]
   for (const [nowMs, event] of events) {
     const [next, orders] = checkpoints(state, event, nowMs)
@@ -379,7 +386,7 @@ test('a report of a failure says why', () => {
     ],
   ]
   for (const [events, summary] of lines) {
-    let state = initialCheckpoints({ tasks: ['a', 'b'], nextId: 1, retainedCount: 1 })
+    let state = initialCheckpoints({ policy: global(), connected: [['a', 'b']], nextId: 1, retainedCount: 1 })
     const said: string[] = []
     for (const event of [parsed('due'), ...events]) {
       const [next, orders] = checkpoints(state, event, event.kind === 'requested' ? 10 : 50)
@@ -414,7 +421,7 @@ class Job {
 
   constructor(retainedCount: number) {
     this.#retainedCount = retainedCount
-    this.#state = initialCheckpoints({ tasks: this.tasks, nextId: 1, retainedCount })
+    this.#state = initialCheckpoints({ policy: global(), connected: [this.tasks], nextId: 1, retainedCount })
   }
 
   hear(event: CheckpointEvent): void {
@@ -444,7 +451,7 @@ class Job {
     const { checkpoint, snapshot } = event
     // Nothing stands in for a last snapshot that cannot be written.
     if (!succeeds && !snapshot.ended)
-      return this.hear({ kind: 'declined', task: snapshot.task, ended: false, checkpoint, reason: 'no' })
+      return this.hear({ kind: 'declined', task: snapshot.task, ended: false, checkpoint, reason: 'no', cause: 'io' })
     this.#stored.add(snapshot.object)
     this.hear(event)
   }
@@ -454,16 +461,12 @@ class Job {
     if (committing === undefined) return
     this.#committing = undefined
     const { checkpoint, objects } = committing
-    const part = `${checkpoint}/part`
-    if (becomes !== 'failed')
-      this.#durable.push({ entry: checkpoint, objects: [part, ...objects], isKnown: becomes === 'durable' })
+    if (becomes !== 'failed') this.#durable.push({ entry: checkpoint, objects, isKnown: becomes === 'durable' })
     if (becomes !== 'durable') {
-      const inDoubt = becomes === 'durable, but failed'
-      if (inDoubt) for (const object of objects) this.#leftToNextStart.add(object)
-      return this.hear({ kind: 'commitFailed', checkpoint, reason: 'no', inDoubt })
+      for (const object of objects) this.#leftToNextStart.add(object)
+      return this.hear({ kind: 'commitFailed', checkpoint, reason: 'no' })
     }
-    this.#stored.add(part)
-    this.hear({ kind: 'committed', checkpoint, entry: checkpoint, object: part })
+    this.hear({ kind: 'committed', checkpoint, entry: checkpoint })
   }
 
   expire(): void {
@@ -504,7 +507,8 @@ class Job {
         this.#triggered = undefined
         return
       case 'commit': {
-        for (const { task, ended, object } of of.tasks) {
+        const tasks = of.parts.flatMap(part => part.tasks)
+        for (const { task, ended, object } of tasks) {
           // The cut is one: a task that has taken this checkpoint stands in it as it was then.
           const tookIt = this.#taken.get(task) === of.checkpoint
           expect({ object, ended }).toEqual({
@@ -512,8 +516,8 @@ class Job {
             ended: !tookIt,
           })
         }
-        expect(of.tasks.map(({ task }) => task).sort()).toEqual(this.tasks)
-        this.#committing = { checkpoint: of.checkpoint, objects: of.tasks.map(({ object }) => object) }
+        expect(tasks.map(({ task }) => task).sort()).toEqual(this.tasks)
+        this.#committing = { checkpoint: of.checkpoint, objects: objectsOf(of) }
         return
       }
       case 'release': {
@@ -543,7 +547,9 @@ class Job {
         // Only the last checkpoint fails the job here; another attempt begins anew.
         this.finished = true
         return
+      case 'publish':
       case 'notify':
+      case 'refuse':
         return
     }
   }

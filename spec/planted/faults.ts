@@ -271,13 +271,14 @@ export const planted: readonly Planted[] = [
   {
     what: 'sinks publish before the checkpoint is durable',
     file: 'lib/coordination/checkpoints.ts',
-    from: "committing: true } }, [{ kind: 'commit', checkpoint, tasks }]]",
-    to: "committing: true } }, [{ kind: 'commit', checkpoint, tasks }, { kind: 'notify', checkpoint }]]",
+    from: 'committing: { regions, completes } } }, [order]]',
+    to: `committing: { regions, completes } } },
+      [order, { kind: 'publish', checkpoint: order.checkpoint, regions, tasks: state.layout.tasks }]]`,
   },
   {
     what: 'the job is done before its sinks have published',
     file: 'lib/coordination/checkpoints.ts',
-    from: "left.size === 0 ? [{ kind: 'finished' }] : []",
+    from: "unpublished === 0 ? [{ kind: 'finished' }] : []",
     to: "[{ kind: 'finished' }]",
   },
   {
@@ -333,14 +334,14 @@ export const planted: readonly Planted[] = [
   {
     what: 'a start does not raise the epoch',
     file: 'lib/runtime/restore.ts',
-    from: 'epoch: 1 + Math.max(0, ...entries.map(({ entry }) => entry.epoch))',
-    to: 'epoch: Math.max(1, ...entries.map(({ entry }) => entry.epoch))',
+    from: 'epoch: 1 + entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 0)',
+    to: 'epoch: entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 1)',
   },
   {
     what: 'a start goes on from an older checkpoint',
     file: 'lib/runtime/restore.ts',
-    from: 'commits.at(-1)',
-    to: 'commits.at(0)',
+    from: '[...commits].reverse()',
+    to: '[...commits]',
   },
   {
     what: 'a start does not see that another run has gone on meanwhile',
@@ -351,25 +352,47 @@ export const planted: readonly Planted[] = [
   {
     what: 'entries of checkpoints that are gone stay in the log',
     file: 'lib/runtime/execution.ts',
-    from: 'commits.filter(n => n !== restored?.entry)',
+    from: 'commits.filter(n => !entries.has(n))',
     to: 'commits.filter(n => n < 0)',
   },
   {
     what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
-    from: 'const retained = kept.slice(-state.retainedCount)',
-    to: 'const retained = kept.slice(-state.retainedCount, -1)',
+    from: '[...state.retained, done].slice(-state.retainedCount)',
+    to: '[...state.retained, done].slice(-state.retainedCount - 1)',
   },
   {
     what: 'the objects of the newest checkpoint are deleted with those of older ones',
+    file: 'lib/coordination/retention.ts',
+    from: 'new Set([...finished, ...retained.flatMap(({ parts }) => parts)])',
+    to: 'new Set(finished.slice(0, 0))',
+  },
+  {
+    what: "an object that a newer part names too is deleted with its region's older one",
+    file: 'lib/coordination/retention.ts',
+    from: '.filter(of => !named.has(of))',
+    to: '',
+  },
+  {
+    what: 'a region that fails is left out of what is kept',
     file: 'lib/coordination/checkpoints.ts',
-    from: `    ...state.retained.flatMap(({ objects }) => objects),
-    ...[...state.ended.values()].map(({ snapshot }) => snapshot.object),
-  ])
-  const objects = retired.flatMap(`,
-    to: `    ...[...state.ended.values()].map(({ snapshot }) => snapshot.object),
-  ])
-  const objects = [...retired, ...state.retained].flatMap(`,
+    from: 'finished: membersOf(state.standings).flatMap(({ part }) => part ?? []),',
+    to: 'finished: [],',
+    spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'a region restarts from an older part than it has published',
+    file: 'lib/runtime/restore.ts',
+    from: 'const tasks = part.tasks.filter(({ task }) => !taken.has(task))',
+    to: 'const tasks = taken.size > 0 ? [] : part.tasks',
+    spec: 'spec/runtime/regional.spec.ts',
+  },
+  {
+    what: 'the first parts after another dealing are finished one by one',
+    file: 'lib/coordination/checkpoints.ts',
+    from: '(!state.whole && (due || enough))',
+    to: '(due || enough)',
+    spec: 'spec/coordination/regions.spec.ts',
   },
   {
     what: 'a damaged section of a snapshot is restored',

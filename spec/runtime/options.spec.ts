@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { global } from '../../lib/coordination/policy.ts'
 import { type RunOptions, settings } from '../../lib/runtime/options.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
 
@@ -16,6 +17,9 @@ test('every option has a default', () => {
       alignment: 'aligned',
       guarantee: 'exactly-once',
       retainedCount: 1,
+      minPauseMs: 0,
+      tolerableFailures: Number.POSITIVE_INFINITY,
+      policy: global(),
     },
     channels: { buffersMax: 8, bufferRecordsMax: 256, flushMs: 100, overdraftBuffersMax: 5 },
   })
@@ -99,7 +103,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, guarantee, retainedCount.',
+    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

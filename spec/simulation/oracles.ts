@@ -3,7 +3,7 @@ import type { Store } from 'spillway'
 import type { Simulation } from 'spillway/testing'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { readSnapshot } from '../../lib/snapshot/format.ts'
-import { readEntry, readPart } from '../../lib/snapshot/log.ts'
+import { readEntry } from '../../lib/snapshot/log.ts'
 import { canonical } from '../../lib/testing/simulation/canonical.ts'
 import type { Generated } from './generated.ts'
 import type { Rec } from './record.ts'
@@ -112,8 +112,9 @@ const storedTables = (store: Store): ReadonlyMap<string, Map<number, unknown>> =
   const entries = now(store.entries()).map(n => readEntry(n, now(store.entry(n)), encoding))
   const newest = entries.filter(entry => entry.kind === 'commit').at(-1)
   if (newest?.kind !== 'commit') throw new Error('nothing has been committed')
+  const snapshots = newest.parts.flatMap(({ tasks }) => tasks)
   const all = new Map<string, Map<number, unknown>>()
-  for (const { object } of readPart(newest.object, now(store.get(newest.object)), encoding).tasks) {
+  for (const { object } of snapshots) {
     for (const [operator, { tables }] of readSnapshot(object, now(store.get(object)), encoding).operators) {
       for (const [table, batches] of tables) {
         const into = all.get(`${operator} ${table}`) ?? new Map<number, unknown>()

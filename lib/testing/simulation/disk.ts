@@ -1,7 +1,7 @@
 import { defer, type Observable } from 'rxjs'
 import type { CheckpointId } from '../../element.ts'
 import { msgpackEncoding } from '../../snapshot/encoding.ts'
-import { readEntry } from '../../snapshot/log.ts'
+import { type Commit, readEntry } from '../../snapshot/log.ts'
 import { fenced, objectExists, objectNotFound, storeFailed } from '../../store/failures.ts'
 import { memoryStore } from '../../store/memoryStore.ts'
 import type { Store } from '../../store/store.ts'
@@ -62,7 +62,7 @@ export class Disk {
   get commits(): readonly Committed[] {
     return [...this.log].flatMap(([n, bytes]) => {
       const entry = readEntry(n, bytes, encoding)
-      return entry.kind === 'commit' ? [{ n, checkpoint: entry.checkpoint, object: entry.object }] : []
+      return entry.kind === 'commit' ? [{ ...entry, n }] : []
     })
   }
 
@@ -116,10 +116,8 @@ export class Disk {
   }
 }
 
-interface Committed {
+interface Committed extends Commit {
   readonly n: number
-  readonly checkpoint: CheckpointId
-  readonly object: string
 }
 
 interface Operation<T> {

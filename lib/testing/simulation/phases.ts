@@ -60,7 +60,7 @@ export class PhaseTracker {
       case 'commit':
         this.#checkpoint = happening.checkpoint
         this.#step = 'committing'
-        for (const { task } of happening.tasks) this.#publishing.add(task)
+        for (const { tasks } of happening.parts) for (const { task } of tasks) this.#publishing.add(task)
         return
       case 'notify':
         this.#step = undefined

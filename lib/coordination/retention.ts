@@ -1,0 +1,59 @@
+import type { CheckpointId } from '../element.ts'
+import type { StoredSnapshot } from '../snapshot/snapshot.ts'
+
+/** A region's part that a log entry names. */
+export interface FinishedPart {
+  readonly checkpoint: CheckpointId
+  /** The number of the entry. */
+  readonly entry: number
+  readonly tasks: readonly StoredSnapshot[]
+  /** All its tasks had ended. */
+  readonly final: boolean
+}
+
+/** A checkpoint that is kept, and the parts that it is made of: its own, and those carried over. */
+export interface Completed {
+  readonly checkpoint: CheckpointId
+  /** The entry that says so; none for what a job was restored from. */
+  readonly entry: number | undefined
+  readonly parts: readonly FinishedPart[]
+}
+
+/** What is in the store, as far as it may be deleted some time. */
+export interface Kept {
+  /** Completed checkpoints that are kept, oldest first. */
+  readonly retained: readonly Completed[]
+  /** Finished parts whose objects are in the store. */
+  readonly known: readonly FinishedPart[]
+  /** Of the log, by their numbers. */
+  readonly entries: ReadonlySet<number>
+}
+
+export interface Released {
+  readonly objects: readonly string[]
+  readonly entries: readonly number[]
+}
+
+/**
+ * What is deleted once a checkpoint is settled: a part lives as long as its region has finished no later one, or a checkpoint
+ * that is kept is made of it; an object as long as such a part, or a task that has ended, names it; an entry as long as a part
+ * that it names, or the checkpoint that it completes, is kept.
+ */
+export const released = (
+  { retained, known, entries }: Kept,
+  { finished, ended }: { readonly finished: readonly FinishedPart[]; readonly ended: readonly string[] },
+): readonly [Kept, Released] => {
+  const alive = new Set([...finished, ...retained.flatMap(({ parts }) => parts)])
+  const dead = known.filter(part => !alive.has(part))
+  const named = new Set(ended)
+  const needed = new Set(retained.flatMap(({ entry }) => entry ?? []))
+  for (const { tasks, entry } of alive) {
+    needed.add(entry)
+    for (const { object } of tasks) named.add(object)
+  }
+  const objects = new Set(dead.flatMap(({ tasks }) => tasks.map(({ object }) => object)).filter(of => !named.has(of)))
+  return [
+    { retained, known: [...alive], entries: needed },
+    { objects: [...objects], entries: [...entries].filter(entry => !needed.has(entry)) },
+  ]
+}
