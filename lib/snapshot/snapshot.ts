@@ -13,6 +13,7 @@ export interface TaskSnapshot {
   readonly ended: boolean
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
+  /** Of each channel first what stands in it, then what is held back for later generations. */
   readonly inFlight: readonly ChannelData[]
   readonly outputs: readonly OutputData[]
   /** Each completes once something outside the store that the snapshot names (a sink's transaction) would survive a crash. */

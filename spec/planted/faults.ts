@@ -555,6 +555,13 @@ export const planted: readonly Planted[] = [
     spec: 'spec/runtime/rescaledInFlight.spec.ts',
   },
   {
+    what: 'restored data of a later generation comes behind what stands in its channel',
+    file: 'lib/runtime/snapshotUnderWay.ts',
+    from: 'generation === this.#generations?.delivered[channel]',
+    to: 'false',
+    spec: 'spec/runtime/snapshotUnderWay.spec.ts',
+  },
+  {
     what: 'a restored call of a later generation is begun at once',
     file: 'lib/snapshot/redistribution/frames.ts',
     from: 'of.generation === 0 ? { ...of, generation: undefined } : of',
@@ -634,6 +641,20 @@ export const planted: readonly Planted[] = [
     file: 'lib/snapshot/delivered.ts',
     from: '[...before.elements, ...elements]',
     to: '[...elements, ...before.elements]',
+  },
+  {
+    what: 'what waits in a sending half is taken for newer than all recovered data',
+    file: 'lib/runtime/outboxes.ts',
+    from: 'firstMarker(data.elements)?.generation ?? generation',
+    to: 'undefined',
+    spec: 'spec/runtime/outboxes.spec.ts',
+  },
+  {
+    what: 'what a barrier has passed in a sending half waits for a generation that is held back',
+    file: 'lib/snapshot/delivered.ts',
+    from: 'before === undefined || isLater(before.generation, generation)',
+    to: 'before === undefined',
+    spec: 'spec/snapshot/delivered.spec.ts',
   },
   {
     what: 'a barrier that may time out is not waited for while it is in a sending half',

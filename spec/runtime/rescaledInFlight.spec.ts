@@ -98,45 +98,51 @@ const again = keyedOperator<Rec, number, Rec>('again', ({ state }) => {
   }
 })
 
-test('from 1 task to 10 and back, again and again, what is in flight stays as it is, and order per key is kept', async () => {
-  let open = false
-  const isOpen = () => open
-  const published: Rec[] = []
-  const sink = gated(published, isOpen)
-  const pipeline = (): Pipeline =>
-    stream(source(isOpen)).pipe(
-      keyBy(({ key }) => key),
-      counted,
-      keyBy(({ key }) => 7 * key),
-      again,
-      map(of => of),
-      keyBy(({ n }) => n),
-      map(of => of),
-      into(sink),
-    )
-  const store = memoryStore()
-  const reports: CheckpointReport[] = []
-  for (const parallelism of [1, 10, 1, 10, 1]) {
-    const job = runIn(
-      stepped(() => {}),
+test.each([
+  ['one queue', false],
+  ['two halves', true],
+])(
+  'from 1 task to 10 and back, again and again, what is in flight stays as it is, and order per key is kept, with channels of %s',
+  async (_, halves) => {
+    let open = false
+    const isOpen = () => open
+    const published: Rec[] = []
+    const sink = gated(published, isOpen)
+    const pipeline = (): Pipeline =>
+      stream(source(isOpen)).pipe(
+        keyBy(({ key }) => key),
+        counted,
+        keyBy(({ key }) => 7 * key),
+        again,
+        map(of => of),
+        keyBy(({ n }) => n),
+        map(of => of),
+        into(sink),
+      )
+    const store = memoryStore()
+    const reports: CheckpointReport[] = []
+    for (const parallelism of [1, 10, 1, 10, 1]) {
+      const job = runIn(
+        stepped(() => {}, halves),
+        pipeline(),
+        { parallelism, store, checks: true, channels: { buffersMax: 3, bufferRecordsMax: 32 } },
+      )
+      for (let macrotask = 0; macrotask < 40; macrotask++) await new Promise(resolve => setImmediate(resolve))
+      reports.push(await job.triggerCheckpoint({ alignment: 'unaligned' }))
+      await job.cancel().catch(() => {})
+      await job.done.catch(() => {})
+    }
+    expect(reports.map(({ inFlightRecords }) => inFlightRecords)).toEqual([1, 10, 1, 10, 1].map(() => records.length))
+    const bytes = reports.map(({ inFlightBytes }) => inFlightBytes)
+    expect(bytes[4], `bytes ${bytes}`).toBeLessThan(1.2 * (bytes[0] as number))
+    expect(bytes[3], `bytes ${bytes}`).toBeLessThan(1.2 * (bytes[1] as number))
+    open = true
+    await runIn(
+      stepped(() => {}, halves),
       pipeline(),
-      { parallelism, store, checks: true, channels: { buffersMax: 3, bufferRecordsMax: 32 } },
-    )
-    for (let macrotask = 0; macrotask < 40; macrotask++) await new Promise(resolve => setImmediate(resolve))
-    reports.push(await job.triggerCheckpoint({ alignment: 'unaligned' }))
-    await job.cancel().catch(() => {})
-    await job.done.catch(() => {})
-  }
-  expect(reports.map(({ inFlightRecords }) => inFlightRecords)).toEqual([1, 10, 1, 10, 1].map(() => records.length))
-  const bytes = reports.map(({ inFlightBytes }) => inFlightBytes)
-  expect(bytes[4], `bytes ${bytes}`).toBeLessThan(1.2 * (bytes[0] as number))
-  expect(bytes[3], `bytes ${bytes}`).toBeLessThan(1.2 * (bytes[1] as number))
-  open = true
-  await runIn(
-    stepped(() => {}),
-    pipeline(),
-    { parallelism: 3, store, checks: true },
-  ).done
-  const byKey = (a: Rec, b: Rec) => a.key - b.key || a.n - b.n
-  expect(published.toSorted(byKey)).toEqual(records.toSorted(byKey))
-})
+      { parallelism: 3, store, checks: true },
+    ).done
+    const byKey = (a: Rec, b: Rec) => a.key - b.key || a.n - b.n
+    expect(published.toSorted(byKey)).toEqual(records.toSorted(byKey))
+  },
+)
