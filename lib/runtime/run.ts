@@ -19,7 +19,7 @@ export interface Job {
   readonly done: Promise<void>
   /** The current status, and every later one. */
   readonly status$: Observable<JobStatus>
-  /** The most buffers and records that the job's channels hold at any time. */
+  /** The most buffers and records that the job's channels and snapshots hold at any time; what is restored counts once it runs. */
   readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
   readonly checkpoints$: Observable<CheckpointReport>
@@ -127,7 +127,9 @@ export const runIn = (
   return {
     done,
     status$,
-    buffers,
+    get buffers() {
+      return execution.buffers
+    },
     checkpoints$: execution.reports$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })

@@ -1,9 +1,11 @@
 import type { Observable } from 'rxjs'
 import type { AlignmentMetrics } from '../alignment/events.ts'
+import type { CaptureHold } from '../channel/captureBudget.ts'
 import type { ReceivingHalf } from '../channel/channel.ts'
 import type { Captured, ChannelId, Parked } from '../channel/gate.ts'
 import type { Generations } from '../channel/generations.ts'
-import type { CheckpointId, StreamElement } from '../element.ts'
+import type { CoordinateEvent } from '../coordination/events.ts'
+import { type CheckpointId, countBuffers, type StreamElement } from '../element.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
 import type { ChannelData, OutputData, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import type { CapturedOperator } from '../state/operatorState.ts'
@@ -24,82 +26,107 @@ export interface Recovering {
   readonly parked: readonly Parked<unknown>[]
 }
 
+interface Begun {
+  readonly checkpoint: CheckpointId
+  readonly operators: readonly CapturedOperator[]
+  readonly durable: readonly Observable<unknown>[]
+  readonly syncMs: number
+  readonly channels: readonly InputChannel[]
+  readonly recovering: Recovering
+  /** Counts the buffers captured. */
+  readonly buffers: CaptureHold
+}
+
 /** A snapshot whose in-flight data is not yet whole. */
 export class SnapshotUnderWay {
-  readonly checkpoint: CheckpointId
   /** Once all barriers have come. */
   metrics: AlignmentMetrics | undefined
-  readonly #operators: readonly CapturedOperator[]
-  readonly #durable: readonly Observable<unknown>[]
-  readonly #syncMs: number
-  readonly #channels: readonly InputChannel[]
-  readonly #generations: Generations | undefined
+  readonly #begun: Begun
   /** What stands in the channels, with what is taken before it. */
   readonly #inFlight = new Map<ChannelId, Filling>()
   /** Of later generations than what stands in its channel. */
-  readonly #parked: ChannelData[] = []
+  #parked: readonly ChannelData[] = []
   #outputs: readonly OutputData[] = []
 
-  constructor(
-    checkpoint: CheckpointId,
-    of: {
-      readonly operators: readonly CapturedOperator[]
-      readonly durable: readonly Observable<unknown>[]
-      readonly syncMs: number
-      readonly channels: readonly InputChannel[]
-      readonly recovering: Recovering
-    },
-  ) {
-    this.checkpoint = checkpoint
-    this.#operators = of.operators
-    this.#durable = of.durable
-    this.#syncMs = of.syncMs
-    this.#channels = of.channels
-    this.#generations = of.recovering.generations
-    for (const { channel, generation, elements } of of.recovering.parked) {
-      if (generation === this.#generations?.delivered[channel]) this.#fillingOf(channel).push(...elements)
-      else this.#parked.push({ ...this.#placeOf(channel), generation, elements })
-    }
+  constructor(begun: Begun) {
+    this.#begun = begun
+    for (const parked of begun.recovering.parked) this.#park(parked)
+  }
+
+  get checkpoint(): CheckpointId {
+    return this.#begun.checkpoint
   }
 
   capture({ checkpoint, channel, elements }: Captured<unknown>): void {
-    if (checkpoint === this.checkpoint) this.#fillingOf(channel).push(...elements)
+    if (checkpoint === this.checkpoint && this.#holds(elements)) this.#fillingOf(channel).push(...elements)
   }
 
   /** What its barrier has passed in the sending halves. */
   passed(outputs: readonly OutputData[]): void {
-    this.#outputs = outputs
+    if (this.#holds(outputs.flatMap(({ elements }) => elements))) this.#outputs = outputs
   }
 
-  finished(task: TaskId, metrics: AlignmentMetrics): TaskSnapshot {
+  /** Counts the buffers among them; if they are too many, what has been captured is of no use. */
+  #holds(elements: readonly StreamElement<unknown>[]): boolean {
+    const { buffers } = this.#begun
+    buffers.add(countBuffers(elements))
+    if (buffers.refused) {
+      this.#inFlight.clear()
+      this.#parked = []
+      this.#outputs = []
+    }
+    return !buffers.refused
+  }
+
+  /** Declined if more was in flight than snapshots may hold: it cannot be whole. */
+  finished(task: TaskId, metrics: AlignmentMetrics): TaskSnapshot | Extract<CoordinateEvent, { kind: 'declined' }> {
+    const { checkpoint, operators, durable, syncMs, buffers } = this.#begun
+    if (buffers.refused) {
+      this.release()
+      const reason = `more is in flight than the ${buffers.buffersMax} buffers that a job's snapshots may hold`
+      return { kind: 'declined', task, ended: false, checkpoint, reason, cause: 'declined' }
+    }
     return {
       kind: 'snapshot',
       task,
       ended: false,
-      checkpoint: this.checkpoint,
-      operators: this.#operators,
+      checkpoint,
+      operators,
       inFlight: [...this.#inFlight.values(), ...this.#parked],
       outputs: this.#outputs,
-      durable: this.#durable,
-      times: { ...metrics, syncMs: this.#syncMs },
+      captured: buffers,
+      durable,
+      times: { ...metrics, syncMs },
     }
   }
 
   release(): void {
-    releaseSnapshot({ operators: this.#operators })
+    const { operators, buffers: captured } = this.#begun
+    releaseSnapshot({ operators, captured })
+  }
+
+  #park({ channel, generation, elements }: Parked<unknown>): void {
+    if (!this.#holds(elements)) return
+    if (generation === this.#generationIn(channel)) this.#fillingOf(channel).push(...elements)
+    else this.#parked = [...this.#parked, { ...this.#placeOf(channel), generation, elements }]
+  }
+
+  /** That of what stands in the channel; undefined: it is newer than all recovered data. */
+  #generationIn(channel: ChannelId): number | undefined {
+    return this.#begun.recovering.generations?.delivered[channel]
   }
 
   #fillingOf(channel: ChannelId): StreamElement<unknown>[] {
     let known = this.#inFlight.get(channel)
     if (known === undefined) {
-      known = { ...this.#placeOf(channel), generation: this.#generations?.delivered[channel], elements: [] }
+      known = { ...this.#placeOf(channel), generation: this.#generationIn(channel), elements: [] }
       this.#inFlight.set(channel, known)
     }
     return known.elements
   }
 
   #placeOf(channel: ChannelId): Pick<ChannelData, 'input' | 'from'> {
-    const { input, from } = this.#channels[channel] as InputChannel
+    const { input, from } = this.#begun.channels[channel] as InputChannel
     return { input, from }
   }
 }

@@ -16,6 +16,8 @@ export interface TaskSnapshot {
   /** Of each channel first what stands in it, then what is held back for later generations. */
   readonly inFlight: readonly ChannelData[]
   readonly outputs: readonly OutputData[]
+  /** What counts the buffers in flight until the snapshot is written; absent where there are none. */
+  readonly captured?: { release(): void }
   /** Each completes once something outside the store that the snapshot names (a sink's transaction) would survive a crash. */
   readonly durable: readonly Observable<unknown>[]
   readonly times: SnapshotTimes
