@@ -11,6 +11,7 @@ import type { Encoding } from '../snapshot/encoding.ts'
 import { readSections, readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { type Commit, checkpointOf, damagedRemedy, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
+import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -164,12 +165,22 @@ export const restoredFor = (
   checkMatch(restored, plan)
   if (restored.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
   if (!isDealtAnew(restored, plan)) return restored.tasks
+  const tasksOf = ({ id }: Stage) =>
+    Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
+  const depths = depthsOf(plan)
+  const generations = dealtGenerations(
+    plan.stages.map(stage => ({ id: stage.id, depth: depths.get(stage) as number, tasks: tasksOf(stage) })),
+  )
   return new Map(
     plan.stages.flatMap(stage => {
-      const before = restored.stages[stage.id] as number
-      const tasks = Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`) ?? nothing)
-      const shares = redistributed(tasks, spreadOf(stage, { before, keyGroups, splits: splits.get(stage) ?? [] }))
-      return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
+      const tasks = tasksOf(stage)
+      const spread = spreadOf(stage, {
+        before: tasks.length,
+        keyGroups,
+        splits: splits.get(stage) ?? [],
+        generations: generations.get(stage.id) as DealtGenerations,
+      })
+      return redistributed(tasks, spread).map((share, index) => [`${stage.id}/${index}`, share] as const)
     }),
   )
 }
@@ -180,6 +191,18 @@ export const isDealtAnew = ({ stages }: JobFacts, plan: Plan): boolean =>
 
 const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
+/** By stages: how many lead to it, one behind the other, at the most. */
+const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
+  const depths = new Map<Stage, number>()
+  const depthOf = (stage: Stage): number => {
+    const depth = depths.get(stage) ?? stage.inputs.reduce((most, { from }) => Math.max(most, 1 + depthOf(from)), 0)
+    depths.set(stage, depth)
+    return depth
+  }
+  stages.forEach(depthOf)
+  return depths
+}
+
 /** What a restored job is to run as. */
 export interface Target {
   readonly plan: Plan
@@ -189,10 +212,17 @@ export interface Target {
 
 const spreadOf = (
   { inputs, nodes, parallelism: after }: Stage,
-  { before, keyGroups, splits }: Pick<Spread, 'before' | 'keyGroups'> & { readonly splits: readonly SplitId[] },
+  {
+    before,
+    keyGroups,
+    splits,
+    generations,
+  }: Pick<Spread, 'before' | 'keyGroups' | 'generations'> & { readonly splits: readonly SplitId[] },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
-  const ofAnyLine = nodes.filter(({ lineage }) => lineage.broadcastEffect === 'broadcastState')
+  const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
+    effect === undefined ? [] : [{ operator: name, effect }],
+  )[0]
   return {
     before,
     after,
@@ -201,11 +231,11 @@ const spreadOf = (
       exchange,
       producers,
       joined: (from, to) => joins(exchange, { from, to, producers, consumers: after }),
-      anyLine: exchange === 'broadcast' && ofAnyLine.length > 0,
       ...customOf(node, after),
     })),
-    broadcastOperators: new Set(ofAnyLine.map(({ name }) => name)),
+    broadcast,
     taskOfSplit: split => taskOf.get(split),
+    generations,
   }
 }
 

@@ -17,6 +17,8 @@ import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
+ *
+ * Of recovered data the generation of the first element is the last part of the name.
  */
 interface Encoded {
   readonly sections: readonly Section[]
@@ -81,13 +83,16 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
       }
     }
   }
-  for (const { input, from, elements } of snapshot.inFlight) {
+  for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
-    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from), place })
+    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
   }
-  for (const { to, input, from, elements } of snapshot.outputs) {
+  for (const { to, input, from, generation, elements } of snapshot.outputs) {
     const place = `record on its way to ${to}`
-    yield* inFlightChunks(elements, encoding, { section: name('output', to, input, from), place })
+    yield* inFlightChunks(elements, encoding, {
+      section: name('output', to, input, from, ...inName(generation)),
+      place,
+    })
   }
 }
 
@@ -172,16 +177,20 @@ export const readSections = (
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
     if (kind === 'channel') {
-      const [input, from] = rest as [number, number]
-      inFlight.push({ input, from, elements: elements() })
+      const [input, from, generation] = rest as [number, number, number?]
+      inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
     }
     if (kind === 'output') {
-      const [to, input, from] = rest as [string, number, number]
-      outputs.push({ to, input, from, elements: elements() })
+      const [to, input, from, generation] = rest as [string, number, number, number?]
+      outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
   return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
 }
+
+/** Left out for what was never recovered. */
+const inName = (generation: number | undefined): readonly number[] => (generation === undefined ? [] : [generation])
+const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 

@@ -14,6 +14,7 @@ export interface TaskSnapshot {
   readonly ended: boolean
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
+  /** Of each channel first what stands in it, then what is held back for later generations. */
   readonly inFlight: readonly ChannelData[]
   readonly outputs: readonly OutputData[]
   /** What counts the buffers in flight until the snapshot is written; absent where there are none. */
@@ -29,6 +30,11 @@ export interface ChannelData {
   readonly input: number
   /** The producer's number in its stage. */
   readonly from: number
+  /**
+   * That of the first element, while generations of recovered data are worked off (`lib/channel/generations.ts`); undefined: it
+   * is newer than all of them.
+   */
+  readonly generation?: number | undefined
   readonly elements: readonly StreamElement<unknown>[]
 }
 

@@ -11,23 +11,18 @@ import { keyNumber, linked } from './steps.ts'
 
 /** What must hold of a run that is done, beside what `simulate` checks; throws what does not. */
 export const checkRun = (run: Simulation, { chained, states, expected, open }: Generated): void => {
-  if (keepsOrder(run)) {
-    for (const [name, tasks] of run.published) {
-      for (const [subtask, records] of (tasks as readonly (readonly Rec[])[]).entries()) {
-        checkOrder(records ?? [], `${name}, task ${subtask}`)
-      }
+  for (const [name, tasks] of run.published) {
+    for (const [subtask, records] of (tasks as readonly (readonly Rec[])[]).entries()) {
+      checkOrder(records ?? [], `${name}, task ${subtask}`)
     }
-    for (const name of chained) {
-      checkChains((run.published.get(name) ?? []).flat() as readonly Rec[], expected[name] as readonly Rec[], name)
-    }
+  }
+  for (const name of chained) {
+    checkChains((run.published.get(name) ?? []).flat() as readonly Rec[], expected[name] as readonly Rec[], name)
   }
   if (states.length > 0) checkStates(run.store, states)
   const killed = run.met.some(({ kind }) => kind === 'crash' || kind === 'powerFailure')
   if (!killed && open() !== 0) throw new Error(`${open()} readers of sources are left open`)
 }
-
-/** A second change of parallelism may come while the data recovered at the first is still worked off: then order is lost. */
-const keepsOrder = ({ met }: Simulation): boolean => met.filter(({ kind }) => kind === 'otherParallelism').length <= 1
 
 /** Records of one split and one trail come in their order. */
 const checkOrder = (records: readonly Rec[], place: string): void => {
