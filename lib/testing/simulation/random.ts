@@ -1,3 +1,5 @@
+import { drawn } from '../../random.ts'
+
 /** A seeded source of chance: the same seed gives the same run. */
 export interface Random {
   /** At least 0 and below 1. */
@@ -10,14 +12,12 @@ export interface Random {
   fork(): Random
 }
 
-/** Source: Mulberry32, by Tommy Ettinger. */
 export const seeded = (seed: number): Random => {
   let state = seed | 0
   const next = () => {
-    state = (state + 0x6d2b79f5) | 0
-    let x = Math.imul(state ^ (state >>> 15), 1 | state)
-    x = (x + Math.imul(x ^ (x >>> 7), 61 | x)) ^ x
-    return ((x ^ (x >>> 14)) >>> 0) / 2 ** 32
+    const [value, after] = drawn(state)
+    state = after
+    return value
   }
   const below = (count: number) => Math.floor(next() * count)
   return {
