@@ -21,7 +21,9 @@ export interface SinkTask {
  * One task's writer. The order of calls: `recover` first of all and awaited, then `write` and `cut` in turns; `publish`
  * at any time between. No call overlaps another `publish`.
  *
- * A thrown error, or an error of an Observable, fails the task (of `durable`: the checkpoint).
+ * A thrown error, or an error of an Observable, fails the task (of `durable`: the checkpoint). Only `publish` and `recover` are
+ * called again after one, with pauses, for up to `publishTimeoutMs`; not if it is a `SpillwayError` of another code than
+ * PUBLISH_FAILED, for that no repetition mends. An Observable may be unsubscribed at any time.
  */
 export interface SinkWriter<in T, Tx> {
   /** A full sink makes its task unavailable, like a full channel. */
@@ -34,11 +36,17 @@ export interface SinkWriter<in T, Tx> {
    * the transaction would survive a crash, and precedes the snapshot's acknowledgement. `undefined` if nothing was written.
    */
   cut(checkpoint: CheckpointId): Cut<Tx> | undefined
-  /** Makes transactions visible, oldest first, after their part is durable. Idempotent. */
+  /**
+   * Makes transactions visible, oldest first, after their part is durable. Idempotent: those that are visible stay as they are,
+   * whoever has published them.
+   * @throws TRANSACTION_LOST if one is neither visible nor can become so, because the outside has given it up: it is never
+   * passed over. The error names its data
+   */
   publish(transactions: readonly Tx[]): ObservableInput<unknown>
   /**
    * At every start, with an epoch that this task has not had before: publishes these, then discards what epochs before
-   * this one left unpublished. The transactions of a former subtask i are given to subtask i mod parallelism.
+   * this one left unpublished. The transactions of a former subtask i are given to subtask i mod parallelism. Idempotent, as
+   * `publish` is.
    */
   recover(options: { publish: readonly Tx[] }): ObservableInput<unknown>
   /** Frees files and the like. Called once, also after an error. What is not published stays for a later start. */

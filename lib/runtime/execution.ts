@@ -47,6 +47,7 @@ import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import { type Found, found, isDealtAnew, type RestoredJob, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
+import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
@@ -145,6 +146,11 @@ export class Execution {
   /** By task; of those whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[] {
     return this.#tasks.flatMap(task => task.inputMetrics.map((of, input) => ({ task: task.id, input, ...of })))
+  }
+
+  /** By task and sink. */
+  sinks(): readonly (SinkMetrics & { readonly task: string })[] {
+    return this.#tasks.flatMap(task => task.sinkMetrics.map(of => ({ task: task.id, ...of })))
   }
 
   #debloat(): void {

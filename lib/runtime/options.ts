@@ -43,6 +43,11 @@ export interface RunOptions {
      * number, a job that is useful without checkpoints goes on. Each failure is reported.
      */
     readonly tolerableFailures?: number
+    /**
+     * How long a sink may try to publish what a durable checkpoint contains before the job fails, and a restart tries again;
+     * default 10 minutes.
+     */
+    readonly publishTimeoutMs?: number
     /** `global()`, the default: all tasks. `regional(...)`: each group of tasks that channels join by itself. */
     readonly policy?: Policy
   }
@@ -109,6 +114,7 @@ export interface Settings {
     readonly inlineBytesMax: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
+    readonly publishTimeoutMs: number
     readonly policy: Policy
   }
   readonly channels: {
@@ -152,6 +158,7 @@ export const settings = (options: RunOptions): Settings => {
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
+      publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
       policy: checkpoints.policy ?? global(),
     },
     channels: {
@@ -345,7 +352,13 @@ const optionsType = t.partial({
   restore: t.keyof({ latest: null, none: null }),
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
-  checkpoints: t.partial({ ...changeable, guarantee, retainedCount: count, inlineBytesMax: countOrNone }),
+  checkpoints: t.partial({
+    ...changeable,
+    guarantee,
+    retainedCount: count,
+    inlineBytesMax: countOrNone,
+    publishTimeoutMs: duration,
+  }),
   channels: t.partial({
     buffersMax: count,
     bufferRecordsMax: count,

@@ -11,6 +11,7 @@ import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
 import { type ChangedOptions, changed, checkAlignment, debloatOption, type RunOptions, settings } from './options.ts'
+import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 
 /** A job that `run` has started. */
@@ -31,6 +32,8 @@ export interface Job {
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
   /** Size and speed of the inputs of tasks whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[]
+  /** What the tasks' sinks have not yet published, and what has kept them from it. */
+  sinks(): readonly (SinkMetrics & { readonly task: string })[]
   /**
    * Changes settings of the running job, from the next checkpoint on, and returns those now in effect. The checkpoint under
    * way keeps what it was triggered with; another interval counts from the last trigger. Before the job runs they hold from
@@ -136,6 +139,7 @@ export const runIn = (
       return firstValueFrom(execution.request(alignment))
     },
     inputs: () => execution.inputs(),
+    sinks: () => execution.sinks(),
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(chosen)

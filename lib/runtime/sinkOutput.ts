@@ -1,15 +1,15 @@
 import * as t from 'io-ts'
 import {
-  catchError,
   concat,
   defer,
   EMPTY,
   from,
   ignoreElements,
   type Observable,
+  type ObservableInput,
   ReplaySubject,
+  type SchedulerLike,
   Subscription,
-  throwError,
 } from 'rxjs'
 import type { CheckpointId, StreamElement } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
@@ -17,6 +17,7 @@ import type { Sink, SinkWriter } from '../graph/sink.ts'
 import type { Subtask } from '../graph/task.ts'
 import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import { retried } from './retried.ts'
 
 /** A transaction that has been cut and not yet published. */
 interface Unpublished {
@@ -24,9 +25,20 @@ interface Unpublished {
   readonly tx: unknown
 }
 
+/** How a task's sink stands. */
+export interface SinkMetrics {
+  readonly sink: string
+  /** Transactions that have been cut, and are not published. */
+  readonly unpublished: number
+  /** Attempts to publish that have failed since the last success, and what the last one failed with. */
+  readonly failedAttempts: number
+  readonly lastFailure: string | undefined
+}
+
 /**
  * A task's output into a sink, exactly once: every snapshot holds the transactions that are not yet published, a durable
- * checkpoint publishes them, and a start publishes again those that its snapshot holds.
+ * checkpoint publishes them, and a start publishes again those that its snapshot holds. Publishing is tried until it succeeds;
+ * once it has taken `publishTimeoutMs` the task fails, and the next start tries again.
  */
 export class SinkOutput {
   /** Of the newest cut: completes once its transaction would survive a crash. */
@@ -35,19 +47,30 @@ export class SinkOutput {
   readonly #writer: SinkWriter<unknown, unknown>
   readonly #restored: readonly Unpublished[]
   readonly #open = new Subscription()
+  readonly #scheduler: SchedulerLike
+  readonly #publishTimeoutMs: number
+  /** Of the pauses between attempts: another one in each task and start. */
+  readonly #seed: number
   #unpublished: readonly Unpublished[] = []
   #durable = new Map<CheckpointId, Observable<unknown>>()
+  #failedAttempts = 0
+  #lastFailure: string | undefined
 
   constructor(options: {
     sink: Sink<unknown>
     subtask: Subtask
     epoch: number
     state: OperatorState
+    scheduler: SchedulerLike
+    publishTimeoutMs: number
     onReady: () => void
     onError: (error: unknown) => void
   }) {
     const { sink, subtask, epoch, state, onReady, onError } = options
     this.#name = state.operator
+    this.#scheduler = options.scheduler
+    this.#publishTimeoutMs = options.publishTimeoutMs
+    this.#seed = epoch * 65_537 + subtask.index
     this.#writer = sink.open({ subtask, epoch })
     const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
     this.#restored = state.keep(ownState.transactions, type, () => [...this.#unpublished]) ?? []
@@ -58,12 +81,18 @@ export class SinkOutput {
     return this.#writer.mayWrite()
   }
 
+  get metrics(): SinkMetrics {
+    return {
+      sink: this.#name,
+      unpublished: this.#unpublished.length,
+      failedAttempts: this.#failedAttempts,
+      lastFailure: this.#lastFailure,
+    }
+  }
+
   /** Publishes what the restored snapshot holds, and discards what older starts left behind. Before anything else. */
   recovered(): Observable<never> {
-    return defer(() => from(this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))).pipe(
-      ignoreElements(),
-      catchError(error => throwError(() => this.#notPublished(error))),
-    )
+    return this.#tried(() => this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))
   }
 
   next(element: StreamElement<unknown>): void {
@@ -72,7 +101,7 @@ export class SinkOutput {
     try {
       this.#writer.write(element.records)
     } catch (error) {
-      throw this.#failed('WRITE_FAILED', 'could not take records', error)
+      throw this.#writeFailed(error)
     }
   }
 
@@ -92,17 +121,37 @@ export class SinkOutput {
       const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
       if (due.length === 0) return EMPTY
       return concat(
-        from(this.#writer.publish(due.map(({ tx }) => tx))),
+        this.#tried(() => this.#writer.publish(due.map(({ tx }) => tx))),
         defer(() => {
           this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
           for (const published of due) this.#durable.delete(published.checkpoint)
           return EMPTY
         }),
       )
-    }).pipe(
-      ignoreElements(),
-      catchError(error => throwError(() => this.#notPublished(error))),
-    )
+    })
+  }
+
+  #tried(attempt: () => ObservableInput<unknown>): Observable<never> {
+    return concat(
+      retried(
+        defer(() => from(attempt())),
+        {
+          scheduler: this.#scheduler,
+          timeoutMs: this.#publishTimeoutMs,
+          seed: this.#seed,
+          place: this.#name,
+          onFailure: error => {
+            this.#failedAttempts++
+            this.#lastFailure = messageOf(error)
+          },
+        },
+      ),
+      defer(() => {
+        this.#failedAttempts = 0
+        this.#lastFailure = undefined
+        return EMPTY
+      }),
+    ).pipe(ignoreElements())
   }
 
   /** Every snapshot until the publication waits for it; it is done once, while the sink is open. */
@@ -116,15 +165,11 @@ export class SinkOutput {
     })
   }
 
-  #notPublished(error: unknown): SpillwayError {
-    return this.#failed('PUBLISH_FAILED', 'could not publish what a checkpoint contains', error)
-  }
-
-  #failed(code: 'PUBLISH_FAILED' | 'WRITE_FAILED', what: string, error: unknown): SpillwayError {
+  #writeFailed(error: unknown): SpillwayError {
     if (error instanceof SpillwayError) return error
-    return new SpillwayError(code, {
+    return new SpillwayError('WRITE_FAILED', {
       place: this.#name,
-      problem: `its sink ${what}: ${messageOf(error)}.`,
+      problem: `its sink could not take records: ${messageOf(error)}.`,
       remedy: 'Start the job again on the same store once the cause is mended: it goes on from its newest checkpoint.',
       cause: error,
     })

@@ -36,7 +36,7 @@ import type { Executor, Member } from './executor.ts'
 import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
-import { SinkOutput } from './sinkOutput.ts'
+import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
 
@@ -59,6 +59,7 @@ export interface RunningTaskOptions {
   readonly bufferRecordsMax: number
   readonly checks: boolean
   readonly guarantee: Guarantee
+  readonly publishTimeoutMs: number
   /** The splits of the stage's source that belong to this task. */
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
@@ -139,6 +140,8 @@ export class RunningTask implements Task, Member {
           subtask: options.subtask,
           epoch: options.epoch,
           state,
+          scheduler: options.scheduler,
+          publishTimeoutMs: options.publishTimeoutMs,
           onReady: wake,
           onError: error => this.#fail(error),
         }),
@@ -290,6 +293,10 @@ export class RunningTask implements Task, Member {
   /** In its input channels, and being filled for them; of a link only what has arrived. */
   get buffersHeld(): number {
     return this.#options.channels.reduce((sum, { channel }) => sum + channel.held, 0)
+  }
+
+  get sinkMetrics(): readonly SinkMetrics[] {
+    return this.#sinks.map(({ metrics }) => metrics)
   }
 
   get stand(): TaskStand {

@@ -54,6 +54,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
         guarantee: settings.checkpoints.guarantee,
+        publishTimeoutMs: settings.checkpoints.publishTimeoutMs,
         splits: everyNth(wiring.splits.get(stage) ?? [], { first: index, n: parallelism }),
         channels: stage.inputs.flatMap((edge, input) =>
           (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),

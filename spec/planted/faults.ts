@@ -404,6 +404,19 @@ export const planted: readonly Planted[] = [
     to: 'recover({ publish: [] })',
   },
   {
+    what: 'a publication that has failed is passed over',
+    file: 'lib/runtime/retried.ts',
+    from: 'return timer(effect.delayMs, scheduler)',
+    to: 'return new Observable<number>(subscriber => subscriber.complete())',
+  },
+  {
+    what: 'a transaction that is lost is asked for again and again',
+    file: 'lib/runtime/retried.ts',
+    from: '!mayPass(error) || ',
+    to: '',
+    spec: 'spec/runtime/publishing.spec.ts',
+  },
+  {
     what: 'the sink takes everything, also when it is full',
     file: 'lib/runtime/sinkOutput.ts',
     from: 'return this.#writer.mayWrite()',

@@ -239,7 +239,8 @@ const cases: Record<string, Case> = {
     start: () => {
       const sink = collect<number>()
       const publish = () => rx.throwError(() => new Error('nobody answers'))
-      return start(() => numbers().pipe(into({ ...sink, open: task => ({ ...sink.open(task), publish }) })))
+      const pipeline = () => numbers().pipe(into({ ...sink, open: task => ({ ...sink.open(task), publish }) }))
+      return start(pipeline, { checkpoints: { publishTimeoutMs: 150 } })
     },
   },
   'a record that cannot be encoded': {

@@ -20,6 +20,7 @@ test('every option has a default', () => {
       inlineBytesMax: 20_480,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
+      publishTimeoutMs: 600_000,
       policy: global(),
     },
     channels: { buffersMax: 8, bufferRecordsMax: 256, flushMs: 100, overdraftBuffersMax: 5 },
@@ -104,7 +105,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, inlineBytesMax.',
+    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, inlineBytesMax, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

@@ -20,6 +20,7 @@ export interface Conditions {
     readonly timeoutMs: number
     readonly retainedCount: number
     readonly inlineBytesMax?: number
+    readonly publishTimeoutMs?: number
   }
   readonly channels: NonNullable<RunOptions['channels']>
   /** Channels have two halves, joined by a link of so many ms each way, with so many credits; false: each is one queue. */
@@ -59,12 +60,14 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const faults = typeof given === 'number' ? randomFaults(random, given) : given
   const link = random.chance(0.4) && { latencyMs: 2 * random.next() ** 2, buffersMax: 1 + random.below(4) }
   const inlineBytesMax = [0, 0, 100, 1_000, 20_480][random.below(5)] as number
+  // Shorter than the pause before a second attempt, or longer than any run.
+  const publishTimeoutMs = random.chance(0.3) ? 60 : 600_000
   return {
     seed: options.seed,
     faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
-    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax },
+    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax, publishTimeoutMs },
     channels: options.channels ?? drawn.channels,
     link: options.link ?? link,
     latencyMs: options.latencyMs ?? drawn.latencyMs,

@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import { defer, type Observable, Subject, Subscription } from 'rxjs'
+import { defer, type Observable, Subject, Subscription, tap } from 'rxjs'
 import type { CheckpointId } from '../../element.ts'
 import type { Sink, SinkTask, SinkWriter } from '../../graph/sink.ts'
 import { InjectedFault } from './faults.ts'
@@ -89,12 +89,18 @@ export class Outside {
         return this.#later(process, () => this.#publish(process, transactions))
       },
       recover: ({ publish }) => {
-        expects(!recovered && !closed, '`recover` comes first, and once')
-        recovered = true
-        return this.#later(process, () => {
+        expects(!recovered && !closed, '`recover` comes first, and again only if it has failed')
+        const recovery = this.#later(process, () => {
           this.#publish(process, publish)
           this.#discardBefore(epoch, subtask)
         })
+        return recovery.pipe(
+          tap({
+            complete: () => {
+              recovered = true
+            },
+          }),
+        )
       },
       close: () => {
         expects(!closed, '`close` comes once')

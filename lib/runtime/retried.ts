@@ -1,0 +1,65 @@
+import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs'
+import { exponentialDelay, initialRestarts, restarts } from '../coordination/restarts.ts'
+import { messageOf, SpillwayError } from '../error.ts'
+
+export interface Retrying {
+  readonly scheduler: SchedulerLike
+  /** From the first attempt; then it fails, also in the midst of one. */
+  readonly timeoutMs: number
+  /** Of the jitter. */
+  readonly seed: number
+  /** The sink. */
+  readonly place: string
+  /** Sees each failure that is followed by another attempt. */
+  readonly onFailure: (error: unknown) => void
+}
+
+/**
+ * Publishes, again and again with longer pauses from 100 ms to 10 s, until it has succeeded.
+ *
+ * @throws PUBLISH_FAILED once the time is up; at once what no other attempt can mend: a `SpillwayError` of another code, such as
+ * TRANSACTION_LOST
+ */
+export const retried = (
+  attempt: Observable<unknown>,
+  { scheduler, timeoutMs, seed, place, onFailure }: Retrying,
+): Observable<unknown> =>
+  new Observable(subscriber => {
+    let state = initialRestarts(pauses, seed)
+    let attempts = 1
+    let last = 'it has not answered'
+    const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
+    subscriber.add(scheduler.schedule(timeUp, timeoutMs))
+    const delay = (error: unknown) => {
+      const [next, effect] = restarts(state, { kind: 'failed' }, scheduler.now())
+      state = next
+      if (!mayPass(error) || effect.kind === 'giveUp') return throwError(() => error)
+      attempts++
+      last = messageOf(error)
+      onFailure(error)
+      return timer(effect.delayMs, scheduler)
+    }
+    subscriber.add(attempt.pipe(retry({ delay })).subscribe(subscriber))
+  })
+
+/** What a sink says in its own words may pass; a code says what is the matter, and only one of them is of the moment. */
+const mayPass = (error: unknown): boolean => !(error instanceof SpillwayError) || error.code === 'PUBLISH_FAILED'
+
+const publishFailed = (
+  place: string,
+  { attempts, timeoutMs, last }: { readonly attempts: number; readonly timeoutMs: number; readonly last: string },
+) =>
+  new SpillwayError('PUBLISH_FAILED', {
+    place,
+    problem: `its sink could not publish what a checkpoint contains within ${timeoutMs} ms, in ${attempts} attempts; the last: ${last}.`,
+    remedy: 'Start the job again on the same store once the cause is mended: the start publishes it first of all.',
+  })
+
+const pauses = exponentialDelay({
+  initialMs: 100,
+  maxMs: 10_000,
+  multiplier: 2,
+  jitterFraction: 0.2,
+  // Attempts themselves may take long; only success begins anew.
+  resetAfterMs: Number.POSITIVE_INFINITY,
+})
