@@ -38,6 +38,8 @@ export interface SplitReader<out T, out P> {
   position(): P
   /** Records for side outputs that the last `next` came across, by name. They lie before `position()`. */
   takeSides?(): ReadonlyMap<string, readonly unknown[]> | undefined
+  /** Records given up for lack of room since it was opened, of a source that drops. Asked also once it is closed. */
+  dropped?(): number
   /** Frees files and the like. Called once, also after an error. */
   close(): void
 }

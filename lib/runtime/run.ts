@@ -6,6 +6,7 @@ import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
+import type { SourceMetrics } from '../graph/reading.ts'
 import type { Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
@@ -31,6 +32,8 @@ export interface Job {
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
   /** Size and speed of the inputs of tasks whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[]
+  /** What each task has read of its source in this run, and what the source has dropped; also once the job has ended. */
+  sources(): readonly (SourceMetrics & { readonly task: string })[]
   /**
    * Changes settings of the running job, from the next checkpoint on, and returns those now in effect. The checkpoint under
    * way keeps what it was triggered with; another interval counts from the last trigger. Before the job runs they hold from
@@ -134,6 +137,7 @@ export const runIn = (
       return firstValueFrom(execution.request(alignment))
     },
     inputs: () => execution.inputs(),
+    sources: () => execution.sources(),
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(chosen)

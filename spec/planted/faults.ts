@@ -486,6 +486,20 @@ export const planted: readonly Planted[] = [
     spec: 'spec/operators/sources/fromObservable.spec.ts',
   },
   {
+    what: 'what a source has dropped is not counted in the job',
+    file: 'lib/graph/reading.ts',
+    from: 'reader.dropped?.() ?? 0',
+    to: '0',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
+    what: 'a task takes data although its output is full',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const writer of this.#writers) if (!writer.available) return false',
+    to: '',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
     what: 'an emitter is not paused when the room is full',
     file: 'operators/sources/readPushed.ts',
     from: "typeof onFull === 'object' && waiting.full",
