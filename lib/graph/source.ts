@@ -24,6 +24,12 @@ export interface Source<out T, P = any, S extends Record<string, unknown> = Reco
   readonly sides?: readonly (keyof S & string)[]
 }
 
+/** A source that cannot be read again, and whose streams are `AtMostOnce`. */
+export interface AtMostOnceSource<out T, P = any, S extends Record<string, unknown> = Record<never, never>>
+  extends Source<T, P, S> {
+  readonly guarantee: 'at-most-once'
+}
+
 /**
  * Reads one split. Never blocks: `wait` says that nothing is there yet, and `ready$` emits once asking again is worth while.
  *

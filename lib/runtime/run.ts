@@ -7,7 +7,7 @@ import { SpillwayError } from '../error.ts'
 import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
-import type { Pipeline } from '../graph/stream.ts'
+import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
@@ -88,11 +88,17 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
  * is written
  */
 export const run: {
-  (pipelines: readonly Pipeline[], options?: RunOptions): Job
-  // Last, so that the compiler's message for a stream without into(...) speaks of one pipeline.
-  (pipeline: Pipeline, options?: RunOptions): Job
+  (pipelines: readonly Pipeline[], options: AcceptingLoss): Job
+  // `| []`: what is written out is a tuple, as an array of both kinds would be one of plain pipelines.
+  (pipelines: readonly ExactlyOncePipeline[] | [], options?: RunOptions): Job
+  (pipeline: Pipeline, options: AcceptingLoss): Job
+  // Last, so that the compiler's message speaks of one pipeline: for a stream without into(...), and for accepting loss.
+  (pipeline: ExactlyOncePipeline, options?: RunOptions): Job
 } = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
   runIn(hostEnvironment(), pipelines, options)
+
+type AcceptingLoss = RunOptions & Required<Pick<RunOptions, 'acceptLoss'>>
+type ExactlyOncePipeline = Pipeline & Partial<Record<keyof AtMostOnce, never>>
 
 export const runIn = (
   environment: Environment,
