@@ -57,10 +57,13 @@ export type {
 export { type Resumable, resumable } from './graph/handlers.ts'
 export { type InPlaceOptions, inPlace, type Output } from './graph/inPlace.ts'
 export { keyedOperator, operator } from './graph/operator.ts'
+export type { SourceMetrics } from './graph/reading.ts'
 export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'
-export type { Source, SplitReader } from './graph/source.ts'
+export type { AtMostOnceSource, Source, SplitReader } from './graph/source.ts'
 export {
+  type AtMostOnce,
   BroadcastStream,
+  type Carry,
   KeyedStream,
   type Lineage,
   type NoSides,

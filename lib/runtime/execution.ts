@@ -34,6 +34,7 @@ import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
+import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
@@ -145,6 +146,11 @@ export class Execution {
   /** By task; of those whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[] {
     return this.#tasks.flatMap(task => task.inputMetrics.map((of, input) => ({ task: task.id, input, ...of })))
+  }
+
+  /** By task; of those that read a source. */
+  sources(): readonly (SourceMetrics & { readonly task: string })[] {
+    return this.#tasks.flatMap(({ id, sourceMetrics }) => (sourceMetrics ? [{ task: id, ...sourceMetrics }] : []))
   }
 
   #debloat(): void {

@@ -6,7 +6,8 @@ import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checkGuarantee } from '../graph/checkGuarantee.ts'
 import { plan } from '../graph/plan.ts'
-import type { Pipeline } from '../graph/stream.ts'
+import type { SourceMetrics } from '../graph/reading.ts'
+import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
@@ -31,6 +32,8 @@ export interface Job {
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
   /** Size and speed of the inputs of tasks whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[]
+  /** What each task has read of its source in this run, and what the source has dropped; also once the job has ended. */
+  sources(): readonly (SourceMetrics & { readonly task: string })[]
   /**
    * Changes settings of the running job, from the next checkpoint on, and returns those now in effect. The checkpoint under
    * way keeps what it was triggered with; another interval counts from the last trigger. Before the job runs they hold from
@@ -85,11 +88,17 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
  * is written
  */
 export const run: {
-  (pipelines: readonly Pipeline[], options?: RunOptions): Job
-  // Last, so that the compiler's message for a stream without into(...) speaks of one pipeline.
-  (pipeline: Pipeline, options?: RunOptions): Job
+  (pipelines: readonly Pipeline[], options: AcceptingLoss): Job
+  // `| []`: what is written out is a tuple, as an array of both kinds would be one of plain pipelines.
+  (pipelines: readonly ExactlyOncePipeline[] | [], options?: RunOptions): Job
+  (pipeline: Pipeline, options: AcceptingLoss): Job
+  // Last, so that the compiler's message speaks of one pipeline: for a stream without into(...), and for accepting loss.
+  (pipeline: ExactlyOncePipeline, options?: RunOptions): Job
 } = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
   runIn(hostEnvironment(), pipelines, options)
+
+type AcceptingLoss = RunOptions & Required<Pick<RunOptions, 'acceptLoss'>>
+type ExactlyOncePipeline = Pipeline & Partial<Record<keyof AtMostOnce, never>>
 
 export const runIn = (
   environment: Environment,
@@ -136,6 +145,7 @@ export const runIn = (
       return firstValueFrom(execution.request(alignment))
     },
     inputs: () => execution.inputs(),
+    sources: () => execution.sources(),
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(chosen)

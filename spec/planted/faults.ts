@@ -670,6 +670,20 @@ export const planted: readonly Planted[] = [
     spec: 'spec/operators/sources/fromObservable.spec.ts',
   },
   {
+    what: 'what a source has dropped is not counted in the job',
+    file: 'lib/graph/reading.ts',
+    from: 'reader.dropped?.() ?? 0',
+    to: '0',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
+    what: 'a task takes data although its output is full',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const writer of this.#writers) if (!writer.available) return false',
+    to: '',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
     what: 'an emitter is not paused when the room is full',
     file: 'operators/sources/readPushed.ts',
     from: "typeof onFull === 'object' && waiting.full",
@@ -682,6 +696,13 @@ export const planted: readonly Planted[] = [
     from: "outcome !== 'open' || waiting.full) return",
     to: "outcome !== 'open') return",
     spec: 'spec/operators/sources/fromAsyncIterable.spec.ts',
+  },
+  {
+    what: 'a projection that ignores from is not noticed',
+    file: 'operators/checkedResults.ts',
+    from: 'given !== expected',
+    to: 'false',
+    spec: 'spec/operators/flatMap.spec.ts',
   },
   {
     what: 'a call under way is not part of the snapshot',
