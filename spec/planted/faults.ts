@@ -389,6 +389,20 @@ export const planted: readonly Planted[] = [
     spec: 'spec/coordination/regions.spec.ts',
   },
   {
+    what: 'a job of one region carries it over',
+    file: 'lib/runtime/run.ts',
+    from: 'regions.length > 1 ? chosen :',
+    to: 'regions.length > 0 ? chosen :',
+    spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
+    what: 'a transaction that regions share is published with the part of one',
+    file: 'lib/graph/checkRegional.ts',
+    from: 'if (sink.sharedTransaction !== true || regionsOf(id, regions) < 2) continue',
+    to: 'if (sink.sharedTransaction !== false) continue',
+    spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
     what: 'a damaged section of a snapshot is restored',
     file: 'lib/snapshot/container.ts',
     from: 'if (position > index || sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry))',
