@@ -2,6 +2,7 @@ export type { Guarantee } from './alignment/alignment.ts'
 export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
 export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
+export type { CheckpointOrder, CoordinateEvent } from './coordination/events.ts'
 export { global, type Policy, type RegionalLimits, regional } from './coordination/policy.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {
