@@ -229,6 +229,7 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
   const task = numberOf(state, snapshot.task)
   const known = snapshot.ended ? withEnded(state, task, event) : state
   const region = regionOf(state, task)
+  if (isRepeated(state, event, { task, region })) return [state, []]
   const { pending } = known
   const part = pending === undefined ? exempt : memberOf(pending.parts, region)
   if (pending === undefined || part.kind !== 'open' || !belongsTo(pending, event)) {
@@ -245,6 +246,17 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
   }
   const step: Step = [{ ...known, pending: next }, []]
   return missing === 0 ? then(step, of => goOn(of, { nowMs })) : step
+}
+
+/** What it names is in use. */
+const isRepeated = (
+  { pending, standings }: CheckpointsState,
+  { checkpoint, snapshot }: Acknowledged,
+  { task, region }: { readonly task: number; readonly region: number },
+): boolean => {
+  const before = pending === undefined ? undefined : memberOf(pending.acknowledged, task)
+  const isSame = before?.checkpoint === checkpoint && before.snapshot.ended === snapshot.ended
+  return isSame || (!snapshot.ended && memberOf(standings, region).part?.checkpoint === checkpoint)
 }
 
 /**

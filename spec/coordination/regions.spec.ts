@@ -99,6 +99,16 @@ test('a part is committed as soon as its tasks have acknowledged, and its sinks 
   expect(job.committed()).toEqual(['publish 1 b1,b2', 'notify 1 a1,a2,b1,b2', 'completed 1'])
 })
 
+test('what is acknowledged again is in use: nothing is released, before and after its part is finished', () => {
+  const job = new Coordinator({})
+  job.hear(requested)
+  expect(job.all([acknowledged('a1', 1), acknowledged('a1', 1)])).toEqual([])
+  job.hear(acknowledged('a2', 1))
+  expect(job.hear(acknowledged('a1', 1))).toEqual([])
+  job.committed()
+  expect(job.hear(acknowledged('a1', 1))).toEqual([])
+})
+
 test('parts that become ready while a commit is under way share the next', () => {
   const job = new Coordinator({ connected: [['a'], ['b'], ['c']] })
   expect(job.all(['a', 'b', 'c'].map(task => acknowledged(task, 1)))).toHaveLength(3)
