@@ -489,7 +489,7 @@ const completed = (
     standings = withMember(standings, region, { part, carriedOver: before + 1 })
   }
   const done: Completed = { checkpoint, entry, parts: membersOf(standings).flatMap(({ part }) => part ?? []) }
-  const retained = [...state.retained, done].slice(-state.retainedCount)
+  const retained = [...state.retained, done].slice(Math.max(0, state.retained.length + 1 - state.retainedCount))
   const notified = membersOf(pending.parts).flatMap(({ kind }, region) =>
     kind === 'finished' ? membersIn(state.layout, region) : [],
   )

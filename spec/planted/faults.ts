@@ -352,8 +352,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
-    from: '[...state.retained, done].slice(-state.retainedCount)',
-    to: '[...state.retained, done].slice(-state.retainedCount - 1)',
+    from: 'state.retained.length + 1 - state.retainedCount',
+    to: 'state.retained.length - state.retainedCount',
   },
   {
     what: 'the objects of the newest checkpoint are deleted with those of older ones',
@@ -387,6 +387,20 @@ export const planted: readonly Planted[] = [
     from: '(!state.whole && (due || enough))',
     to: '(due || enough)',
     spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'a region that is carried over is not counted',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'carriedOver: before + 1',
+    to: 'carriedOver: before',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
+  },
+  {
+    what: 'a region that has finished a part is counted on',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'withMember(standings, region, { part, carriedOver: 0 })',
+    to: 'withMember(standings, region, { part, carriedOver: memberOf(standings, region).carriedOver })',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
   },
   {
     what: 'a job of one region carries it over',
