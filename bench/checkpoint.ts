@@ -57,7 +57,7 @@ export const checkpoint: Bench<string> = {
             console.log(`${backlog} ${mode}: skipped, ${result.why}`)
             continue
           }
-          const found = figuresOf(result)
+          const found = { ...figuresOf(result), ...toAligned(figures[backlog]?.aligned, mode, result) }
           figures[backlog] = { ...figures[backlog], [mode]: found }
           console.log(`${backlog} ${mode}: ${inWords(found)}`)
         }
@@ -112,9 +112,12 @@ const started = (of: { store: Store; mode: Mode; load: string; backlogSeconds: n
   }
 }
 
-/** Debloating has 5 s to find its sizes; otherwise the channels must hold what they are made for. */
+/**
+ * The channels must hold what they are made for. Debloating has as long as it takes to work that off, as buffers that are
+ * sent stay as large as they are, and 5 s to find its sizes.
+ */
 const filled = async (job: SlowJob, { backlogSeconds, mode }: { backlogSeconds: number; mode: Mode }) => {
-  if (mode.debloatTargetMs !== undefined) return sleep(5_000)
+  if (mode.debloatTargetMs !== undefined) return sleep(5_000 + backlogSeconds * 1_000)
   await firstRunning(job)
   for (let polls = 0; job.held() < 0.9 * backlogSeconds * 1_000; polls++) {
     if (polls === 200) throw new Error(`the channels hold ${job.held()} records, not ${backlogSeconds} s of work`)
@@ -167,9 +170,19 @@ const figuresOf = ({ taken, throughput }: Measured & { kind: 'measured' }): Reco
   }
 }
 
+/** The share of its records/s that debloating leaves the job, if it was measured without before. */
+const toAligned = (
+  aligned: Figures | undefined,
+  mode: string,
+  { throughput }: Measured & { kind: 'measured' },
+): Record<string, number> => {
+  if (mode !== 'debloat' || typeof aligned?.recordsPerSecond !== 'number') return {}
+  return { throughputToAligned: throughput / aligned.recordsPerSecond }
+}
+
 const inWords = (figures: Record<string, number>): string =>
   Object.entries(figures)
-    .map(([name, value]) => `${name} ${value.toFixed(1)}`)
+    .map(([name, value]) => `${name} ${value.toFixed(value < 10 ? 3 : 1)}`)
     .join(', ')
 
 const loadsOf = (options: Options): readonly string[] => {

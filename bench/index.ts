@@ -1,6 +1,7 @@
 /** npm run -s bench -- NAME [--json] */
 import type { Bench, Figures, Options } from './bench.ts'
 import { checkpoint } from './checkpoint.ts'
+import { debloat } from './debloat.ts'
 import { exchange } from './exchange.ts'
 import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
@@ -13,6 +14,7 @@ const benches: Readonly<Record<string, Bench>> = {
   'host-latency': hostLatency,
   soak,
   checkpoint,
+  debloat,
   exchange,
 }
 

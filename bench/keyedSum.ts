@@ -1,5 +1,5 @@
 import { from, groupBy, mergeMap, scan as rxScan } from 'rxjs'
-import { run, type Source, stream } from 'spillway'
+import { type RunOptions, run, type Source, stream } from 'spillway'
 import { fromArray, into, keyBy, scan } from 'spillway/operators'
 import type { Bench } from './bench.ts'
 import { countingSink } from './countingSink.ts'
@@ -65,12 +65,14 @@ export const keyedSum: Bench<'clean' | 'mixed' | 'checkpoints'> = {
   },
 }
 
-const bySpillway = async (
+/** Gives the number of results. */
+export const bySpillway = async (
   records: readonly KeyedRecord[],
   {
     source = fromArray(records, { splits: parallelism }),
     checkpoints = true,
-  }: { source?: Source<KeyedRecord>; checkpoints?: boolean } = {},
+    debloat = false,
+  }: { source?: Source<KeyedRecord>; checkpoints?: boolean; debloat?: boolean } = {},
 ): Promise<number> => {
   const sink = countingSink()
   const pipeline = stream(source).pipe(
@@ -78,10 +80,11 @@ const bySpillway = async (
     scan((sum: number, record: KeyedRecord) => sum + record.value, 0),
     into(sink),
   )
+  const options: RunOptions = { parallelism, channels: { debloat } }
   if (checkpoints) {
-    await withFileStore(store => run(pipeline, { parallelism, store, checkpoints: { everyMs: 1_000 } }).done)
+    await withFileStore(store => run(pipeline, { ...options, store, checkpoints: { everyMs: 1_000 } }).done)
   } else {
-    await run(pipeline, { parallelism }).done
+    await run(pipeline, options).done
   }
   return sink.records
 }

@@ -27,8 +27,11 @@ const kills: readonly { moment: KillMoment; words: string }[] = [
 const { show, say } = progressLine()
 let fraction = 0
 const showReport = (report: Report) => {
-  if (report.kind === 'running')
-    say(report.restored ? `resumed from checkpoint ${report.restored.checkpoint}` : 'started')
+  if (report.kind === 'running') {
+    const { restored, bound } = report
+    say(restored ? `resumed from checkpoint ${restored.checkpoint}` : 'started')
+    say(`at most ${figure(bound.buffersMax)} buffers, ${figure(bound.recordsMax)} records in channels and snapshots`)
+  }
   if (report.kind === 'progress') fraction = report.fraction
   if (report.kind === 'checkpoint') show(fraction, report.summary)
   else show(fraction)

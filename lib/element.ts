@@ -167,6 +167,9 @@ export const pickRecords = <T>(
 export const countRecords = (elements: readonly StreamElement<unknown>[]): number =>
   elements.reduce((count, element) => count + (element.kind === 'buffer' ? element.records.length : 0), 0)
 
+export const countBuffers = (elements: readonly StreamElement<unknown>[]): number =>
+  elements.reduce((count, { kind }) => count + (kind === 'buffer' ? 1 : 0), 0)
+
 export const side = (name: string, records: Buffer<unknown>): Side => ({ kind: 'side', name, buffer: records })
 export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', timeMs })
 export const idle: Idle = { kind: 'idle' }

@@ -48,7 +48,12 @@ const job = run(pipelines, {
 job.status$.subscribe(status => {
   if (status.kind !== 'running') return
   const from = status.resumedFrom
-  tell({ kind: 'running', restored: from && { checkpoint: from.checkpoint, recordsInFlight: from.recordsInFlight } })
+  const { buffersMax, recordsMax } = job.buffers
+  tell({
+    kind: 'running',
+    restored: from && { checkpoint: from.checkpoint, recordsInFlight: from.recordsInFlight },
+    bound: { buffersMax, recordsMax },
+  })
 })
 const completed$ = job.checkpoints$.pipe(rx.filter(report => report.outcome === 'completed'))
 completed$.subscribe(({ id, summary }) => tell({ kind: 'checkpoint', checkpoint: id, summary }))

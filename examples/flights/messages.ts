@@ -2,7 +2,7 @@
 import type { Phase } from './phases.ts'
 
 export type Report =
-  | { readonly kind: 'running'; readonly restored: Restored | undefined }
+  | { readonly kind: 'running'; readonly restored: Restored | undefined; readonly bound: Bound }
   | { readonly kind: 'progress'; readonly fraction: number }
   | { readonly kind: 'checkpoint'; readonly checkpoint: number; readonly summary: string }
   | ({ readonly kind: 'timed' } & Timed)
@@ -12,6 +12,12 @@ export type Report =
 export interface Restored {
   readonly checkpoint: number
   readonly recordsInFlight: number
+}
+
+/** What the job's channels and snapshots hold at the most. */
+export interface Bound {
+  readonly buffersMax: number
+  readonly recordsMax: number
 }
 
 export interface Timed {

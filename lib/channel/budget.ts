@@ -13,6 +13,16 @@ export interface PoolOptions {
   readonly onAvailable: () => void
 }
 
+/** A pool's counts, for a dump. */
+export interface PoolStand {
+  readonly available: boolean
+  readonly size: number
+  readonly held: number
+  readonly channelsAtLimit: number
+  /** For a buffer of the budget. */
+  readonly waits: boolean
+}
+
 /**
  * The buffers of a job: each writer's pool has its guaranteed ones, and draws further ones, one at a time, on what is left.
  *
@@ -46,6 +56,15 @@ export class BufferBudget {
   /** Buffers that no pool has. */
   get free(): number {
     return this.#buffersMax - this.#guaranteed - this.#drawn
+  }
+
+  /** It would mean that a pool waits although it could be served. */
+  get hasGrantableWaiter(): boolean {
+    return this.free > 0 && this.#waiting.length > 0
+  }
+
+  isWaiting(pool: BufferPool): boolean {
+    return this.#waiting.includes(pool)
   }
 
   /** One more for this pool, now or in its turn. */
@@ -116,6 +135,12 @@ export class BufferPool {
 
   get overdraft(): number {
     return overdraftOf(this.#state)
+  }
+
+  /** What a dump says of it. */
+  get stand(): PoolStand {
+    const { size, held, channelsAtLimit } = this.#state
+    return { available: this.available, size, held, channelsAtLimit, waits: this.#budget.isWaiting(this) }
   }
 
   /** For a channel that holds so many buffers; false: not even the overdraft has one. */

@@ -62,6 +62,8 @@ export interface ReceivingHalf<T> {
   prioritize(checkpoint: CheckpointId): void
   /** Buffers queued, or being filled. */
   readonly inUse: number
+  /** Those of them that are in this process, without what a held channel does not count as its producer's. */
+  readonly held: number
   /** Buffers are to have so many records at the most, from the next one on. */
   announce(bufferRecordsMax: number): void
   /** Puts restored data in front of everything that the producer will send. */
@@ -145,6 +147,10 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
 
   get queued(): number {
     return this.#buffers - this.#uncounted
+  }
+
+  get held(): number {
+    return this.queued + (this.filling ? 1 : 0)
   }
 
   get inUse(): number {

@@ -253,6 +253,10 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     this.#queue.push(element)
   }
 
+  get held(): number {
+    return this.#queue.held
+  }
+
   /** Those that the sender fills are not known here, and its backlog only as of what has arrived. */
   get inUse(): number {
     return this.#queue.inUse + this.#backlog

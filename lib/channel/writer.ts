@@ -1,7 +1,7 @@
 import { type Barrier, type Buffer, buffer, type Key, type StreamElement, type Watermark } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
-import type { BufferPool } from './budget.ts'
+import type { BufferPool, PoolStand } from './budget.ts'
 import type { Producer, SendingHalf } from './channel.ts'
 import { forcedAligned } from './forcedAligned.ts'
 
@@ -65,6 +65,11 @@ export class Writer<T> implements Producer {
     return this.#options.pool.available
   }
 
+  /** What a dump says of its pool. */
+  get poolStand(): PoolStand {
+    return this.#options.pool.stand
+  }
+
   restored(queued: number): void {
     this.#options.pool.restore(queued - 1)
   }
@@ -77,6 +82,8 @@ export class Writer<T> implements Producer {
     let smallest = Number.POSITIVE_INFINITY
     for (const { bufferRecordsMax } of this.#channels) smallest = Math.min(smallest, bufferRecordsMax)
     this.batchRecordsMax = smallest
+    // What is being filled and has so many records already waits for no other.
+    for (let id = 0; id < this.#partials.length; id++) this.#resize(id)
   }
 
   next(element: StreamElement<T>): void {
@@ -142,8 +149,9 @@ export class Writer<T> implements Producer {
 
   #dealInTurns(from: Buffer<T>): void {
     const partial = this.#partials[this.#current]
-    const wishedMax = (this.#channels[this.#current] as SendingHalf<T>).bufferRecordsMax
-    const isWhole = 2 * from.records.length >= Math.min(this.#options.bufferRecordsMax, wishedMax)
+    const wishedMax = this.#wishedMax(this.#current)
+    const { bufferRecordsMax, pool } = this.#options
+    const isWhole = 2 * from.records.length >= Math.min(bufferRecordsMax, wishedMax) && pool.available
     if ((partial === undefined || partial.count === 0) && isWhole && from.records.length <= wishedMax) {
       this.#push(this.#current, withoutSplit(from))
       this.#turn()
@@ -171,10 +179,9 @@ export class Writer<T> implements Producer {
       this.#partials[id] = partial
     }
     if (!partial.takes(from)) this.#flush(id)
-    const channel = this.#channels[id] as SendingHalf<T>
     if (partial.count === 0) {
-      partial.begin(from)
-      channel.filling = true
+      partial.begin(from, this.#wishedMax(id))
+      this.#noteFilling(id, true)
     }
     const at = partial.count
     partial.records[at] = from.records[i] as T
@@ -183,12 +190,21 @@ export class Writer<T> implements Producer {
     if (partial.times !== undefined) partial.times[at] = (from.times as Float64Array)[i] as number
     if (from.notes !== undefined) partial.note(at, from.notes[i] as number)
     partial.count = at + 1
-    // Where there is no buffer left, a larger one is better than more of them.
-    const isFull = partial.count >= channel.bufferRecordsMax && this.#options.pool.available
-    if (isFull || partial.count === partial.records.length) {
-      this.#flush(id)
-      if (id === this.#current) this.#turn()
-    }
+    if (partial.count >= partial.wishedMax) this.#closeFull(id, partial)
+  }
+
+  #resize(id: number): void {
+    const partial = this.#partials[id]
+    if (partial === undefined || partial.count === 0) return
+    partial.resize(this.#wishedMax(id))
+    if (partial.count >= partial.wishedMax) this.#closeFull(id, partial)
+  }
+
+  /** Where there is no buffer left, a larger one is better than more of them. */
+  #closeFull(id: number, { count, records }: Partial<T>): void {
+    if (count < records.length && !this.#options.pool.available) return
+    this.#flush(id)
+    if (id === this.#current) this.#turn()
   }
 
   #turn(): void {
@@ -212,13 +228,24 @@ export class Writer<T> implements Producer {
     const partial = this.#partials[id]
     if (partial === undefined) return
     if (partial.count > 0) {
-      ;(this.#channels[id] as SendingHalf<T>).filling = false
+      this.#noteFilling(id, false)
       this.#push(id, partial.finish())
     }
     const { watermark } = partial
     if (watermark === undefined) return
     partial.watermark = undefined
     this.#push(id, watermark)
+  }
+
+  /** Records from which on a buffer is sent; what goes to all channels is not to be too large for any. */
+  #wishedMax(id: number): number {
+    if (this.#options.dealing.kind === 'broadcast') return this.batchRecordsMax
+    return (this.#channels[id] as SendingHalf<T>).bufferRecordsMax
+  }
+
+  #noteFilling(id: number, filling: boolean): void {
+    if (this.#options.dealing.kind !== 'broadcast') (this.#channels[id] as SendingHalf<T>).filling = filling
+    else for (const channel of this.#channels) channel.filling = filling
   }
 
   /** A broadcast fills one buffer for all its channels. */
@@ -251,6 +278,8 @@ export const outputOverflow = (place: string, problem: string): SpillwayError =>
 /** A buffer being filled for one channel. */
 class Partial<T> {
   count = 0
+  /** Records from which on it is to be sent. */
+  wishedMax = 0
   records: T[] = []
   keys: Key[] | undefined = undefined
   groups: Uint16Array | undefined = undefined
@@ -274,13 +303,18 @@ class Partial<T> {
     )
   }
 
-  begin(from: Buffer<T>): void {
+  begin(from: Buffer<T>, wishedMax: number): void {
     const size = this.#recordsMax
+    this.resize(wishedMax)
     this.records = new Array<T>(size)
     this.keys = from.keys === undefined ? undefined : new Array<Key>(size)
     this.groups = from.groups === undefined ? undefined : new Uint16Array(size)
     this.times = from.times === undefined ? undefined : new Float64Array(size)
     this.notes = undefined
+  }
+
+  resize(wishedMax: number): void {
+    this.wishedMax = Math.min(wishedMax, this.#recordsMax)
   }
 
   note(at: number, noteMs: number): void {

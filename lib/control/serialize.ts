@@ -107,6 +107,8 @@ const serialized = <E extends { readonly kind: string }>(
             concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined)).pipe(
               map((): Acknowledged => {
                 stored = true
+                // Before the next checkpoint can hear of it, and capture.
+                snapshot.captured?.release()
                 const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
                 const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksumOf(bytes) }
                 return { kind: 'acknowledged', checkpoint, snapshot: inStore, sizes, times }

@@ -1,9 +1,15 @@
+import { countBuffers, countRecords } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan } from '../graph/plan.ts'
+import type { RestoredTask } from '../snapshot/snapshot.ts'
 import type { Settings } from './options.ts'
 
-/** The most buffers, and records in them, that a job's channels hold at any time; given by `Job.buffers`. */
+/**
+ * The most buffers, and records in them, that a job's channels and snapshots hold at any time; given by `Job.buffers`.
+ *
+ * After a restore at another parallelism the channels that wait behind a marker are bounded by what is recovered instead.
+ */
 export interface BufferBound {
   /** What the writers always have in channels. */
   readonly guaranteed: number
@@ -13,10 +19,12 @@ export interface BufferBound {
   readonly overdraft: number
   /** Being filled: one a channel. */
   readonly filling: number
-  /** Captured by a checkpoint and not yet written, when they are in no channel any more. */
+  /** What a restore has put into channels, whatever the pools have. Known from the start on, and 0 before it. */
+  readonly restored: number
+  /** Captured by a checkpoint and not yet written, when they are in no channel any more: one that needs more is declined. */
   readonly captured: number
   readonly buffersMax: number
-  /** `buffersMax` buffers of `bufferRecordsMax` records. */
+  /** Of `bufferRecordsMax` records a buffer, and those that a restore has put into channels. */
   readonly recordsMax: number
 }
 
@@ -41,7 +49,23 @@ export const bufferBound = (plan: Plan, { channels }: Settings): BufferBound => 
   const captured = pooled + overdraft
   const buffersMax = pooled + overdraft + filling + captured
   const recordsMax = buffersMax * channels.bufferRecordsMax
-  return { guaranteed, pooled, overdraft, filling, captured, buffersMax, recordsMax }
+  return { guaranteed, pooled, overdraft, filling, restored: 0, captured, buffersMax, recordsMax }
+}
+
+/**
+ * The bound of a job that begins with these tasks' in-flight data. It may be more than the pools have, as the job had larger
+ * channels before, and its buffers larger ones; a checkpoint may capture it again.
+ */
+export const restoredBound = (bound: BufferBound, tasks: Iterable<RestoredTask>): BufferBound => {
+  const elements = [...tasks].flatMap(({ inFlight }) => inFlight.flatMap(of => of.elements))
+  const restored = countBuffers(elements)
+  return {
+    ...bound,
+    restored,
+    captured: bound.captured + restored,
+    buffersMax: bound.buffersMax + 2 * restored,
+    recordsMax: bound.recordsMax + 2 * countRecords(elements),
+  }
 }
 
 /** How many channels each of its producer's tasks writes to. */

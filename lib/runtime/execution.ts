@@ -22,6 +22,8 @@ import {
   tap,
   toArray,
 } from 'rxjs'
+import { BufferBudget } from '../channel/budget.ts'
+import { CaptureBudget } from '../channel/captureBudget.ts'
 import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
@@ -37,12 +39,13 @@ import type { TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
-import type { BufferBound } from './bufferBound.ts'
+import { type BufferBound, restoredBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import { type Found, found, isDealtAnew, type RestoredJob, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
+import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { wired } from './wiring.ts'
 
@@ -57,7 +60,7 @@ export class Execution {
   readonly #environment: Environment
   readonly #plan: Plan
   #settings: Settings
-  readonly #buffers: BufferBound
+  #buffers: BufferBound
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
@@ -68,6 +71,8 @@ export class Execution {
   #debloating = Subscription.EMPTY
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
+  readonly #budget: BufferBudget
+  #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
   #taskOf: ReadonlyMap<TaskId, RunningTask> = new Map()
   #requests = 0
@@ -85,6 +90,8 @@ export class Execution {
     this.#plan = plan
     this.#settings = settings
     this.#buffers = buffers
+    this.#budget = new BufferBudget({ buffersMax: buffers.pooled, guaranteed: buffers.guaranteed })
+    this.#captures = new CaptureBudget(buffers.captured)
     this.#store = settings.store ?? memoryStore()
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
@@ -126,6 +133,11 @@ export class Execution {
     if (!this.#begun || this.#ended) return
     this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
     this.#debloat()
+  }
+
+  /** What channels and snapshots hold at the most. */
+  get buffers(): BufferBound {
+    return this.#buffers
   }
 
   /** By task; of those whose buffers are debloated. */
@@ -184,10 +196,13 @@ export class Execution {
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
   #prepared(read: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
     const start = { ...read, restored: read.restored && this.#spread(read.restored, splits) }
+    this.#buffers = restoredBound(this.#buffers, start.restored?.tasks.values() ?? [])
+    this.#captures = new CaptureBudget(this.#buffers.captured)
     this.#tasks = wired({
       plan: this.#plan,
       settings: this.#settings,
-      buffers: this.#buffers,
+      budget: this.#budget,
+      captures: this.#captures,
       environment: this.#environment,
       executor: this.#executor,
       epoch: start.epoch,
@@ -291,6 +306,7 @@ export class Execution {
   }
 
   #obey(order: CheckpointOrder): void {
+    if (this.#settings.checks) this.#checkBound()
     switch (order.kind) {
       case 'trigger':
         for (const task of this.#tasks) task.trigger(order.barrier)
@@ -305,6 +321,7 @@ export class Execution {
         this.#refused$.next(order)
         return
       case 'report':
+        if (this.#settings.checks) this.#checkCaptures(order.report)
         this.reports$.next(order.report)
         if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
@@ -323,12 +340,35 @@ export class Execution {
     }
   }
 
-  /** With nothing to do, none of the tasks has anything to do: otherwise nobody has woken it, and it may wait for ever. */
+  /** With nothing to do, nothing could be done: otherwise nobody has woken who could do it, and it may wait for ever. */
   #checkIdle(): void {
-    const stalled = this.#tasks.find(task => task.hasWork)
-    if (stalled === undefined) return
+    const why = stalled(this.#tasks, this.#budget)
+    this.#claimed(why === undefined, () => {
+      const stands = this.#tasks.map(({ stand }) => stand)
+      return `an idle job waits for the world outside. STALLED: ${why}\n${dump(stands, this.#budget)}`
+    })
+    this.#checkBound()
+  }
+
+  /** What channels hold, what is being filled and what snapshots hold is within the bound that is stated. */
+  #checkBound(): void {
+    const { buffersMax } = this.#buffers
+    const held = this.#captures.held + this.#tasks.reduce((sum, { buffersHeld }) => sum + buffersHeld, 0)
+    this.#claimed(held <= buffersMax, () => `${held} buffers held are within the job's bound of ${buffersMax}`)
+  }
+
+  /** A snapshot that is written holds nothing any more; of a completed checkpoint all are, and the next has not begun. */
+  #checkCaptures({ id, outcome }: CheckpointReport): void {
+    const { held } = this.#captures
+    this.#claimed(
+      outcome !== 'completed' || held === 0,
+      () => `checkpoint ${id}, completed, holds none of ${held} buffers`,
+    )
+  }
+
+  #claimed(holds: boolean, claim: () => string): void {
     try {
-      invariant(false, () => `a task with work is woken; STALLED is ${stalled.id}`)
+      invariant(holds, claim)
     } catch (error) {
       this.#end(error)
     }

@@ -69,7 +69,7 @@ export interface DebloatOption {
   readonly samples?: number
   /** A change by less than this share of the size is not told to the channels; default 25. */
   readonly thresholdPercent?: number
-  /** Default 1. */
+  /** At most `bufferRecordsMax`; default 1. */
   readonly minBufferRecords?: number
 }
 
@@ -129,6 +129,9 @@ export const settings = (options: RunOptions): Settings => {
     code: 'INVALID_OPTION',
   }) as RunOptions
   const { checkpoints = {}, channels = {} } = checked
+  const { bufferRecordsMax = 256 } = channels
+  const debloat = debloatOf(channels.debloat)
+  checkDebloat('run options', { debloat, bufferRecordsMax })
   return {
     parallelism: checked.parallelism ?? 1,
     keyGroups: checked.keyGroups ?? defaultKeyGroups,
@@ -148,11 +151,11 @@ export const settings = (options: RunOptions): Settings => {
     },
     channels: {
       buffersMax: channels.buffersMax ?? 8,
-      bufferRecordsMax: channels.bufferRecordsMax ?? 256,
+      bufferRecordsMax,
       flushMs: channels.flushMs ?? 100,
       overdraftBuffersMax: channels.overdraftBuffersMax ?? 5,
       budgetBuffers: channels.budgetBuffers,
-      debloat: debloatOf(channels.debloat),
+      debloat,
     },
   }
 }
@@ -178,6 +181,7 @@ export const changed = (settings: Settings, options: ChangedOptions): Settings =
   }
   checkAlignment('configure.checkpoints', next.checkpoints)
   checkPolicy(settings.checkpoints.policy, next.checkpoints.policy)
+  checkDebloat(place, next.channels)
   return next
 }
 
@@ -201,6 +205,19 @@ const checkPolicy = ({ kind }: Policy, next: Policy): void => {
     place: 'configure.checkpoints.policy',
     problem: `the job runs with a ${kind} policy, and a ${next.kind} one has other regions.`,
     remedy: 'Start the job again with the other policy: it goes on from what is stored.',
+  })
+}
+
+/** A least size above the largest would leave debloating without effect. */
+const checkDebloat = (
+  place: string,
+  { debloat, bufferRecordsMax }: Pick<Settings['channels'], 'debloat' | 'bufferRecordsMax'>,
+): void => {
+  if (debloat === undefined || debloat.minSize <= bufferRecordsMax) return
+  throw new SpillwayError('INVALID_OPTION', {
+    place: `${place}.channels.debloat.minBufferRecords`,
+    problem: `it is ${debloat.minSize}, but a buffer has ${bufferRecordsMax} records at the most.`,
+    remedy: `Give at most ${bufferRecordsMax}, or raise channels.bufferRecordsMax.`,
   })
 }
 

@@ -33,7 +33,7 @@ export interface Job {
   readonly status$: Observable<JobStatus>
   /** What is allowed, but hardly meant; known as soon as the job has been started. */
   readonly warnings: readonly Warning[]
-  /** The most buffers and records that the job's channels hold at any time. */
+  /** The most buffers and records that the job's channels and snapshots hold at any time; what is restored counts once it runs. */
   readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
   readonly checkpoints$: Observable<CheckpointReport>
@@ -150,7 +150,9 @@ export const runIn = (
     done,
     status$,
     warnings: warningsOf(chosen, planned, regions),
-    buffers,
+    get buffers() {
+      return execution.buffers
+    },
     checkpoints$: execution.reports$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })

@@ -1,6 +1,7 @@
 import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
+import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import { type Generations, generationsType } from '../channel/generations.ts'
@@ -37,13 +38,14 @@ import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
+import type { TaskStand } from './stalled.ts'
 
 /** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
 export type TaskDoing =
   | { readonly kind: 'built' | 'turn'; readonly task: TaskId }
   | { readonly kind: 'begun'; readonly task: TaskId; readonly checkpoint: CheckpointId }
 
-export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'failed' }>
+export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' }>
 
 export interface RunningTaskOptions {
   readonly id: TaskId
@@ -60,6 +62,8 @@ export interface RunningTaskOptions {
   /** The splits of the stage's source that belong to this task. */
   readonly splits: readonly SplitId[]
   readonly channels: readonly InputChannel[]
+  /** The job's. */
+  readonly captures: CaptureBudget
   /** By the stage's outputs; each calls back when it becomes available. */
   readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
   /** Output channels in whose sending halves barriers may wait, or pass data. */
@@ -283,6 +287,28 @@ export class RunningTask implements Task, Member {
     return recordsMax
   }
 
+  /** In its input channels, and being filled for them; of a link only what has arrived. */
+  get buffersHeld(): number {
+    return this.#options.channels.reduce((sum, { channel }) => sum + channel.held, 0)
+  }
+
+  get stand(): TaskStand {
+    return {
+      task: this.id,
+      state: this.#state,
+      hasWork: this.hasWork,
+      suspended: this.#unfinished.suspended,
+      full: this.#unfinished.full,
+      inputs: this.#options.channels.map(({ channel: { held, head, blocked }, input, from }) => ({
+        ...{ input, from, blocked },
+        buffers: held,
+        head: head?.kind,
+      })),
+      outputs: this.#writers.map(({ poolStand }) => poolStand),
+      sinks: this.#sinks.map(({ available }) => available),
+    }
+  }
+
   get hasUrgentWork(): boolean {
     if (this.#state !== 'running') return false
     return this.#triggeredMayBegin() || this.#gate?.hasUnaligned === true
@@ -436,7 +462,13 @@ export class RunningTask implements Task, Member {
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
     this.#dropSnapshot()
-    this.#snapshot = new SnapshotUnderWay(barrier.checkpoint, captured, this.#durable(), clock() - begunMs)
+    this.#snapshot = new SnapshotUnderWay({
+      checkpoint: barrier.checkpoint,
+      operators: captured,
+      durable: this.#durable(),
+      syncMs: clock() - begunMs,
+      buffers: this.#options.captures.hold(),
+    })
     if (isUnaligned(barrier)) this.#snapshot.passed(this.#outboxes.capture(barrier.checkpoint))
     else if (this.#outboxes.holds(barrier.checkpoint)) {
       this.#startLimit(barrier, () => this.#guarded(() => this.#goesAtOnce(barrier)))

@@ -1,5 +1,6 @@
 import type { Subscription } from 'rxjs'
-import { BufferBudget } from '../channel/budget.ts'
+import type { BufferBudget } from '../channel/budget.ts'
+import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { Channel, type Halves, type ReceivingHalf, type SendingHalf } from '../channel/channel.ts'
 import { type Dealing, Writer } from '../channel/writer.ts'
 import type { SplitId } from '../element.ts'
@@ -9,7 +10,7 @@ import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
-import { type BufferBound, guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
+import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { OutputChannel } from './outboxes.ts'
@@ -19,7 +20,8 @@ import { RunningTask, type TaskEvent } from './task.ts'
 export interface Wiring {
   readonly plan: Plan
   readonly settings: Settings
-  readonly buffers: BufferBound
+  readonly budget: BufferBudget
+  readonly captures: CaptureBudget
   readonly environment: Environment
   readonly executor: Executor
   readonly epoch: number
@@ -35,8 +37,6 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
   const { plan, settings } = wiring
   const { channels: channelSettings } = settings
   const joined = new Map(plan.edges.map(edge => [edge, channelsOfEdge(edge, () => newChannel(wiring))]))
-  const { pooled: buffersMax, guaranteed } = wiring.buffers
-  const budget = new BufferBudget({ buffersMax, guaranteed })
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
@@ -58,10 +58,11 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         channels: stage.inputs.flatMap((edge, input) =>
           (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),
         ),
+        captures: wiring.captures,
         writers: onAvailable =>
           stage.outputs.map(edge => {
             const to = joined.get(edge)?.outputs[index]?.sending ?? []
-            const pool = budget.pool({
+            const pool = wiring.budget.pool({
               guaranteed: guaranteedBuffers(channelSettings),
               max: maxBuffers(to.length, channelSettings),
               perChannelMax: channelSettings.buffersMax,

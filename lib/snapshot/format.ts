@@ -129,8 +129,12 @@ function* inChunks<A>(all: Iterable<A>, size: number, sizeOf: (one: A) => number
   if (chunk.length > 0) yield chunk
 }
 
-/** Ends the reading of a snapshot's tables, whether it was read to its end or not. Idempotent. */
-export const releaseSnapshot = ({ operators }: Pick<TaskSnapshot, 'operators'>): void => {
+/** Ends the reading of a snapshot's tables and buffers, whether it was read to its end or not. Idempotent. */
+export const releaseSnapshot = ({
+  operators,
+  captured: buffers,
+}: Pick<TaskSnapshot, 'operators' | 'captured'>): void => {
+  buffers?.release()
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 

@@ -15,6 +15,8 @@ export interface TaskSnapshot {
   readonly operators: readonly CapturedOperator[]
   readonly inFlight: readonly ChannelData[]
   readonly outputs: readonly OutputData[]
+  /** What counts the buffers in flight until the snapshot is written; absent where there are none. */
+  readonly captured?: { release(): void }
   /** Each completes once something outside the store that the snapshot names (a sink's transaction) would survive a crash. */
   readonly durable: readonly Observable<unknown>[]
   readonly times: SnapshotTimes

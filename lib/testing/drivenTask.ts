@@ -1,4 +1,5 @@
 import { from, type Observable, Subject, Subscription, VirtualTimeScheduler } from 'rxjs'
+import { CaptureBudget } from '../channel/captureBudget.ts'
 import { Channel } from '../channel/channel.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import { type AlignedElement, align } from '../control/align.ts'
@@ -8,6 +9,7 @@ import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Subtask } from '../graph/task.ts'
+import { invariant } from '../invariant.ts'
 import { SnapshotUnderWay } from '../runtime/snapshotUnderWay.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
 import { gateState } from '../snapshot/frame.ts'
@@ -48,6 +50,7 @@ export class DrivenTask {
   #reading: Reading<unknown> | undefined
   #room: number
   #triggered: Barrier | undefined
+  readonly #captures = new CaptureBudget(Number.POSITIVE_INFINITY)
   #underWay: SnapshotUnderWay | undefined
   #taken: TaskSnapshot | undefined
   #newest: CheckpointId | undefined
@@ -250,12 +253,20 @@ export class DrivenTask {
 
   #begin(barrier: Barrier): void {
     this.#head.next(barrier)
-    this.#underWay = new SnapshotUnderWay(barrier.checkpoint, this.task.capture(), [], 0)
+    this.#underWay = new SnapshotUnderWay({
+      checkpoint: barrier.checkpoint,
+      operators: this.task.capture(),
+      durable: [],
+      syncMs: 0,
+      buffers: this.#captures.hold(),
+    })
   }
 
   #finish(): void {
     if (this.#taken !== undefined) releaseSnapshot(this.#taken)
-    this.#taken = this.#underWay?.finished('the harness', instant)
+    const snapshot = this.#underWay?.finished('the harness', instant)
+    invariant(snapshot?.kind !== 'declined', () => 'the captures of a harness have no bound')
+    this.#taken = snapshot
     this.#underWay = undefined
   }
 

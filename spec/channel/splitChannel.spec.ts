@@ -280,3 +280,16 @@ const elementOf = (n: number): StreamElement<number> => ({
 })
 
 const records = (of: StreamElement<number>): readonly number[] => (of.kind === 'buffer' ? of.records : [])
+
+test('a wish for other buffers reaches the writer after the latency of the link', () => {
+  const scheduler = new VirtualTimeScheduler(undefined, 0)
+  const { sending, receiving } = splitChannel<string>({ buffersMax: 2, latencyMs, scheduler })
+  const announced: number[] = []
+  const note = () => announced.push(sending.bufferRecordsMax)
+  sending.producer = { restored: () => {}, taken: () => {}, announced: note }
+  receiving.announce(3)
+  pass(scheduler, 9)
+  expect([sending.bufferRecordsMax, announced]).toEqual([Number.POSITIVE_INFINITY, []])
+  pass(scheduler, 1)
+  expect([sending.bufferRecordsMax, announced]).toEqual([3, [3]])
+})

@@ -280,6 +280,48 @@ test('a broadcast buffer is one for all channels', () => {
   })
 })
 
+test('a broadcast buffer is no larger than any of its consumers wishes, whichever it is', () => {
+  const { writer, channels } = made<string>(3, 'broadcast')
+  for (const [id, size] of [3, 2, 4].entries()) channels[id]?.announce(size)
+  for (const of of elements('abcde')) writer.next(of as StreamElement<string>)
+  writer.flush()
+  for (const channel of channels) expect(taken(channel).map(picture)).toEqual(['ab', 'cd', 'e'])
+})
+
+test('a broadcast buffer that is being filled is counted in use by every channel', () => {
+  const { writer, channels } = made<string>(2, 'broadcast')
+  for (const of of elements('a')) writer.next(of as StreamElement<string>)
+  expect(channels.map(({ inUse }) => inUse)).toEqual([1, 1])
+  writer.flush()
+  expect(channels.map(({ inUse, filling }) => [inUse, filling])).toEqual([
+    [1, false],
+    [1, false],
+  ])
+})
+
+const sendEach = (writer: Writer<string>, records: string): void => {
+  for (const record of records) for (const of of elements(record)) writer.next(of as StreamElement<string>)
+}
+
+test('a buffer that is being filled closes early when a smaller size is announced, and the next have that size', () => {
+  const { writer, channels } = made<string>(1, 'rebalance', { bufferRecordsMax: 10 })
+  sendEach(writer, 'abcd')
+  channels[0]?.announce(3)
+  expect(channels.flatMap(taken).map(picture)).toEqual(['abcd'])
+  sendEach(writer, 'efgh')
+  expect(channels.flatMap(taken).map(picture)).toEqual(['efg'])
+})
+
+test('while its pool is empty a writer fills buffers beyond the size that is wished for, rather than more of them', () => {
+  const { writer, channels } = made<string>(1, 'rebalance')
+  channels[0]?.announce(1)
+  sendEach(writer, 'abcde')
+  expect([writer.available, channels[0]?.queued, channels[0]?.filling]).toEqual([false, 2, true])
+  expect(channels.flatMap(taken).map(picture)).toEqual(['a', 'b'])
+  sendEach(writer, 'f')
+  expect(channels.flatMap(taken).map(picture)).toEqual(['cdef'])
+})
+
 test.each(globalCases)('global: %s', (_, ...lines) => {
   expect(told(lines, 'global')).toEqual(lines)
 })

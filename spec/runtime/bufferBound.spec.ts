@@ -28,6 +28,7 @@ test('the bound of buffers and records counts pools, overdraft, what is being fi
     pooled,
     overdraft,
     filling: 8,
+    restored: 0,
     captured: pooled + overdraft,
     buffersMax: 2 * (pooled + overdraft) + 8,
     recordsMax: 10 * (2 * (pooled + overdraft) + 8),

@@ -46,6 +46,7 @@ test.each([
   [{ checkpoints: { everyMs: 0 } }, 'INVALID_OPTION'],
   [{ channels: { debloat: { tragetMs: 5 } } }, 'UNKNOWN_OPTION'],
   [{ channels: { debloat: { targetMs: 0 } } }, 'INVALID_OPTION'],
+  [{ channels: { debloat: { minBufferRecords: 257 } } }, 'INVALID_OPTION'],
   [{ channels: { buffersMax: 4 } }, 'UNKNOWN_OPTION'],
   [{ checkpoints: { alignment: 'sideways' } }, 'INVALID_OPTION'],
 ])('%j is refused, and nothing is changed', async (options, code) => {

@@ -113,3 +113,12 @@ test.each(unknown)('%j is unknown', (options, place, remedy) => {
     expect.objectContaining({ code: 'UNKNOWN_OPTION', place, remedy: expect.stringContaining(remedy) }),
   )
 })
+
+test('a least size of buffers above the largest is refused, the largest itself is taken', () => {
+  const sized = (minBufferRecords: number) =>
+    settings({ channels: { bufferRecordsMax: 100, debloat: { minBufferRecords } } }).channels.debloat?.minSize
+  expect(sized(100)).toBe(100)
+  expect(() => sized(101)).toThrow(
+    /minBufferRecords: it is 101, but a buffer has 100 records at the most.*INVALID_OPTION/,
+  )
+})

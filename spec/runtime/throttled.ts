@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import type { Alignment, CheckpointReport, Pipeline, RunOptions, Sink } from 'spillway'
+import type { Alignment, CheckpointReport, Job, Pipeline, RunOptions, Sink } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 import type { ChannelForm } from './channelForms.ts'
 
@@ -57,6 +57,7 @@ export interface ThrottledRun {
   /** How it was killed, or what it has come to. */
   readonly outcome: 'killed' | 'done'
   readonly checkpoints: readonly CheckpointReport[]
+  readonly buffers: Job['buffers']
 }
 
 /** Runs a job in virtual time: to its end, or until it is killed at `killedAtMs`. */
@@ -119,7 +120,7 @@ export const runThrottled = (
   scheduler.maxFrames = killedAtMs
   scheduler.flush()
   if (failures.length > 0) throw failures[0]
-  return { outcome, checkpoints }
+  return { outcome, checkpoints, buffers: job.buffers }
 }
 
 /** A hundred times what a million records need. */
