@@ -7,6 +7,7 @@ import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
 import { keyedSum } from './keyedSum.ts'
 import { rounded } from './measure.ts'
+import { regionalBench } from './regional.ts'
 import { soak } from './soak.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -16,6 +17,7 @@ const benches: Readonly<Record<string, Bench>> = {
   checkpoint,
   debloat,
   exchange,
+  regional: regionalBench,
 }
 
 const usage = (): string =>

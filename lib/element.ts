@@ -108,8 +108,8 @@ export interface Cancel {
 /** What was sent before it comes from an earlier generation of recovered data than what follows (`lib/channel/generations.ts`). */
 export interface Recovered {
   readonly kind: 'recovered'
-  /** What follows comes from nothing that was in flight. */
-  readonly last: boolean
+  /** What was sent before it is of this generation at the most. */
+  readonly generation: number
 }
 
 /** Nothing follows. */
@@ -175,7 +175,7 @@ export const watermark = (timeMs: number): Watermark => ({ kind: 'watermark', ti
 export const idle: Idle = { kind: 'idle' }
 export const active: Active = { kind: 'active' }
 export const end: End = { kind: 'end' }
-export const recovered = (last: boolean): Recovered => ({ kind: 'recovered', last })
+export const recovered = (generation: number): Recovered => ({ kind: 'recovered', generation })
 export const splits = (open: readonly SplitId[], idle: readonly SplitId[] = []): Splits => ({
   kind: 'splits',
   open,

@@ -69,6 +69,10 @@ export interface ReceivingHalf<T> {
   /** Puts restored data in front of everything that the producer will send. */
   restore(elements: readonly InFlight<T>[]): void
   /**
+   * Puts restored data in front of everything that is here. It does not count as the producer's.
+   */
+  restoreFirst(elements: readonly InFlight<T>[]): void
+  /**
    * While its gate holds it behind a marker (`generations.ts`), what is queued does not count as its producer's: that must go
    * on for the marker to come that the gate waits for.
    */
@@ -120,7 +124,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   #first = 0
   #buffers = 0
   #held = false
-  /** The first of the buffers, which came while it was held. */
+  /** The first of the buffers, which came while it was held, or were restored there. */
   #uncounted = 0
   /** Elements pushed so far, unaligned barriers not counted: the ordinal of the next. */
   #pushed = 0
@@ -264,6 +268,17 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
     for (const element of elements) {
       if (element.kind === 'buffer') this.producer?.restored(this.queued + 1)
       this.push(element)
+    }
+  }
+
+  restoreFirst(elements: readonly InFlight<T>[]): void {
+    if (this.#queue === unused) this.#queue = []
+    this.#queue.splice(this.#first, 0, ...elements)
+    for (const element of elements) {
+      if (element.kind !== 'buffer') continue
+      this.recordsSent += element.records.length
+      this.#buffers++
+      this.#uncounted++
     }
   }
 

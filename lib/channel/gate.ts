@@ -14,7 +14,7 @@ import {
 import { invariant } from '../invariant.ts'
 import { type CapturedWatermarks, ChannelWatermarks } from '../time/watermarks.ts'
 import type { Consumer, InFlight, ReceivingHalf } from './channel.ts'
-import { type GenerationEvent, type Generations, generations, isHeld, isOver } from './generations.ts'
+import { type Generations, generations, isHeld, isOver, mayPass } from './generations.ts'
 import { Turns } from './turns.ts'
 
 /** A channel's number in its gate, from 0. */
@@ -39,6 +39,13 @@ export interface Captured<out T> {
   readonly kind: 'captured'
   readonly checkpoint: CheckpointId
   readonly channel: ChannelId
+  readonly elements: readonly InFlight<T>[]
+}
+
+/** Restored data that is only taken in its generation: until then it is in no channel. */
+export interface Parked<out T> {
+  readonly channel: ChannelId
+  readonly generation: number
   readonly elements: readonly InFlight<T>[]
 }
 
@@ -96,6 +103,7 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   readonly #watermarks: ChannelWatermarks
   /** While recovered data is worked off. */
   #generations: Generations | undefined
+  #parked: readonly Parked<T>[] = []
   readonly #taken: Subject<Announced | Taken<T> | Captured<T>>
 
   constructor(channels: readonly ReceivingHalf<T>[], restored?: CapturedWatermarks, restoredGenerations?: Generations) {
@@ -125,6 +133,15 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
 
   captureGenerations(): Generations | undefined {
     return this.#generations
+  }
+
+  /** Before anything is taken: restored data of a generation that is still to come. */
+  park(data: Parked<T>): void {
+    this.#parked = [...this.#parked, data]
+  }
+
+  captureParked(): readonly Parked<T>[] {
+    return this.#parked
   }
 
   perform(order: GateOrder): void {
@@ -166,6 +183,21 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
   /** An unaligned barrier may be taken. */
   get hasUnaligned(): boolean {
     return this.#unaligned.first !== undefined
+  }
+
+  /** All that there is of a generation of recovered data has been taken. */
+  get mayPass(): boolean {
+    return this.#generations !== undefined && mayPass(this.#generations)
+  }
+
+  /** Hands over the generation's marker, and goes on to the next; the task has done all that it has taken. */
+  pass(): void {
+    const before = this.#generations as Generations
+    const next = generations(before, { kind: 'passed' })
+    this.#generations = isOver(next) ? undefined : next
+    this.#unpark(next.generation)
+    for (let channel = 0; channel < this.#channels.length; channel++) this.#holdOrNot(channel)
+    this.#emit(this.current, recovered(before.generation))
   }
 
   /** Takes one element and hands it over; false if none may be taken. */
@@ -229,10 +261,9 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
       case 'active':
         return this.#counted(channel, this.#watermarks.setIdle(channel, element.kind === 'idle'))
       case 'recovered':
-        invariant(this.#generations !== undefined, () => 'a marker comes only while recovered data is worked off')
-        return this.#recovered({ kind: 'marker', channel, last: element.last })
+        return this.#recovered(channel, element.generation)
       case 'end':
-        if (this.#generations !== undefined) this.#recovered({ kind: 'end', channel })
+        this.#checkMarkers(channel)
         this.#counted(channel, this.#watermarks.end(channel))
         return this.#emit(channel, element)
       case 'buffer':
@@ -243,14 +274,25 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     }
   }
 
-  #recovered(event: GenerationEvent): void {
-    const [next, effects] = generations(this.#generations as Generations, event)
-    this.#generations = isOver(next) ? undefined : next
-    this.#holdOrNot(event.channel)
-    for (const effect of effects) {
-      if (effect.kind === 'send') this.#emit(event.channel, recovered(effect.last))
-      else for (const channel of effect.channels) this.#holdOrNot(channel)
+  #recovered(channel: ChannelId, marker: number): void {
+    const before = this.#generations
+    invariant(before !== undefined, () => 'a marker comes only while recovered data is worked off')
+    invariant(before.delivered[channel] === marker, () => `marker ${before.delivered[channel]} is next, not ${marker}`)
+    this.#generations = generations(before, { kind: 'marker', channel })
+    this.#holdOrNot(channel)
+  }
+
+  /** What was restored of this generation comes in front of what has been sent of it. */
+  #unpark(generation: number): void {
+    for (const parked of this.#parked) {
+      if (parked.generation === generation) this.#of(parked.channel).restoreFirst(parked.elements)
     }
+    this.#parked = this.#parked.filter(parked => parked.generation !== generation)
+  }
+
+  #checkMarkers(channel: ChannelId): void {
+    const { count, delivered } = this.#generations ?? { count: 0, delivered: [] }
+    invariant((delivered[channel] ?? 0) === count, () => 'a channel ends behind its last marker')
   }
 
   #holdOrNot(channel: ChannelId): void {

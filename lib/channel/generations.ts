@@ -5,71 +5,62 @@ import * as t from 'io-ts'
  * [state, effects]`.
  *
  * Then records of one key may lie in several tasks: old ones where they were in flight, new ones where the new exchange leads.
- * So data passes in generations. Each channel begins with what was restored into it and a marker (`recovered`) behind that;
- * behind it comes what the producers make of their own restored data, and their marker; and so on up to the sources, whose only
- * marker is the last one.
+ * So data passes in generations, numbered through the whole job from the oldest, 0: what was in flight deeper in the job is
+ * older, and if recovered data of a former restore was among it, its generations come first of all. A task takes data of one
+ * generation alone: its share of what was restored, and what its producers make of theirs. They send a marker (`recovered`)
+ * behind each generation; sources, who have none, send all of them at once.
  *
- *   channel A:  a1 a2 ^ a3 ^ a4 ‖ a5        ^ a marker, ‖ the last one: what follows was never in flight
- *   channel B:  b1    ^ b2 b3 ^ ‖ b4
+ *   channel A:  a0 ^ a1 a1 ^ ^ n        n was never in flight
+ *   channel B:  b0 b0 ^ ^ b2 ^ n
  *
- * - Nothing behind a marker is taken until all channels have delivered theirs: b2 waits for a2, and a3 for b1.
- * - Then the task sends a marker itself, the last one once all channels have delivered their last.
- * - A channel that has delivered its last marker, or has ended, is waited for no more.
+ * - Nothing behind a marker is taken until all channels have delivered theirs: a1 waits for both b0.
+ * - Once they have, and the task has done all that it has taken, it sends the marker itself, and takes what was restored of the
+ *   next generation, in front of what has come.
+ * - The last marker ends it: what follows was never in flight.
  *
- * So whatever comes of older data leaves a stage before what comes of newer data. Markers a channel: the stages before it, plus one.
- * Barriers that are unaligned pass; an aligned one is begun by no source before its last marker, so each follows all markers.
+ * So whatever comes of older data leaves a stage before what comes of newer data. Barriers that are unaligned pass; an aligned
+ * one is begun by no source before its last marker, so each follows all markers.
  */
-export type Generations = readonly ChannelGeneration[]
-
-/**
- * By channel: `before` its marker · `behind` it, or `behindLast`: held until the others are · `over`: waited for no more.
- */
-export type ChannelGeneration = 'before' | 'behind' | 'behindLast' | 'over'
+export interface Generations {
+  /** Generations, and markers of each channel. */
+  readonly count: number
+  /** The one that the task is in; once it is `count`, the protocol is over. */
+  readonly generation: number
+  /** Markers delivered, by channel; a source has none. */
+  readonly delivered: readonly number[]
+}
 
 export type GenerationEvent =
-  | { readonly kind: 'marker'; readonly channel: number; readonly last: boolean }
-  | { readonly kind: 'end'; readonly channel: number }
+  /** The channel has delivered its next marker. */
+  | { readonly kind: 'marker'; readonly channel: number }
+  /** The task has passed to the next generation. */
+  | { readonly kind: 'passed' }
 
-export type GenerationEffect =
-  /** Of these channels data is taken again. */
-  | { readonly kind: 'release'; readonly channels: readonly number[] }
-  /** The task sends its marker. */
-  | { readonly kind: 'send'; readonly last: boolean }
+export const initialGenerations = (count: number, channels: number): Generations => ({
+  count,
+  generation: 0,
+  delivered: new Array<number>(channels).fill(0),
+})
 
-export const initialGenerations = (channels: number): Generations =>
-  Array.from({ length: channels }, () => 'before' as const)
-
-export const generations = (
-  state: Generations,
-  event: GenerationEvent,
-): readonly [Generations, readonly GenerationEffect[]] => {
-  const delivered = state.with(event.channel, deliveredBy(event))
-  if (delivered.includes('before') || isOver(state)) return [delivered, []]
-  const next = delivered.map(nextOf)
-  const released = [...delivered.keys()].filter(channel => isHeld(delivered, channel))
-  return [
-    next,
-    [
-      { kind: 'release', channels: released },
-      { kind: 'send', last: isOver(next) },
-    ],
-  ]
+export const generations = (state: Generations, event: GenerationEvent): Generations => {
+  if (event.kind === 'passed') return { ...state, generation: state.generation + 1 }
+  const { delivered } = state
+  return { ...state, delivered: delivered.with(event.channel, (delivered[event.channel] as number) + 1) }
 }
+
+/** All that there is of the generation has been taken. */
+export const mayPass = ({ generation, delivered }: Generations): boolean =>
+  delivered.every(markers => markers > generation)
 
 /** Nothing of the channel but unaligned barriers is taken. */
-export const isHeld = (state: Generations, channel: number): boolean =>
-  state[channel] === 'behind' || state[channel] === 'behindLast'
+export const isHeld = ({ generation, delivered }: Generations, channel: number): boolean =>
+  (delivered[channel] as number) > generation
 
-/** The task has sent its last marker: the protocol is over. */
-export const isOver = (state: Generations): boolean => state.every(channel => channel === 'over')
+/** The task has sent its last marker. */
+export const isOver = ({ count, generation }: Generations): boolean => generation === count
 
-export const generationsType: t.Type<Generations, any> = t.readonlyArray(
-  t.union([t.literal('before'), t.literal('behind'), t.literal('behindLast'), t.literal('over')]),
-)
-
-const deliveredBy = (event: GenerationEvent): ChannelGeneration => {
-  if (event.kind === 'end') return 'over'
-  return event.last ? 'behindLast' : 'behind'
-}
-
-const nextOf = (channel: ChannelGeneration): ChannelGeneration => (channel === 'behind' ? 'before' : 'over')
+export const generationsType: t.Type<Generations, any> = t.type({
+  count: t.number,
+  generation: t.number,
+  delivered: t.readonlyArray(t.number),
+})

@@ -244,6 +244,10 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     this.#queue.restore(elements)
   }
 
+  restoreFirst(elements: readonly InFlight<T>[]): void {
+    this.#queue.restoreFirst(elements)
+  }
+
   arrived({ sequence, element, backlog }: Sent<T>): void {
     invariant(sequence === this.#recordsArrived, () => `record ${this.#recordsArrived} arrives next, not ${sequence}`)
     if (element.kind === 'buffer') this.#recordsArrived += element.records.length

@@ -36,7 +36,11 @@ export const coordinate =
       const heard = (event: CoordinateEvent): void => {
         if (waiting.push(event) > 1) return
         for (let next = waiting[0]; next !== undefined; next = waiting[0]) {
-          decided(next)
+          try {
+            decided(next)
+          } catch (error) {
+            return subscriber.error(error)
+          }
           waiting.shift()
         }
       }

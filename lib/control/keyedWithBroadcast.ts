@@ -1,8 +1,8 @@
 import { Observable } from 'rxjs'
 import { buffer, type Key, type StreamElement } from '../element.ts'
 import { BroadcastCall } from '../graph/broadcastCall.ts'
-import type { BroadcastContext, BroadcastHandlers, Timers } from '../graph/handlers.ts'
-import { Handling } from '../graph/handling.ts'
+import type { BroadcastContext, BroadcastHandlers, Out, Timers } from '../graph/handlers.ts'
+import { Handling, type Unkeyed } from '../graph/handling.ts'
 import { inTask, opened } from '../graph/operator.ts'
 import type { BroadcastStream, KeyedStream, NoSides, OperatorNode, Sides, Stream } from '../graph/stream.ts'
 import type { Task } from '../graph/task.ts'
@@ -78,12 +78,23 @@ const contextOf = <K extends Key>(task: Task, state: OperatorState, call: Broadc
 const handlingBroadcast = <T, K extends Key, B, R, S extends Sides>(
   handlers: BroadcastHandlers<T, K, B, R, S>,
   call: BroadcastCall,
-): NonNullable<ConstructorParameters<typeof Handling<T | B, R, S>>[3]['unkeyed']> => ({
-  record: (record, out, at) => {
-    call.beginOfBroadcast()
-    return call.checked(handlers.broadcast(record as B, call.outOf(out), at))
-  },
-})
+): Unkeyed<T | B, R, S> => {
+  let comingOut: Out<R, S> | undefined
+  return {
+    begin: line => call.beginLine(line),
+    record: (record, out, at) => {
+      call.beginOfBroadcast()
+      // The collector is the same for all.
+      comingOut ??= call.outOf(out)
+      return call.checked(handlers.broadcast(record as B, comingOut, at))
+    },
+    get lines() {
+      return call.lines
+    },
+    delivered: () => call.delivered,
+    workedOff: () => call.mergeLines(),
+  }
+}
 
 /** Buffers of the broadcast input are those without keys, also in a frame; what they had before they were broadcast is dropped. */
 const told = <T>({ element, input }: FromInput<T>): StreamElement<T> =>

@@ -22,6 +22,7 @@ import {
   type SchedulerLike,
   Subject,
   takeUntil,
+  tap,
   throwError,
   timer,
 } from 'rxjs'
@@ -29,13 +30,14 @@ import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordina
 import type { FailureCause } from '../coordination/tolerance.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
-import { checksumOf } from '../snapshot/container.ts'
+import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { encodedSnapshot, releaseSnapshot } from '../snapshot/format.ts'
+import { encodedSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
 import { encodedEntry, type JobFacts, objectNames, readEntry } from '../snapshot/log.ts'
-import type { TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { InlineSnapshot, SnapshotObject, SnapshotSizes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
+import { mergeInTurn } from './mergeInTurn.ts'
 
 export interface SerializeOptions {
   readonly store: Store
@@ -46,11 +48,16 @@ export interface SerializeOptions {
   readonly writesMax: number
   /** The start of the job that names of objects carry. */
   readonly epoch: number
+  /** A snapshot of up to so many bytes is not put, but stands in the log's entry. */
+  readonly inlineBytesMax: number
   /** Stored with every commit. */
   readonly job: JobFacts
   /** The number of the next entry of the store's log. */
   readonly nextEntry: number
 }
+
+/** How a snapshot is in the store. */
+type Kept = Omit<InlineSnapshot, 'task' | 'ended'> | Omit<SnapshotObject, 'task' | 'ended'>
 
 export type SerializeEvent = TaskSnapshot | CheckpointOrder
 
@@ -62,7 +69,7 @@ type StoreEvent = Extract<
 /**
  * Writes snapshots into a store and makes parts durable.
  *
- * In: `snapshot` is encoded and put, after what it names elsewhere is durable: `acknowledged`, or `declined`; a task's last one
+ * In: `snapshot` is encoded and, unless it is small, put, after what it names elsewhere is durable: `acknowledged`, or `declined`; a task's last one
  * is tried again three times. `commit` appends
  * the log entry that makes parts durable: `committed`, or `commitFailed`; `failed` if the log is another run's (`FENCED`).
  * `abort` stops the writing of these tasks' snapshots and deletes what has been written of them; `release` deletes objects and
@@ -79,7 +86,7 @@ const serialized = <E extends { readonly kind: string }>(
   shared: Observable<SerializeEvent | E>,
   options: SerializeOptions,
 ): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, job, writesMax, scheduler } = options
+  const { store, encoding, epoch, job, writesMax, inlineBytesMax, scheduler } = options
   const names = objectNames(epoch)
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
@@ -97,27 +104,37 @@ const serialized = <E extends { readonly kind: string }>(
     const isAborted = () => !ended && checkpoint <= (abortedUpTo.get(task) ?? 0)
     const begunMs = scheduler.now()
     let attempts = 0
-    let stored = false
+    /** What has been put, and is not yet the coordinator's. */
+    let mayBeThere = false
     const writing = defer(() => {
       const name = object(++attempts)
       return concat(
         merge(...snapshot.durable).pipe(ignoreElements()),
         encodedSnapshot(snapshot, encoding, scheduler).pipe(
-          concatMap(({ bytes, sizes }) =>
-            concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined)).pipe(
-              map((): Acknowledged => {
-                stored = true
+          concatMap(({ sections, sizes }) =>
+            kept(sections, sizes, name).pipe(
+              map((inStore): Acknowledged => {
                 // Before the next checkpoint can hear of it, and capture.
                 snapshot.captured?.release()
                 const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
-                const inStore = { task, ended, object: name, bytes: bytes.length, crc: checksumOf(bytes) }
-                return { kind: 'acknowledged', checkpoint, snapshot: inStore, sizes, times }
+                return { kind: 'acknowledged', checkpoint, snapshot: { task, ended, ...inStore }, sizes, times }
               }),
             ),
           ),
         ),
       )
     })
+    const kept = (sections: readonly Section[], sizes: SnapshotSizes, name: string): Observable<Kept> => {
+      if (sizes.stateBytes + sizes.inFlightBytes <= inlineBytesMax) return of({ sections })
+      const bytes = snapshotObject({ ended, sections }, encoding)
+      const inStore = { object: name, bytes: bytes.length, crc: checksumOf(bytes) }
+      mayBeThere = true
+      return concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore)).pipe(
+        tap(() => {
+          mayBeThere = false
+        }),
+      )
+    }
     const gone = kind('abort').pipe(filter(isAborted))
     return (isAborted() ? EMPTY : writing.pipe(ended ? retriedLast(scheduler) : identity)).pipe(
       catchError(error =>
@@ -127,7 +144,7 @@ const serialized = <E extends { readonly kind: string }>(
       finalize(() => {
         releaseSnapshot(snapshot)
         // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-        if (isAborted() && !stored) garbage$.next(object(1))
+        if (isAborted() && mayBeThere) garbage$.next(object(1))
       }),
     )
   }
@@ -188,7 +205,7 @@ const serialized = <E extends { readonly kind: string }>(
       }),
     ),
     kind('snapshot').pipe(
-      mergeMap(written, writesMax),
+      mergeInTurn(written, writesMax),
       finalize(() => garbage$.complete()),
     ),
     garbage$.pipe(mergeMap(object => deleted([object], []))),

@@ -2,13 +2,13 @@ import type { Barrier, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { CarriedOver, Part } from '../snapshot/log.ts'
-import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import { type Admission, admission, initialAdmission } from './admission.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { type FailedPart, global, type Policy } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
-import { type Completed, type FinishedPart, type Kept, released } from './retention.ts'
+import { type Completed, type FinishedPart, finishedPart, type Kept, released } from './retention.ts'
 import type { FailureCause } from './tolerance.ts'
 import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector.ts'
 
@@ -116,7 +116,7 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     regions[region]?.every(task => options.ended?.has(tasks[task] as TaskId) === true) === true
   const partOf = new Map<number | undefined, FinishedPart>()
   if (restored?.dealtAnew === false) {
-    for (const part of restored.parts) for (const { task } of part.tasks) partOf.set(numberOf.get(task), part)
+    for (const part of restored.parts) for (const task of part.tasks) partOf.set(numberOf.get(task), part)
   }
   return {
     policy,
@@ -327,7 +327,7 @@ const partsFailed = (
   const withdrawn = state.whole ? pending.ready : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
-  for (const region of failed) parts = withMember(parts, region, failedPart)
+  for (const region of failed) parts = withMember(parts, region, lost)
   const next: Pending = {
     ...pending,
     parts,
@@ -394,7 +394,7 @@ const carriedOver = (state: CheckpointsState, pending: Pending): readonly Carrie
     const taken = kind === 'failed' || kind === 'exempt'
     const [first] = part?.tasks ?? []
     return taken && part !== undefined && first !== undefined
-      ? [{ task: first.task, checkpoint: part.checkpoint, entry: part.entry }]
+      ? [{ task: first, checkpoint: part.checkpoint, entry: part.entry }]
       : []
   })
 
@@ -421,19 +421,13 @@ const committed = (
   let { parts } = pending
   const finished: FinishedPart[] = []
   for (const region of regions) {
-    const part: FinishedPart = {
-      checkpoint,
-      entry,
-      tasks: membersIn(state.layout, region).map(
-        task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot,
-      ),
-      final: membersIn(state.layout, region).every(
-        task => memberOf(pending.acknowledged, task)?.snapshot.ended === true,
-      ),
-    }
+    const snapshots = membersIn(state.layout, region).map(
+      task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot,
+    )
+    const part = finishedPart({ checkpoint, entry }, snapshots)
     finished.push(part)
     standings = withMember(standings, region, { part, carriedOver: 0 })
-    parts = withMember(parts, region, finishedPart)
+    parts = withMember(parts, region, done)
   }
   const next: CheckpointsState & { readonly pending: Pending } = {
     ...state,
@@ -463,7 +457,7 @@ const commitFailed = (
   const cause = 'finalize'
   if (regions.length === 0) return failed({ ...state }, { ...pending, committing: undefined }, { reason, cause, nowMs })
   let { parts } = pending
-  for (const region of regions) parts = withMember(parts, region, failedPart)
+  for (const region of regions) parts = withMember(parts, region, lost)
   const next: Pending = {
     ...pending,
     parts,
@@ -488,8 +482,8 @@ const completed = (
     const { part, carriedOver: before } = memberOf(standings, region)
     standings = withMember(standings, region, { part, carriedOver: before + 1 })
   }
-  const done: Completed = { checkpoint, entry, parts: membersOf(standings).flatMap(({ part }) => part ?? []) }
-  const retained = [...state.retained, done].slice(Math.max(0, state.retained.length + 1 - state.retainedCount))
+  const complete: Completed = { checkpoint, entry, parts: membersOf(standings).flatMap(({ part }) => part ?? []) }
+  const retained = [...state.retained, complete].slice(Math.max(0, state.retained.length + 1 - state.retainedCount))
   const notified = membersOf(pending.parts).flatMap(({ kind }, region) =>
     kind === 'finished' ? membersIn(state.layout, region) : [],
   )
@@ -521,7 +515,7 @@ interface SettledCheckpoint {
 const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: SettledCheckpoint): Step => {
   const [kept, dead] = released(state, {
     finished: membersOf(state.standings).flatMap(({ part }) => part ?? []),
-    ended: membersOf(state.ended).flatMap(of => of?.snapshot.object ?? []),
+    ended: membersOf(state.ended).flatMap(of => (of === undefined ? [] : objectsOf(of.snapshot))),
   })
   const release: readonly CheckpointOrder[] =
     dead.objects.length === 0 && dead.entries.length === 0 ? [] : [{ kind: 'release', ...dead }]
@@ -581,8 +575,10 @@ const reported = (
 
 const only = (of: Requested | undefined) => (of?.request === undefined ? {} : { request: of.request })
 
-const releaseOf = (snapshots: readonly StoredSnapshot[]): readonly CheckpointOrder[] =>
-  snapshots.length === 0 ? [] : [{ kind: 'release', objects: snapshots.map(({ object }) => object), entries: [] }]
+const releaseOf = (snapshots: readonly StoredSnapshot[]): readonly CheckpointOrder[] => {
+  const objects = snapshots.flatMap(objectsOf)
+  return objects.length === 0 ? [] : [{ kind: 'release', objects, entries: [] }]
+}
 
 const isPending = (
   state: CheckpointsState,
@@ -618,8 +614,8 @@ const then = ([state, orders]: Step, next: (state: CheckpointsState) => Step): S
 
 const exempt: PendingPart = { kind: 'exempt' }
 const ready: PendingPart = { kind: 'ready' }
-const finishedPart: PendingPart = { kind: 'finished' }
-const failedPart: PendingPart = { kind: 'failed' }
+const done: PendingPart = { kind: 'finished' }
+const lost: PendingPart = { kind: 'failed' }
 
 /** A commit waits until it has so large a share of the parts, unless it is due. */
 const commitsMax = 16

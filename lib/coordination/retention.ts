@@ -1,15 +1,29 @@
 import type { CheckpointId } from '../element.ts'
-import type { StoredSnapshot } from '../snapshot/snapshot.ts'
+import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 
 /** A region's part that a log entry names. */
 export interface FinishedPart {
   readonly checkpoint: CheckpointId
   /** The number of the entry. */
   readonly entry: number
-  readonly tasks: readonly StoredSnapshot[]
+  readonly tasks: readonly TaskId[]
+  /** That it names. */
+  readonly objects: readonly string[]
   /** All its tasks had ended. */
   readonly final: boolean
 }
+
+/** Without the snapshots themselves: the small ones are in the entry. */
+export const finishedPart = (
+  at: { readonly checkpoint: CheckpointId; readonly entry: number },
+  snapshots: readonly StoredSnapshot[],
+): FinishedPart => ({
+  checkpoint: at.checkpoint,
+  entry: at.entry,
+  tasks: snapshots.map(({ task }) => task),
+  objects: snapshots.flatMap(objectsOf),
+  final: snapshots.every(({ ended }) => ended),
+})
 
 /** A checkpoint that is kept, and the parts that it is made of: its own, and those carried over. */
 export interface Completed {
@@ -47,13 +61,13 @@ export const released = (
   const dead = known.filter(part => !alive.has(part))
   const named = new Set(ended)
   const needed = new Set(retained.flatMap(({ entry }) => entry ?? []))
-  for (const { tasks, entry } of alive) {
+  for (const { objects, entry } of alive) {
     needed.add(entry)
-    for (const { object } of tasks) named.add(object)
+    for (const object of objects) named.add(object)
   }
-  const objects = new Set(dead.flatMap(({ tasks }) => tasks.map(({ object }) => object)).filter(of => !named.has(of)))
+  const unnamed = new Set(dead.flatMap(part => part.objects).filter(of => !named.has(of)))
   return [
     { retained, known: [...alive], entries: needed },
-    { objects: [...objects], entries: [...entries].filter(entry => !needed.has(entry)) },
+    { objects: [...unnamed], entries: [...entries].filter(entry => !needed.has(entry)) },
   ]
 }

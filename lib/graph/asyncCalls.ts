@@ -1,7 +1,7 @@
 import { from, type ObservableInput, type SchedulerLike, type Subscriber, Subscription, take, timeout } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
-import { type Buffer, buffer, pickRecords, type StreamElement, withRecords } from '../element.ts'
-import { type Frame, frameType, ownState } from '../snapshot/frame.ts'
+import { type Buffer, pickRecords, type StreamElement, withRecords } from '../element.ts'
+import { type Begun, type Frame, frameType, nothingBegun, ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { shown, userFunctionFailed } from './callEach.ts'
 import type { OperatorNode } from './stream.ts'
@@ -49,6 +49,8 @@ export class AsyncCalls<T, R> implements Awaiting {
   readonly #running = new Subscription()
   readonly #wake: () => void
   #waiting: Waiting<T, R>[] = []
+  /** Restored, and to be begun in later generations of recovered data. */
+  #parked: readonly Begun[] = []
   #records = 0
   #underWay = 0
   #fresh = 0
@@ -72,17 +74,22 @@ export class AsyncCalls<T, R> implements Awaiting {
     this.#downstream = downstream
     downstream.add(this.#running)
     const frame = state.keep(ownState.frame, frameType, () => this.#frame())
-    if (frame !== undefined) for (const element of elementsIn<T>(frame)) this.#add(element)
+    if (frame !== undefined) {
+      this.#parked = frame.more.filter(({ generation }) => generation !== undefined)
+      for (const element of elementsIn<T>(frame)) this.#add(element)
+    }
     this.#wake = task.awaits(this)
     if (this.ready) this.#wake()
   }
 
   next(element: StreamElement<T>): void {
-    if (element.kind === 'barrier' || (this.#waiting.length === 0 && element.kind !== 'buffer'))
-      return this.#downstream.next(element)
-    this.#add(element)
+    const passes = element.kind === 'barrier' || (this.#waiting.length === 0 && element.kind !== 'buffer')
+    if (passes) this.#downstream.next(element)
+    else this.#add(element)
+    if (element.kind === 'recovered') this.#unpark(element.generation + 1)
+    else if (passes) return
     const recordsMax = this.#options.inFlightMax + buffersMax * this.#task.bufferRecordsMax
-    if (this.#records > recordsMax)
+    if (element.kind === 'buffer' && this.#records > recordsMax)
       return this.#downstream.error(
         outputOverflow(
           this.#name,
@@ -97,6 +104,10 @@ export class AsyncCalls<T, R> implements Awaiting {
   complete(): void {
     this.#completed = true
     if (this.#waiting.length === 0) this.#downstream.complete()
+  }
+
+  get idle(): boolean {
+    return this.#waiting.length === 0
   }
 
   get full(): boolean {
@@ -118,6 +129,13 @@ export class AsyncCalls<T, R> implements Awaiting {
       this.#start()
     })
     if (this.#completed && this.#waiting.length === 0) this.#downstream.complete()
+  }
+
+  /** What was restored of this generation stands behind the marker before it. */
+  #unpark(generation: number): void {
+    const due = this.#parked.filter(begun => begun.generation === generation)
+    this.#parked = this.#parked.filter(begun => begun.generation !== generation)
+    for (const buffer of buffersIn<T>(due)) this.#add(buffer)
   }
 
   #add(element: StreamElement<T>): void {
@@ -219,9 +237,11 @@ export class AsyncCalls<T, R> implements Awaiting {
   #frame(): Frame | undefined {
     const elements = this.#elements()
     const [first] = elements
-    if (first === undefined) return undefined
-    const [begun, pending] = first.kind === 'buffer' ? [first, elements.slice(1)] : [buffer<T>([]), elements]
-    return { work: { kind: 'records', buffer: begun, next: 0 }, delivered: 0, more: [], pending }
+    const more = this.#parked
+    if (first?.kind !== 'buffer') {
+      return first === undefined && more.length === 0 ? undefined : { ...nothingBegun, more, pending: elements }
+    }
+    return { work: { kind: 'records', buffer: first, next: 0 }, delivered: 0, more, pending: elements.slice(1) }
   }
 
   /** What is in line; after a restore the end comes again by itself. */
@@ -255,11 +275,13 @@ const bufferOf = <T>(calls: readonly Call<T, any>[]): Buffer<T> =>
   )
 
 /** In order; what other tasks had begun comes before what waits. */
-const elementsIn = <T>({ work, more, pending }: Frame): readonly StreamElement<T>[] =>
-  [
-    ...[work, ...more.map(({ work }) => work)].flatMap(begun => (begun.kind === 'records' ? [begun.buffer] : [])),
-    ...pending,
-  ] as readonly StreamElement<T>[]
+const elementsIn = <T>({ more, pending, ...begun }: Frame): readonly StreamElement<T>[] => [
+  ...buffersIn<T>([begun, ...more.filter(({ generation }) => generation === undefined)]),
+  ...(pending as readonly StreamElement<T>[]),
+]
+
+const buffersIn = <T>(all: readonly Begun[]): readonly Buffer<T>[] =>
+  all.flatMap(({ work }) => (work.kind === 'records' ? [work.buffer as Buffer<T>] : []))
 
 /** As for an operator that is suspended: what another one hands on of one element before it is asked to stop. */
 const buffersMax = 64

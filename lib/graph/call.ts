@@ -169,7 +169,8 @@ const noEventTime = (operator: string) =>
     remedy: 'Put eventTime(...) directly behind the source.',
   })
 
-const produced = <V>(value: V, recipe: (draft: Draft<V>) => void): V =>
+/** Immer's `produce`. */
+export const produced = <V>(value: V, recipe: (draft: Draft<V>) => void): V =>
   produce(value, draft => {
     recipe(draft)
   })

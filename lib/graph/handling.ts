@@ -1,9 +1,20 @@
 import * as t from 'io-ts'
 import type { Subscriber } from 'rxjs'
 import { outputOverflow } from '../channel/writer.ts'
-import type { Key, StreamElement } from '../element.ts'
+import type { Buffer, Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { type Begun, type Frame, frameType, onlyItsTimer, ownState, remaining, type Work } from '../snapshot/frame.ts'
+import {
+  type Begun,
+  type DeliveredShares,
+  type Frame,
+  frameType,
+  nothingBegun,
+  onlyItsTimer,
+  ownState,
+  remaining,
+  type Work,
+  type WorkOfLine,
+} from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Due, Timers } from '../state/timers.ts'
 import { type KeyedCall, MutableAt } from './call.ts'
@@ -20,7 +31,18 @@ export interface Opened<T, R, S extends Sides> {
   /** What the call under way is about; a keyed operator has one. */
   readonly call?: KeyedCall
   /** Handles records without keys, those of a broadcast input; without it a keyed operator refuses them. */
-  readonly unkeyed?: Pick<Handlers<T, R, S>, 'record'>
+  readonly unkeyed?: Unkeyed<T, R, S>
+}
+
+export interface Unkeyed<T, R, S extends Sides> extends Pick<Handlers<T, R, S>, 'record'> {
+  /** The records that follow are of this line; undefined: of the task's own. */
+  begin(line: WorkOfLine | undefined): void
+  /** Those that records are still applied to one by one; none: the task has one of its own. */
+  readonly lines: readonly WorkOfLine[]
+  /** What the call under way has delivered. */
+  delivered(): DeliveredShares
+  /** Nothing is left of what was restored. */
+  workedOff(): void
 }
 
 /**
@@ -37,7 +59,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
   readonly #state: OperatorState
   readonly #handlers: Handlers<T, R, S> | KeyedHandlers<T, Key, R, S>
   readonly #call: KeyedCall | undefined
-  readonly #unkeyed: Pick<Handlers<T, R, S>, 'record'> | undefined
+  readonly #unkeyed: Unkeyed<T, R, S> | undefined
   readonly #at: MutableAt
   readonly #out: Collector<R, S>
   readonly #downstream: Subscriber<StreamElement<R>>
@@ -48,8 +70,12 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #overdue: Due[] | undefined
   #work: Work<T> | undefined
   #results: Iterator<R> | undefined
+  /** Of the call that is repeated. */
+  #restoredShares: DeliveredShares | undefined
   /** Restored, and to be begun before what is pending. */
   #more: Begun[] = []
+  /** Restored, and to be begun in later generations of recovered data. */
+  #parked: readonly Begun[] = []
   #pending: StreamElement<T>[] = []
   #suspended = false
   /** `handled` by a run before a restore: its results are out, but after a restore the end comes again. */
@@ -88,6 +114,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     this.#end = state.keep(ownState.end, t.literal('handled'), handled)
     const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
+    else this.#unkeyed?.workedOff()
   }
 
   next(element: StreamElement<T>): void {
@@ -101,7 +128,9 @@ export class Handling<T, R, S extends Sides> implements Rest {
       this.#goOn()
       while (!this.#suspended && this.#more.length > 0) this.#beginAgain(this.#more.shift() as Begun)
       while (!this.#suspended && this.#pending.length > 0) this.#begin(this.#pending.shift() as StreamElement<T>)
-      if (this.#completed && !this.#suspended) this.#downstream.complete()
+      if (this.#suspended) return
+      if (this.#parked.length === 0) this.#unkeyed?.workedOff()
+      if (this.#completed) this.#downstream.complete()
     })
   }
 
@@ -114,8 +143,14 @@ export class Handling<T, R, S extends Sides> implements Rest {
   #begin(element: StreamElement<T>): void {
     switch (element.kind) {
       case 'buffer':
+        if (element.keys === undefined && this.#unkeyed !== undefined && this.#unkeyed.lines.length > 0) {
+          return this.#beginOfLines(element, this.#unkeyed.lines)
+        }
         this.#work = { kind: 'records', buffer: element, next: 0 }
         return this.#goOn()
+      case 'recovered':
+        this.#downstream.next(element)
+        return this.#unpark(element.generation + 1)
       case 'watermark':
         // A source that has been restored says again what it had said before.
         if (element.timeMs <= this.#watermarkMs) return this.#downstream.next(element)
@@ -135,9 +170,28 @@ export class Handling<T, R, S extends Sides> implements Rest {
     }
   }
 
-  #beginAgain({ work, delivered }: Begun): void {
-    this.#work = work as Work<T>
+  /** One line after the other. */
+  #beginOfLines(of: Buffer<T>, lines: readonly WorkOfLine[]): void {
+    this.#more.push(
+      ...lines.map(line => ({ work: { kind: 'records' as const, buffer: of, next: 0, line }, delivered: 0 })),
+    )
+    this.#suspend()
+  }
+
+  /** What was restored of this generation comes before all that has been sent of it. */
+  #unpark(generation: number): void {
+    const due = this.#parked.filter(begun => begun.generation === generation)
+    if (due.length === 0) return
+    this.#parked = this.#parked.filter(begun => begun.generation !== generation)
+    this.#more.push(...due.map(begun => ({ ...begun, generation: undefined })))
+    this.#suspend()
+  }
+
+  #beginAgain({ work, delivered, shares }: Begun): void {
+    // A snapshot that is still being encoded holds it as it was.
+    this.#work = { ...work } as Work<T>
     this.#out.skip = delivered
+    this.#restoredShares = shares
     this.#goOn()
   }
 
@@ -177,6 +231,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     const [out, at, calls] = [this.#out, this.#at, this.#state.calls]
     const call = unkeyed === undefined ? this.#call : undefined
     if (call !== undefined && keys === undefined) throw noKeys(this.#name)
+    unkeyed?.begin(work.line)
     out.follow(work.buffer)
     out.flushed = false
     if (this.#results !== undefined) {
@@ -342,17 +397,35 @@ export class Handling<T, R, S extends Sides> implements Rest {
   }
 
   #frame(): Frame | undefined {
+    const begun = this.#begun()
+    const [first, ...more] = [...(begun === undefined ? [] : [begun]), ...this.#more, ...this.#parked]
+    if (first === undefined) return undefined
+    const pending = [...this.#pending]
+    return first.generation === undefined
+      ? { ...first, more, pending }
+      : { ...nothingBegun, more: [first, ...more], pending }
+  }
+
+  #begun(): Begun | undefined {
     if (!this.#suspended || this.#work === undefined) return undefined
     const work = remaining(this.#work)
     // Restored and not yet called again, all is still to be skipped.
     const delivered = this.#out.skip + (this.#state.callOpen ? this.#out.delivered : 0)
-    return { work, delivered, more: [...this.#more], pending: [...this.#pending] }
+    return { work, delivered, shares: this.#shares(work) }
   }
 
-  #restore({ work, delivered, more, pending }: Frame): void {
+  #shares(work: Work<unknown>): DeliveredShares | undefined {
+    if (this.#unkeyed === undefined || work.kind !== 'records' || work.buffer.keys !== undefined) return undefined
+    if (this.#out.skip > 0) return this.#restoredShares
+    return this.#state.callOpen ? this.#unkeyed.delivered() : undefined
+  }
+
+  #restore({ work, delivered, shares, more, pending }: Frame): void {
     this.#work = work as Work<T>
     this.#out.skip = delivered
-    this.#more = [...more]
+    this.#restoredShares = shares
+    this.#more = more.filter(begun => begun.generation === undefined)
+    this.#parked = more.filter(begun => begun.generation !== undefined)
     this.#pending = [...pending] as StreamElement<T>[]
     this.#suspended = true
     this.#task.suspend(this)

@@ -53,6 +53,8 @@ export interface Rest {
 
 /** An operator that waits for something outside the task, such as results of calls. */
 export interface Awaiting {
+  /** Nothing is under way, and nothing waits. */
+  readonly idle: boolean
   readonly position: number
   /** It is not to be given more data; barriers pass. */
   readonly full: boolean

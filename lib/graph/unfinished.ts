@@ -21,6 +21,11 @@ export class Unfinished {
     return this.#rests.length > 0
   }
 
+  /** All that has been taken is done. */
+  get done(): boolean {
+    return this.#rests.length === 0 && this.#awaiting.every(({ idle }) => idle)
+  }
+
   /** No more data may be taken. */
   get full(): boolean {
     return this.#awaiting.some(({ full }) => full)

@@ -28,6 +28,7 @@ import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
+import { finishedPart } from '../coordination/retention.ts'
 import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
@@ -35,7 +36,7 @@ import type { Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
-import type { TaskId } from '../snapshot/snapshot.ts'
+import { objectsOf, type TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
@@ -248,7 +249,7 @@ export class Execution {
     if (this.#settings.restore === 'none') return EMPTY
     const parts = restored?.parts ?? []
     const entries = new Set(parts.map(({ entry }) => entry))
-    const named = new Set(parts.flatMap(({ tasks }) => tasks.map(({ object }) => object)))
+    const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
     return from([
       ...commits.filter(n => !entries.has(n)).map(n => this.#store.deleteEntry(n)),
       ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
@@ -273,6 +274,7 @@ export class Execution {
             encoding: this.#encoding,
             scheduler: this.#executor.background,
             writesMax,
+            inlineBytesMax: this.#settings.checkpoints.inlineBytesMax,
             epoch,
             job: {
               keyGroups: this.#settings.keyGroups,
@@ -287,9 +289,7 @@ export class Execution {
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
             ended,
-            ...(restored === undefined
-              ? {}
-              : { restored: { ...restored, dealtAnew: isDealtAnew(restored, this.#plan) } }),
+            ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
           }),
         )
         .subscribe({
@@ -387,10 +387,16 @@ export class Execution {
   }
 }
 
+const restoredParts = (restored: RestoredJob, plan: Plan) => ({
+  checkpoint: restored.checkpoint,
+  parts: restored.parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots)),
+  dealtAnew: isDealtAnew(restored, plan),
+})
+
 /** Tasks restored as ended are represented by the snapshot that they were restored from. */
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>
   new Map(
-    (restored?.parts.flatMap(({ tasks }) => tasks) ?? [])
+    (restored?.parts.flatMap(({ snapshots }) => snapshots) ?? [])
       .filter(({ task }) => restored?.tasks.get(task)?.ended === true)
       .map(snapshot => [
         snapshot.task,

@@ -34,6 +34,8 @@ export interface RunOptions {
     readonly guarantee?: Guarantee
     /** Completed checkpoints that are kept; default 1. */
     readonly retainedCount?: number
+    /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
+    readonly inlineBytesMax?: number
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -104,6 +106,7 @@ export interface Settings {
     readonly alignment: Alignment
     readonly guarantee: Guarantee
     readonly retainedCount: number
+    readonly inlineBytesMax: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly policy: Policy
@@ -145,6 +148,8 @@ export const settings = (options: RunOptions): Settings => {
       alignment: alignmentOf(checkpoints),
       guarantee: checkpoints.guarantee ?? 'exactly-once',
       retainedCount: checkpoints.retainedCount ?? 1,
+      // Source: Flink's state.storage.fs.memory-threshold.
+      inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       policy: checkpoints.policy ?? global(),
@@ -340,7 +345,7 @@ const optionsType = t.partial({
   restore: t.keyof({ latest: null, none: null }),
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
-  checkpoints: t.partial({ ...changeable, guarantee, retainedCount: count }),
+  checkpoints: t.partial({ ...changeable, guarantee, retainedCount: count, inlineBytesMax: countOrNone }),
   channels: t.partial({
     buffersMax: count,
     bufferRecordsMax: count,

@@ -1,5 +1,4 @@
-import { concatMap, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
-import type { FinishedPart } from '../coordination/retention.ts'
+import { concatMap, defer, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
 import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
@@ -9,9 +8,10 @@ import type { OperatorNode } from '../graph/stream.ts'
 import { checksumOf } from '../snapshot/container.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { readSnapshot } from '../snapshot/format.ts'
+import { readSections, readSnapshot } from '../snapshot/format.ts'
 import { recordsInFrame } from '../snapshot/frame.ts'
 import { type Commit, checkpointOf, damagedRemedy, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
+import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -34,9 +34,16 @@ export interface RestoredJob extends JobFacts {
   /** The newest of the parts'. */
   readonly checkpoint: CheckpointId
   /** Each region's newest. */
-  readonly parts: readonly FinishedPart[]
+  readonly parts: readonly StoredPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
   readonly recordsInFlight: number
+}
+
+/** A finished part, as its entry holds it. */
+export interface StoredPart {
+  readonly checkpoint: CheckpointId
+  readonly entry: number
+  readonly snapshots: readonly StoredSnapshot[]
 }
 
 /** Reads a store's log, and unless `restore` is 'none' each region's newest durable part. Errs with DAMAGED, STORE_FAILED. */
@@ -79,17 +86,17 @@ const logOf = (
  * Of each task the newest part that it belongs to. Regions share nothing, so any mix of their parts is consistent, as long as
  * they are of tasks that were dealt alike: what is older than another dealing has been superseded as a whole.
  */
-export const newestParts = (commits: readonly Numbered<Commit>[]): readonly FinishedPart[] => {
+export const newestParts = (commits: readonly Numbered<Commit>[]): readonly StoredPart[] => {
   const newest = commits.at(-1)
   const taken = new Set<TaskId>()
-  const parts: FinishedPart[] = []
+  const parts: StoredPart[] = []
   for (const { n, stages, checkpoint, parts: committed } of [...commits].reverse()) {
     if (JSON.stringify(stages) !== JSON.stringify(newest?.stages)) break
     for (const part of committed) {
-      const tasks = part.tasks.filter(({ task }) => !taken.has(task))
-      if (tasks.length === 0) continue
-      for (const { task } of tasks) taken.add(task)
-      parts.push({ checkpoint, entry: n, tasks, final: tasks.every(({ ended }) => ended) })
+      const snapshots = part.tasks.filter(({ task }) => !taken.has(task))
+      if (snapshots.length === 0) continue
+      for (const { task } of snapshots) taken.add(task)
+      parts.push({ checkpoint, entry: n, snapshots })
     }
   }
   return parts
@@ -98,10 +105,11 @@ export const newestParts = (commits: readonly Numbered<Commit>[]): readonly Fini
 const restoredJob = (
   store: Store,
   { keyGroups, stages }: JobFacts,
-  { parts, encoding, readsMax }: { parts: readonly FinishedPart[]; encoding: Encoding; readsMax: number },
+  { parts, encoding, readsMax }: { parts: readonly StoredPart[]; encoding: Encoding; readsMax: number },
 ): Observable<RestoredJob> =>
-  from(parts.flatMap(({ tasks }) => tasks)).pipe(
-    mergeMap(task => restoredTask(store, task, encoding), readsMax),
+  from(parts).pipe(
+    concatMap(({ entry, snapshots }) => from(snapshots.map(snapshot => ({ entry, snapshot })))),
+    mergeMap(stored => restoredTask(store, stored, encoding), readsMax),
     toArray(),
     map(snapshots => delivered(new Map(snapshots))),
     map(tasks => ({
@@ -116,10 +124,15 @@ const restoredJob = (
 
 const restoredTask = (
   store: Store,
-  { task, object, bytes: size, crc }: StoredSnapshot,
+  { entry, snapshot }: { readonly entry: number; readonly snapshot: StoredSnapshot },
   encoding: Encoding,
-): Observable<readonly [TaskId, ReadSnapshot]> =>
-  store.get(object).pipe(
+): Observable<readonly [TaskId, ReadSnapshot]> => {
+  const { task } = snapshot
+  if (!('object' in snapshot)) {
+    return defer(() => of([task, readSections(snapshot, { place: `log entry ${entry}, ${task}`, encoding })] as const))
+  }
+  const { object, bytes: size, crc } = snapshot
+  return store.get(object).pipe(
     map(bytes => {
       if (bytes.length !== size || checksumOf(bytes) !== crc) {
         throw new SpillwayError('DAMAGED', {
@@ -131,6 +144,7 @@ const restoredTask = (
       return [task, readSnapshot(object, bytes, encoding)] as const
     }),
   )
+}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
@@ -151,12 +165,22 @@ export const restoredFor = (
   checkMatch(restored, plan)
   if (restored.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
   if (!isDealtAnew(restored, plan)) return restored.tasks
+  const tasksOf = ({ id }: Stage) =>
+    Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
+  const depths = depthsOf(plan)
+  const generations = dealtGenerations(
+    plan.stages.map(stage => ({ id: stage.id, depth: depths.get(stage) as number, tasks: tasksOf(stage) })),
+  )
   return new Map(
     plan.stages.flatMap(stage => {
-      const before = restored.stages[stage.id] as number
-      const tasks = Array.from({ length: before }, (_, index) => restored.tasks.get(`${stage.id}/${index}`) ?? nothing)
-      const shares = redistributed(tasks, spreadOf(stage, { before, keyGroups, splits: splits.get(stage) ?? [] }))
-      return shares.map((share, index) => [`${stage.id}/${index}`, share] as const)
+      const tasks = tasksOf(stage)
+      const spread = spreadOf(stage, {
+        before: tasks.length,
+        keyGroups,
+        splits: splits.get(stage) ?? [],
+        generations: generations.get(stage.id) as DealtGenerations,
+      })
+      return redistributed(tasks, spread).map((share, index) => [`${stage.id}/${index}`, share] as const)
     }),
   )
 }
@@ -167,6 +191,18 @@ export const isDealtAnew = ({ stages }: JobFacts, plan: Plan): boolean =>
 
 const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
+/** By stages: how many lead to it, one behind the other, at the most. */
+const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
+  const depths = new Map<Stage, number>()
+  const depthOf = (stage: Stage): number => {
+    const depth = depths.get(stage) ?? stage.inputs.reduce((most, { from }) => Math.max(most, 1 + depthOf(from)), 0)
+    depths.set(stage, depth)
+    return depth
+  }
+  stages.forEach(depthOf)
+  return depths
+}
+
 /** What a restored job is to run as. */
 export interface Target {
   readonly plan: Plan
@@ -176,10 +212,17 @@ export interface Target {
 
 const spreadOf = (
   { inputs, nodes, parallelism: after }: Stage,
-  { before, keyGroups, splits }: Pick<Spread, 'before' | 'keyGroups'> & { readonly splits: readonly SplitId[] },
+  {
+    before,
+    keyGroups,
+    splits,
+    generations,
+  }: Pick<Spread, 'before' | 'keyGroups' | 'generations'> & { readonly splits: readonly SplitId[] },
 ): Spread => {
   const taskOf = new Map(splits.map((split, i) => [split, i % after]))
-  const ofAnyLine = nodes.filter(({ lineage }) => lineage.broadcastEffect === 'broadcastState')
+  const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
+    effect === undefined ? [] : [{ operator: name, effect }],
+  )[0]
   return {
     before,
     after,
@@ -188,11 +231,11 @@ const spreadOf = (
       exchange,
       producers,
       joined: (from, to) => joins(exchange, { from, to, producers, consumers: after }),
-      anyLine: exchange === 'broadcast' && ofAnyLine.length > 0,
       ...customOf(node, after),
     })),
-    broadcastOperators: new Set(ofAnyLine.map(({ name }) => name)),
+    broadcast,
     taskOfSplit: split => taskOf.get(split),
+    generations,
   }
 }
 

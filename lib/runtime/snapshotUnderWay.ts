@@ -2,7 +2,8 @@ import type { Observable } from 'rxjs'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureHold } from '../channel/captureBudget.ts'
 import type { ReceivingHalf } from '../channel/channel.ts'
-import type { Captured } from '../channel/gate.ts'
+import type { Captured, ChannelId, Parked } from '../channel/gate.ts'
+import type { Generations } from '../channel/generations.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
 import { type CheckpointId, countBuffers, type StreamElement } from '../element.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
@@ -18,11 +19,20 @@ export interface InputChannel {
   readonly from: number
 }
 
+/** How far the task was in the generations of recovered data when the snapshot was begun. */
+export interface Recovering {
+  readonly generations: Generations | undefined
+  /** What was still to be taken in its generation. */
+  readonly parked: readonly Parked<unknown>[]
+}
+
 interface Begun {
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
   readonly durable: readonly Observable<unknown>[]
   readonly syncMs: number
+  readonly channels: readonly InputChannel[]
+  readonly recovering: Recovering
   /** Counts the buffers captured. */
   readonly buffers: CaptureHold
 }
@@ -32,23 +42,23 @@ export class SnapshotUnderWay {
   /** Once all barriers have come. */
   metrics: AlignmentMetrics | undefined
   readonly #begun: Begun
+  /** What stands in the channels, with what is taken before it. */
+  readonly #inFlight = new Map<ChannelId, Filling>()
+  /** Of later generations than what stands in its channel. */
+  #parked: readonly ChannelData[] = []
   #outputs: readonly OutputData[] = []
-  readonly #inFlight = new Map<number, { input: number; from: number; elements: StreamElement<unknown>[] }>()
 
   constructor(begun: Begun) {
     this.#begun = begun
+    for (const parked of begun.recovering.parked) this.#park(parked)
   }
 
   get checkpoint(): CheckpointId {
     return this.#begun.checkpoint
   }
 
-  capture({ checkpoint, channel, elements }: Captured<unknown>, channels: readonly InputChannel[]): void {
-    if (checkpoint !== this.checkpoint || !this.#holds(elements)) return
-    const { input, from } = channels[channel] as InputChannel
-    const known = this.#inFlight.get(channel) ?? { input, from, elements: [] }
-    this.#inFlight.set(channel, known)
-    known.elements.push(...elements)
+  capture({ checkpoint, channel, elements }: Captured<unknown>): void {
+    if (checkpoint === this.checkpoint && this.#holds(elements)) this.#fillingOf(channel).push(...elements)
   }
 
   /** What its barrier has passed in the sending halves. */
@@ -62,6 +72,7 @@ export class SnapshotUnderWay {
     buffers.add(countBuffers(elements))
     if (buffers.refused) {
       this.#inFlight.clear()
+      this.#parked = []
       this.#outputs = []
     }
     return !buffers.refused
@@ -81,7 +92,7 @@ export class SnapshotUnderWay {
       ended: false,
       checkpoint,
       operators,
-      inFlight: [...this.#inFlight.values()] satisfies ChannelData[],
+      inFlight: [...this.#inFlight.values(), ...this.#parked],
       outputs: this.#outputs,
       captured: buffers,
       durable,
@@ -93,4 +104,33 @@ export class SnapshotUnderWay {
     const { operators, buffers: captured } = this.#begun
     releaseSnapshot({ operators, captured })
   }
+
+  #park({ channel, generation, elements }: Parked<unknown>): void {
+    if (!this.#holds(elements)) return
+    if (generation === this.#generationIn(channel)) this.#fillingOf(channel).push(...elements)
+    else this.#parked = [...this.#parked, { ...this.#placeOf(channel), generation, elements }]
+  }
+
+  /** That of what stands in the channel; undefined: it is newer than all recovered data. */
+  #generationIn(channel: ChannelId): number | undefined {
+    return this.#begun.recovering.generations?.delivered[channel]
+  }
+
+  #fillingOf(channel: ChannelId): StreamElement<unknown>[] {
+    let known = this.#inFlight.get(channel)
+    if (known === undefined) {
+      known = { ...this.#placeOf(channel), generation: this.#generationIn(channel), elements: [] }
+      this.#inFlight.set(channel, known)
+    }
+    return known.elements
+  }
+
+  #placeOf(channel: ChannelId): Pick<ChannelData, 'input' | 'from'> {
+    const { input, from } = this.#begun.channels[channel] as InputChannel
+    return { input, from }
+  }
+}
+
+interface Filling extends ChannelData {
+  readonly elements: StreamElement<unknown>[]
 }

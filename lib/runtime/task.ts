@@ -4,7 +4,7 @@ import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { asTriggered } from '../channel/forcedAligned.ts'
 import { ChannelGate } from '../channel/gate.ts'
-import { type Generations, generationsType } from '../channel/generations.ts'
+import { type Generations, generations, generationsType, isOver } from '../channel/generations.ts'
 import type { Writer } from '../channel/writer.ts'
 import { type Aligned, type AlignedElement, align } from '../control/align.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
@@ -28,7 +28,7 @@ import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
-import type { RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
@@ -108,8 +108,8 @@ export class RunningTask implements Task, Member {
   #snapshot: SnapshotUnderWay | undefined
   #lastCheckpoint: CheckpointId = 0
   #inputEnded = false
-  /** A source that has been restored at another parallelism: its only marker comes before anything that it reads. */
-  #owesMarker = false
+  /** Of a source that has been restored at another parallelism: its markers come before anything that it reads. */
+  #owedMarkers: Generations | undefined
   #failedBeforeStart: { readonly error: unknown } | undefined
   #outputsOpen: number
   #state: 'new' | 'running' | 'ended' | 'stopped' = 'new'
@@ -320,6 +320,8 @@ export class RunningTask implements Task, Member {
     const free = this.#outputsFree
     if (free && this.#unfinished.ready) return true
     if (this.#unfinished.suspended) return false
+    if (free && this.#mayPass) return true
+    if (this.#owedMarkers !== undefined) return false
     const takesData = free && !this.#unfinished.full
     return this.#gate === undefined
       ? takesData && this.#reading?.ready === true
@@ -389,15 +391,26 @@ export class RunningTask implements Task, Member {
     const free = this.#outputsFree
     if (free && this.#unfinished.ready) return this.#unfinished.goOn()
     if (this.#unfinished.suspended) return
+    if (free && this.#mayPass) return this.#pass()
     const takesData = free && !this.#unfinished.full
     if (gate !== undefined) {
       gate.take({ recordsMax: this.#recordsMax, takes: takesData ? 'all' : 'no data' })
-    } else if (this.#owesMarker && free) {
-      this.#owesMarker = false
-      this.#handOver(recovered(true))
-    } else if (takesData) {
+    } else if (takesData && this.#owedMarkers === undefined) {
       for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
     }
+  }
+
+  /** The generation of recovered data is worked off. */
+  get #mayPass(): boolean {
+    return (this.#owedMarkers !== undefined || this.#gate?.mayPass === true) && this.#unfinished.done
+  }
+
+  #pass(): void {
+    if (this.#gate !== undefined) return this.#gate.pass()
+    const owed = this.#owedMarkers as Generations
+    const next = generations(owed, { kind: 'passed' })
+    this.#owedMarkers = isOver(next) ? undefined : next
+    this.#handOver(recovered(owed.generation))
   }
 
   get #outputsFree(): boolean {
@@ -410,7 +423,7 @@ export class RunningTask implements Task, Member {
   #triggeredMayBegin(): boolean {
     const barrier = this.#triggered
     if (barrier === undefined) return false
-    return barrier.alignment === 'unaligned' || (!this.#unfinished.suspended && !this.#owesMarker)
+    return barrier.alignment === 'unaligned' || (!this.#unfinished.suspended && this.#owedMarkers === undefined)
   }
 
   #startLimit(barrier: Barrier, passed: () => void): void {
@@ -433,7 +446,7 @@ export class RunningTask implements Task, Member {
       case 'begin':
         return this.#begin(asTriggered(element.barrier))
       case 'captured':
-        return this.#snapshot?.capture(element, this.#options.channels)
+        return this.#snapshot?.capture(element)
       case 'aligned':
         return this.#finish(metricsOf(element))
       case 'aborted':
@@ -467,12 +480,19 @@ export class RunningTask implements Task, Member {
       operators: captured,
       durable: this.#durable(),
       syncMs: clock() - begunMs,
+      channels: this.#options.channels,
+      recovering: { generations: this.#gate?.captureGenerations(), parked: this.#gate?.captureParked() ?? [] },
       buffers: this.#options.captures.hold(),
     })
-    if (isUnaligned(barrier)) this.#snapshot.passed(this.#outboxes.capture(barrier.checkpoint))
+    if (isUnaligned(barrier)) this.#snapshot.passed(this.#passed(barrier.checkpoint))
     else if (this.#outboxes.holds(barrier.checkpoint)) {
       this.#startLimit(barrier, () => this.#guarded(() => this.#goesAtOnce(barrier)))
     }
+  }
+
+  /** What the checkpoint's barrier passes in the sending halves. */
+  #passed(checkpoint: CheckpointId): readonly OutputData[] {
+    return this.#outboxes.capture(checkpoint, (this.#owedMarkers ?? this.#gate?.captureGenerations())?.generation)
   }
 
   #finish(metrics: AlignmentMetrics): void {
@@ -493,7 +513,7 @@ export class RunningTask implements Task, Member {
   /** The barrier has waited in sending halves for too long. */
   #goesAtOnce({ checkpoint }: Barrier): void {
     if (this.#snapshot?.checkpoint !== checkpoint) return
-    this.#snapshot.passed(this.#outboxes.capture(checkpoint))
+    this.#snapshot.passed(this.#passed(checkpoint))
     this.#outboxes.prioritize(checkpoint)
   }
 
@@ -559,12 +579,12 @@ export class RunningTask implements Task, Member {
   // How it is put together.
 
   #build(): void {
-    const { stage, channels, restored } = this.#options
+    const { stage, restored } = this.#options
     if (stage.inputs.length > 0) {
       for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
       this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
       this.#buildGate()
-    } else this.#owesMarker = this.#generationsKept(this.open({ name: gateState.operator })) !== undefined
+    } else this.#owedMarkers = this.#generationsKept(this.open({ name: gateState.operator }))
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
       this.#connect(stream, element => {
@@ -576,9 +596,15 @@ export class RunningTask implements Task, Member {
       const sink = this.#sinks[output] as SinkOutput
       this.#connect(input, element => sink.next(element))
     })
-    for (const { input, from, elements } of restored?.inFlight ?? []) {
-      channels.find(to => to.input === input && to.from === from)?.channel.restore(elements)
-    }
+    for (const data of restored?.inFlight ?? []) this.#restoreInFlight(data)
+  }
+
+  #restoreInFlight({ input, from, generation, elements }: ChannelData): void {
+    const { channels } = this.#options
+    const channel = channels.findIndex(to => to.input === input && to.from === from)
+    const now = this.#gate?.captureGenerations()?.delivered[channel] ?? 0
+    if (generation !== undefined && generation > now) this.#gate?.park({ channel, generation, elements })
+    else channels[channel]?.channel.restore(elements)
   }
 
   /** The first record of each edge, so that what cannot be part of a snapshot is refused long before one needs it. */
@@ -610,7 +636,7 @@ export class RunningTask implements Task, Member {
   /** How far the task is in the generations of recovered data; undefined: there is none, or it is worked off. */
   #generationsKept(state: OperatorState): Generations | undefined {
     return state.keep(gateState.generations, generationsType, () =>
-      this.#owesMarker ? [] : this.#gate?.captureGenerations(),
+      this.#gate === undefined ? this.#owedMarkers : this.#gate.captureGenerations(),
     )
   }
 

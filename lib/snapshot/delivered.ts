@@ -25,12 +25,23 @@ export const delivered = (snapshots: ReadonlyMap<TaskId, ReadSnapshot>): Readonl
   )
 }
 
-/** By channel: its own, then what was sent. */
-const behind = (own: readonly ChannelData[], sent: readonly ChannelData[]): readonly ChannelData[] => {
-  const channels = new Map<string, ChannelData>()
-  for (const { input, from, elements } of [...own, ...sent]) {
-    const channel = `${input} ${from}`
-    channels.set(channel, { input, from, elements: [...(channels.get(channel)?.elements ?? []), ...elements] })
+/** What was sent comes behind what stands in the consumer's channel, but before what is held back there for a later generation. */
+const behind = (own: readonly ChannelData[], sent: readonly OutputData[]): readonly ChannelData[] => {
+  const inFlight = [...own]
+  // The oldest of a channel comes first: what stands in it, if anything does.
+  const oldest = new Map(own.map((data, index) => [channelOf(data), index] as const).reverse())
+  for (const { input, from, generation, elements } of sent) {
+    const index = oldest.get(channelOf({ input, from })) ?? -1
+    const before = inFlight[index]
+    if (before === undefined || isLater(before.generation, generation))
+      inFlight.push({ input, from, generation, elements })
+    else inFlight[index] = { ...before, elements: [...before.elements, ...elements] }
   }
-  return [...channels.values()]
+  return inFlight
 }
+
+const channelOf = ({ input, from }: Pick<ChannelData, 'input' | 'from'>): string => `${input} ${from}`
+
+/** What has no generation is newer than all. */
+const isLater = (a: number | undefined, b: number | undefined): boolean =>
+  (a ?? Number.POSITIVE_INFINITY) > (b ?? Number.POSITIVE_INFINITY)

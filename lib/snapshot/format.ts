@@ -3,29 +3,26 @@ import { Observable, type SchedulerLike } from 'rxjs'
 import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
-import { readContainer, writeContainer } from './container.ts'
+import { readContainer, type Section, writeContainer } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot as an object of the store, version 0: a container with the sections
+ * A task's snapshot, version 0: as an object of the store a container with these sections, in a log entry the sections themselves.
  *
- *   ["task"]                      { ended }
+ *   ["task"]                      { ended }; of an object only
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
+ *
+ * Of recovered data the generation of the first element is the last part of the name.
  */
 interface Encoded {
-  readonly bytes: Uint8Array
+  readonly sections: readonly Section[]
   readonly sizes: SnapshotSizes
-}
-
-interface Section {
-  readonly name: string
-  readonly chunks: Uint8Array[]
 }
 
 /**
@@ -39,13 +36,13 @@ export const encodedSnapshot = (
 ): Observable<Encoded> =>
   new Observable(subscriber => {
     const chunks = chunksOf(snapshot, encoding)
-    const sections: Section[] = []
+    const sections: { readonly name: string; readonly chunks: Uint8Array[] }[] = []
     const sizes = { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 }
     return scheduler.schedule(function () {
       try {
         const next = chunks.next()
         if (next.done === true) {
-          subscriber.next({ bytes: writeContainer(sections), sizes })
+          subscriber.next({ sections, sizes })
           subscriber.complete()
           return
         }
@@ -72,7 +69,6 @@ interface Chunk {
 }
 
 function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
-  yield { section: name('task'), chunk: encoding.encode({ ended: snapshot.ended }, snapshot.task) }
   for (const { operator, kept, tables } of snapshot.operators) {
     if (Object.keys(kept).length > 0) {
       const records = recordsInFrame(kept)
@@ -87,13 +83,16 @@ function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk>
       }
     }
   }
-  for (const { input, from, elements } of snapshot.inFlight) {
+  for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
-    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from), place })
+    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
   }
-  for (const { to, input, from, elements } of snapshot.outputs) {
+  for (const { to, input, from, generation, elements } of snapshot.outputs) {
     const place = `record on its way to ${to}`
-    yield* inFlightChunks(elements, encoding, { section: name('output', to, input, from), place })
+    yield* inFlightChunks(elements, encoding, {
+      section: name('output', to, input, from, ...inName(generation)),
+      place,
+    })
   }
 }
 
@@ -138,15 +137,31 @@ export const releaseSnapshot = ({
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
-/**
- * Reads a snapshot back.
- * @throws DAMAGED
- */
+/** A snapshot's sections as an object of the store. */
+export const snapshotObject = (
+  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
+  encoding: Encoding,
+): Uint8Array => writeContainer([{ name: name('task'), chunks: [encoding.encode({ ended })] }, ...sections])
+
+/** @throws DAMAGED */
 export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): ReadSnapshot => {
+  const sections = new Map(readContainer(bytes, { object }))
+  const [task] = sections.get(name('task')) ?? []
+  sections.delete(name('task'))
+  const place = `${object}, section ["task"]`
+  const { ended } = decoded(taskType, task === undefined ? undefined : encoding.decode(task), place)
+  const named = Array.from(sections, ([of, chunks]) => ({ name: of, chunks }))
+  return readSections({ ended, sections: named }, { place: object, encoding })
+}
+
+/** @throws DAMAGED */
+export const readSections = (
+  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
+  { place, encoding }: { readonly place: string; readonly encoding: Encoding },
+): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
   const outputs: OutputData[] = []
-  let ended = false
   const operator = (of: string) => {
     let found = operators.get(of)
     if (found === undefined) {
@@ -155,24 +170,27 @@ export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encodi
     }
     return found
   }
-  for (const [section, chunks] of readContainer(bytes, { object })) {
-    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${object}, section ${section}`)
+  for (const { name: section, chunks } of sections) {
+    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
     const values = () => chunks.map(chunk => encoding.decode(chunk))
     const elements = () => values().flat() as StreamElement<unknown>[]
-    if (kind === 'task') ended = decoded(taskType, values()[0], `${object}, section ${section}`).ended
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
     if (kind === 'channel') {
-      const [input, from] = rest as [number, number]
-      inFlight.push({ input, from, elements: elements() })
+      const [input, from, generation] = rest as [number, number, number?]
+      inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
     }
     if (kind === 'output') {
-      const [to, input, from] = rest as [string, number, number]
-      outputs.push({ to, input, from, elements: elements() })
+      const [to, input, from, generation] = rest as [string, number, number, number?]
+      outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
   return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
 }
+
+/** Left out for what was never recovered. */
+const inName = (generation: number | undefined): readonly number[] => (generation === undefined ? [] : [generation])
+const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 

@@ -43,7 +43,21 @@ export interface CarriedOver {
   readonly entry: number
 }
 
-const snapshotType = t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number })
+const bytesType = new t.Type<Uint8Array>(
+  'bytes',
+  (u): u is Uint8Array => u instanceof Uint8Array,
+  (u, context) => (u instanceof Uint8Array ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
+const snapshotType = t.union([
+  t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number }),
+  t.type({
+    task: t.string,
+    ended: t.boolean,
+    sections: t.readonlyArray(t.type({ name: t.string, chunks: t.readonlyArray(bytesType) })),
+  }),
+])
 
 const entryType: t.Type<LogEntry, any> = t.union([
   t.type({ kind: t.literal('start'), epoch: t.number }),

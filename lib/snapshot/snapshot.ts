@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
 import type { CheckpointId, StreamElement } from '../element.ts'
 import type { CapturedOperator, RestoredOperator } from '../state/operatorState.ts'
+import type { Section } from './container.ts'
 
 /** A task's name: its stage and its number in it, such as `2:tumblingWindow/3`. */
 export type TaskId = string
@@ -13,6 +14,7 @@ export interface TaskSnapshot {
   readonly ended: boolean
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
+  /** Of each channel first what stands in it, then what is held back for later generations. */
   readonly inFlight: readonly ChannelData[]
   readonly outputs: readonly OutputData[]
   /** What counts the buffers in flight until the snapshot is written; absent where there are none. */
@@ -28,6 +30,11 @@ export interface ChannelData {
   readonly input: number
   /** The producer's number in its stage. */
   readonly from: number
+  /**
+   * That of the first element, while generations of recovered data are worked off (`lib/channel/generations.ts`); undefined: it
+   * is newer than all of them.
+   */
+  readonly generation?: number | undefined
   readonly elements: readonly StreamElement<unknown>[]
 }
 
@@ -54,8 +61,16 @@ export interface SnapshotSizes {
   readonly inFlightRecords: number
 }
 
-/** A snapshot in the store. */
-export interface StoredSnapshot {
+/** A snapshot in the store: a small one in the log's entry itself, another as an object that the entry names. */
+export type StoredSnapshot = InlineSnapshot | SnapshotObject
+
+export interface InlineSnapshot {
+  readonly task: TaskId
+  readonly ended: boolean
+  readonly sections: readonly Section[]
+}
+
+export interface SnapshotObject {
   readonly task: TaskId
   readonly ended: boolean
   readonly object: string
@@ -63,6 +78,10 @@ export interface StoredSnapshot {
   readonly bytes: number
   readonly crc: number
 }
+
+/** The objects that it is in. */
+export const objectsOf = (snapshot: StoredSnapshot): readonly string[] =>
+  'object' in snapshot ? [snapshot.object] : []
 
 /** One task's share of a checkpoint, as a restore reads it. */
 export interface RestoredTask {

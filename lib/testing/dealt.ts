@@ -35,10 +35,9 @@ export const dealt = (
       exchange,
       producers: parallelism,
       joined: (from, to) => exchange === 'keyed' || from === to,
-      anyLine: false,
     })),
-    broadcastOperators: new Set(),
     taskOfSplit,
+    generations: { before: 0, count: 1, of: () => 0 },
   })
   return withoutGenerations(shares[index] as RestoredTask)
 }
@@ -58,5 +57,5 @@ const checkedWhole = (snapshots: readonly HarnessSnapshot[]): number => {
 const withoutGenerations = ({ operators, inFlight, ...task }: RestoredTask): RestoredTask => ({
   ...task,
   operators: new Map([...operators].filter(([name]) => name !== gateState.operator)),
-  inFlight: inFlight.map(data => ({ ...data, elements: data.elements.filter(({ kind }) => kind !== 'recovered') })),
+  inFlight: inFlight.map(({ input, from, elements }) => ({ input, from, elements })),
 })

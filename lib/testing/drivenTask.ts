@@ -224,10 +224,7 @@ export class DrivenTask {
       case 'begin':
         return this.#begin(element.barrier)
       case 'captured':
-        return this.#underWay?.capture(
-          element,
-          this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
-        )
+        return this.#underWay?.capture(element)
       case 'aligned':
         return this.#finish()
       case 'aborted':
@@ -258,6 +255,8 @@ export class DrivenTask {
       operators: this.task.capture(),
       durable: [],
       syncMs: 0,
+      channels: this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
+      recovering: { generations: undefined, parked: [] },
       buffers: this.#captures.hold(),
     })
   }

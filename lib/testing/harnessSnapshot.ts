@@ -1,7 +1,7 @@
 import { VirtualTimeScheduler } from 'rxjs'
 import type { Subtask } from '../graph/task.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
-import { encodedSnapshot, readSnapshot, releaseSnapshot } from '../snapshot/format.ts'
+import { encodedSnapshot, readSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
 
 /** A task's snapshot as a store would hold it, and whose it is. */
@@ -16,11 +16,12 @@ export interface HarnessSnapshot {
  */
 export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapshot => {
   const scheduler = new VirtualTimeScheduler()
+  const encoding = msgpackEncoding()
   let bytes: Uint8Array | undefined
   let failed: { readonly error: unknown } | undefined
-  encodedSnapshot(snapshot, msgpackEncoding(), scheduler).subscribe({
+  encodedSnapshot(snapshot, encoding, scheduler).subscribe({
     next: encoded => {
-      bytes = encoded.bytes
+      bytes = snapshotObject({ ended: snapshot.ended, sections: encoded.sections }, encoding)
     },
     error: error => {
       failed = { error }

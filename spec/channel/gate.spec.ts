@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { ChannelGate } from '../../lib/channel/gate.ts'
 import { initialGenerations } from '../../lib/channel/generations.ts'
-import { barrier, recovered } from '../../lib/element.ts'
+import { barrier, end, recovered, type StreamElement } from '../../lib/element.ts'
 import type { CapturedWatermarks } from '../../lib/time/watermarks.ts'
 import { type Form, forms } from './forms.ts'
 import { elements, picture, transcript } from './pictures.ts'
@@ -268,24 +268,64 @@ describe.each(forms)('channels of $name:', form => {
     const lines = ['0 w3', 'take', '0 w6', 'take -> 0:w6', '2 active', 'take', '0 w7', 'take', '2 w7', 'take -> 2:w7']
     expect(told(lines, { form, channels: 3, restored })).toEqual(lines)
   })
+})
 
-  test('behind its marker nothing of a channel is taken until all have delivered theirs, but unaligned barriers', () => {
+describe.each(forms)('channels of $name, while recovered data is worked off:', form => {
+  const gateOf = (count: number) => {
     const channels = [0, 1].map(() => form.make<string>())
     const receiving = channels.map(({ halves }) => halves.receiving)
-    const gate = new ChannelGate(receiving, undefined, initialGenerations(2))
+    const gate = new ChannelGate(receiving, undefined, initialGenerations(count, 2))
     const said: string[] = []
-    gate.subscribe(event => event.kind === 'taken' && said.push(`${event.channel}:${picture(event.element)}`))
+    gate.subscribe(event => {
+      if (event.kind === 'taken') said.push(`${event.channel}:${picture(event.element)}`)
+      if (event.kind === 'captured') said.push(`${event.channel}:${event.elements.map(picture).join(' ')} captured`)
+    })
+    const push = (channel: number, ...all: readonly StreamElement<string>[]) => {
+      for (const element of all) channels[channel]?.halves.sending.push(element)
+      channels[channel]?.settle()
+    }
+    const restore = (channel: number, ...all: readonly StreamElement<string>[]) => receiving[channel]?.restore(all)
     const takeAll = () => {
       while (gate.take({ recordsMax: 10, takes: 'all' }));
       return said.splice(0)
     }
-    receiving[0]?.restore([...elements('a'), recovered(false), ...elements('b')])
+    return { push, restore, gate, said, takeAll }
+  }
+
+  test('nothing of a channel behind its marker is taken until all have delivered theirs, but unaligned barriers', () => {
+    const { push, restore, gate, said, takeAll } = gateOf(2)
+    restore(0, ...elements('a'), recovered(0), ...elements('b'))
     expect(takeAll()).toEqual(['0:a'])
-    channels[0]?.halves.sending.push(barrier(1, { alignment: 'unaligned' }))
-    channels[0]?.settle()
+    push(0, barrier(1, { alignment: 'unaligned' }))
     expect(takeAll()).toEqual(['0:<1!>'])
-    expect(gate.captureGenerations()).toEqual(['behind', 'before'])
-    receiving[1]?.restore([...elements('c'), recovered(false)])
-    expect(takeAll()).toEqual(['1:c', '1:recovered', '0:b'])
+    expect(gate.captureGenerations()).toEqual({ count: 2, generation: 0, delivered: [1, 0] })
+    restore(1, ...elements('c'), recovered(0))
+    expect([takeAll(), gate.mayPass]).toEqual([['1:c'], true])
+    gate.pass()
+    expect([said.splice(0), takeAll()]).toEqual([['1:^0'], ['0:b']])
+  })
+
+  test('what was restored of a generation is taken in front of what was sent of it, and of a later one not yet', () => {
+    const { push, gate, said, takeAll } = gateOf(3)
+    gate.park({ channel: 0, generation: 1, elements: elements('r') })
+    gate.park({ channel: 1, generation: 2, elements: elements('s') })
+    push(0, recovered(0), ...elements('a'))
+    push(1, recovered(0))
+    expect(takeAll()).toEqual([])
+    gate.pass()
+    expect(gate.captureParked()).toEqual([{ channel: 1, generation: 2, elements: elements('s') }])
+    gate.perform({ kind: 'capture', channel: 0, checkpoint: 1 })
+    expect([said.splice(0), takeAll()]).toEqual([
+      ['1:^0', '0:r a captured'],
+      ['0:r', '0:a'],
+    ])
+  })
+
+  test('a marker that is not the next one, or an end before the last, is a broken promise', () => {
+    const { push, takeAll } = gateOf(2)
+    push(0, recovered(1))
+    expect(takeAll).toThrow('marker 0 is next, not 1')
+    push(1, end)
+    expect(takeAll).toThrow('a channel ends behind its last marker')
   })
 })

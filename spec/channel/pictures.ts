@@ -1,9 +1,20 @@
-import { active, barrier, buffer, cancel, end, idle, type StreamElement, watermark } from '../../lib/element.ts'
+import {
+  active,
+  barrier,
+  buffer,
+  cancel,
+  end,
+  idle,
+  recovered,
+  type StreamElement,
+  watermark,
+} from '../../lib/element.ts'
 import { absurd } from '../../lib/invariant.ts'
 
 /**
  * One element as text: `a` a record, `ab` two in one buffer, `<1>` an aligned barrier, `<1!>` an unaligned one, `<1s>` a
- * savepoint's (which says that it is unaligned, but is not), `w5` a watermark, `x1` a cancel marker, `idle`, `active`, `|` the end.
+ * savepoint's (which says that it is unaligned, but is not), `w5` a watermark, `x1` a cancel marker, `idle`, `active`, `^0` the marker of a
+ * generation of recovered data, `|` the end.
  */
 export const element = (picture: string): StreamElement<string> => {
   const number = Number(/\d+/.exec(picture)?.[0])
@@ -15,6 +26,7 @@ export const element = (picture: string): StreamElement<string> => {
   }
   if (/^w\d/.test(picture)) return watermark(number)
   if (/^x\d/.test(picture)) return cancel(number)
+  if (/^\^\d/.test(picture)) return recovered(number)
   if (picture === 'idle') return idle
   if (picture === 'active') return active
   return picture === '|' ? end : buffer([...picture])
@@ -40,8 +52,9 @@ export const picture = (of: StreamElement<string>): string => {
     case 'active':
     case 'side':
     case 'splits':
-    case 'recovered':
       return of.kind
+    case 'recovered':
+      return `^${of.generation}`
     default:
       return absurd(of)
   }

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global } from '../../lib/coordination/policy.ts'
+import { finishedPart } from '../../lib/coordination/retention.ts'
+import { objectsOf } from '../../lib/snapshot/snapshot.ts'
 import { transcript } from '../channel/pictures.ts'
 
 const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean }): Acknowledged => {
@@ -16,15 +18,15 @@ const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean })
   }
 }
 
-const objectsOf = ({ parts }: CheckpointOrder & { kind: 'commit' }): readonly string[] =>
-  parts.flatMap(({ tasks }) => tasks.map(({ object }) => object))
+const committedBy = ({ parts }: CheckpointOrder & { kind: 'commit' }): readonly string[] =>
+  parts.flatMap(({ tasks }) => tasks.flatMap(objectsOf))
 
 const order = (of: CheckpointOrder): string => {
   switch (of.kind) {
     case 'trigger':
       return `trigger ${of.barrier.checkpoint},`
     case 'commit':
-      return `commit ${of.checkpoint}: ${objectsOf(of).join(' ')},`
+      return `commit ${of.checkpoint}: ${committedBy(of).join(' ')},`
     case 'publish':
     case 'notify':
     case 'abort':
@@ -322,7 +324,10 @@ test('so many completed checkpoints are kept as retainedCount says', () => {
 
 test('the checkpoint restored from is kept until the next one is durable', () => {
   const tasks = [acknowledged('a', { checkpoint: 4 }), acknowledged('b', { checkpoint: 2, ended: true })]
-  const part = { checkpoint: 4, entry: 14, tasks: tasks.map(({ snapshot }) => snapshot), final: false }
+  const part = finishedPart(
+    { checkpoint: 4, entry: 14 },
+    tasks.map(({ snapshot }) => snapshot),
+  )
   const restored = { checkpoint: 4, parts: [part], dealtAnew: false }
   const ended = new Map([['b', acknowledged('b', { checkpoint: 2, ended: true })]])
   const lines = [
@@ -452,7 +457,7 @@ class Job {
     // Nothing stands in for a last snapshot that cannot be written.
     if (!succeeds && !snapshot.ended)
       return this.hear({ kind: 'declined', task: snapshot.task, ended: false, checkpoint, reason: 'no', cause: 'io' })
-    this.#stored.add(snapshot.object)
+    for (const object of objectsOf(snapshot)) this.#stored.add(object)
     this.hear(event)
   }
 
@@ -508,7 +513,9 @@ class Job {
         return
       case 'commit': {
         const tasks = of.parts.flatMap(part => part.tasks)
-        for (const { task, ended, object } of tasks) {
+        for (const snapshot of tasks) {
+          const { task, ended } = snapshot
+          const [object] = objectsOf(snapshot)
           // The cut is one: a task that has taken this checkpoint stands in it as it was then.
           const tookIt = this.#taken.get(task) === of.checkpoint
           expect({ object, ended }).toEqual({
@@ -517,7 +524,7 @@ class Job {
           })
         }
         expect(tasks.map(({ task }) => task).sort()).toEqual(this.tasks)
-        this.#committing = { checkpoint: of.checkpoint, objects: objectsOf(of) }
+        this.#committing = { checkpoint: of.checkpoint, objects: committedBy(of) }
         return
       }
       case 'release': {

@@ -3,6 +3,8 @@ import { expect, test } from 'vitest'
 import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global, regional } from '../../lib/coordination/policy.ts'
+import { finishedPart } from '../../lib/coordination/retention.ts'
+import { objectsOf } from '../../lib/snapshot/snapshot.ts'
 
 const limits = { failedRatioMax: 0.5, consecutiveFailuresMax: 2 }
 
@@ -63,7 +65,7 @@ class Coordinator {
     switch (order.kind) {
       case 'commit': {
         this.commits.push(order)
-        const parts = order.parts.map(({ tasks }) => tasks.map(({ object }) => object).join('+')).join(' ')
+        const parts = order.parts.map(({ tasks }) => tasks.flatMap(objectsOf).join('+')).join(' ')
         return `commit ${order.checkpoint} [${parts}]${order.completes === undefined ? '' : ' complete'}`
       }
       case 'publish':
@@ -148,7 +150,7 @@ test('the last part to fail leaves an entry of its own to complete the checkpoin
 })
 
 test('after another dealing of tasks the first parts are finished in one commit, or none is', () => {
-  const part = { checkpoint: 7, entry: 50, tasks: [acknowledged('old', 7).snapshot], final: false }
+  const part = finishedPart({ checkpoint: 7, entry: 50 }, [acknowledged('old', 7).snapshot])
   const job = new Coordinator({ nextId: 8, restored: { checkpoint: 7, parts: [part], dealtAnew: true } })
   expect(
     job.all([requested, acknowledged('a1', 8), acknowledged('a2', 8), { kind: 'commitDue', checkpoint: 8 }]),
@@ -283,7 +285,7 @@ test('whatever comes in whatever order, a region has the newest part that was co
             if (order === undefined) break
             for (const { tasks: members } of order.parts) {
               const [first] = members
-              parts[Number(first?.task[1])] = members.map(({ object }) => object)
+              parts[Number(first?.task[1])] = members.flatMap(objectsOf)
             }
             hear(job.committed())
             break
@@ -291,13 +293,14 @@ test('whatever comes in whatever order, a region has the newest part that was co
           case 'commitFails': {
             const order = job.commits.shift()
             if (order === undefined) break
-            for (const { tasks: members } of order.parts) for (const { object } of members) doubtful.add(object)
+            for (const { tasks: members } of order.parts)
+              for (const object of members.flatMap(objectsOf)) doubtful.add(object)
             hear(job.hear({ kind: 'commitFailed', checkpoint: order.checkpoint, reason: 'no' }))
           }
         }
         for (const objects of parts) for (const object of objects) expect(released).not.toContain(object)
         for (const { parts: kept } of job.state.retained) {
-          for (const part of kept) for (const { object } of part.tasks) expect(released).not.toContain(object)
+          for (const part of kept) for (const object of part.objects) expect(released).not.toContain(object)
         }
         for (const object of doubtful) expect(released).not.toContain(object)
       }

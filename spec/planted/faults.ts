@@ -45,8 +45,10 @@ export const planted: readonly Planted[] = [
   {
     what: 'in-flight data is restored in the wrong order',
     file: 'lib/channel/channel.ts',
-    from: 'for (const element of elements) {',
-    to: 'for (const element of elements.toReversed()) {',
+    from: `for (const element of elements) {
+      if (element.kind === 'buffer') this.producer`,
+    to: `for (const element of elements.toReversed()) {
+      if (element.kind === 'buffer') this.producer`,
   },
   {
     what: 'a blocked channel is not blocked',
@@ -136,23 +138,27 @@ export const planted: readonly Planted[] = [
     what: 'a frame is restored one result too far',
     file: 'lib/graph/handling.ts',
     from: `    this.#out.skip = delivered
+    this.#restoredShares = shares
     this.#more`,
     to: `    this.#out.skip = delivered + 1
+    this.#restoredShares = shares
     this.#more`,
   },
   {
     what: 'a frame is restored one result too early',
     file: 'lib/graph/handling.ts',
     from: `    this.#out.skip = delivered
+    this.#restoredShares = shares
     this.#more`,
     to: `    this.#out.skip = Math.max(0, delivered - 1)
+    this.#restoredShares = shares
     this.#more`,
   },
   {
     what: 'what waits behind a suspended call is left out of its frame',
     file: 'lib/graph/handling.ts',
-    from: 'pending: [...this.#pending] }',
-    to: 'pending: [] }',
+    from: 'const pending = [...this.#pending]',
+    to: 'const pending: StreamElement<T>[] = []',
   },
   {
     what: 'a projection that resumes is asked for one result too few',
@@ -363,8 +369,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a part is committed before its snapshots are stored',
     file: 'lib/control/serialize.ts',
-    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(undefined))',
-    to: 'merge(of(undefined), store.put(name, bytes).pipe(ignoreElements()))',
+    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore))',
+    to: 'merge(of(inStore), store.put(name, bytes).pipe(ignoreElements()))',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
@@ -456,8 +462,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a region restarts from an older part than it has published',
     file: 'lib/runtime/restore.ts',
-    from: 'const tasks = part.tasks.filter(({ task }) => !taken.has(task))',
-    to: 'const tasks = taken.size > 0 ? [] : part.tasks',
+    from: 'const snapshots = part.tasks.filter(({ task }) => !taken.has(task))',
+    to: 'const snapshots = taken.size > 0 ? [] : part.tasks',
     spec: 'spec/runtime/regional.spec.ts',
   },
   {
@@ -581,9 +587,9 @@ export const planted: readonly Planted[] = [
     what: 'at another parallelism the data of a forward channel goes to several tasks',
     file: 'lib/snapshot/redistribution/inFlight.ts',
     from: `          case 'rescale':
-            put(heirOf(old, spread), data, element)`,
+            put(heirOf(old, spread), data, whole)`,
     to: `          case 'rescale':
-            put(turn++ % after, data, element)`,
+            put(turn++ % after, data, whole)`,
     spec: 'spec/snapshot/redistribution.spec.ts',
   },
   {
@@ -592,6 +598,82 @@ export const planted: readonly Planted[] = [
     from: 'this.#generations !== undefined && isHeld(this.#generations, channel)',
     to: 'false',
     spec: 'spec/channel/gate.spec.ts',
+  },
+  {
+    what: 'keys see the broadcast state of another line',
+    file: 'lib/graph/broadcastCall.ts',
+    from: 'this.#line = this.#lines.findIndex(({ end }) => group < end)',
+    to: 'this.#line = 0',
+    spec: 'spec/runtime/rescaledBroadcast.spec.ts',
+  },
+  {
+    what: 'a broadcast record of one line is applied to the keys of all',
+    file: 'lib/graph/broadcastCall.ts',
+    from: 'const { begin, end } = this.#lines[this.#line] ?? allGroups',
+    to: 'const { begin, end } = allGroups',
+    spec: 'spec/runtime/rescaledBroadcast.spec.ts',
+  },
+  {
+    what: 'each heir of a line emits what belongs to no key',
+    file: 'lib/snapshot/redistribution/lines.ts',
+    from: 'line.isFirst && (work.line?.emits ?? of.number === 0)',
+    to: 'work.line?.emits ?? of.number === 0',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'an heir skips what other heirs have to skip',
+    file: 'lib/snapshot/redistribution/lines.ts',
+    from: 'own.reduce((sum, [, deliveries]) => sum + deliveries, 0)',
+    to: 'delivered',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'broadcast records that an old task had not taken yet are dropped',
+    file: 'lib/snapshot/redistribution/frames.ts',
+    from: '...(options.lines?.inFlight(old) ?? []),',
+    to: '',
+    spec: 'spec/runtime/rescaledBroadcast.spec.ts',
+  },
+  {
+    what: 'restored work that is begun changes in the snapshot that is being written',
+    file: 'lib/graph/handling.ts',
+    from: 'this.#work = { ...work } as Work<T>',
+    to: 'this.#work = work as Work<T>',
+    spec: 'spec/runtime/rescaledBroadcast.spec.ts',
+  },
+  {
+    what: 'a second change of parallelism forgets the generations of the first',
+    file: 'lib/snapshot/redistribution/generations.ts',
+    from: 'a - b || depthB - depthA',
+    to: 'depthB - depthA',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
+    what: 'restored data of a later generation is taken at once',
+    file: 'lib/runtime/task.ts',
+    from: 'generation !== undefined && generation > now',
+    to: 'false',
+  },
+  {
+    what: 'restored data of a later generation is left out of the snapshot',
+    file: 'lib/runtime/snapshotUnderWay.ts',
+    from: '[...this.#inFlight.values(), ...this.#parked]',
+    to: '[...this.#inFlight.values()]',
+    spec: 'spec/runtime/rescaledInFlight.spec.ts',
+  },
+  {
+    what: 'restored data of a later generation comes behind what stands in its channel',
+    file: 'lib/runtime/snapshotUnderWay.ts',
+    from: 'generation === this.#generationIn(channel)',
+    to: 'false',
+    spec: 'spec/runtime/snapshotUnderWay.spec.ts',
+  },
+  {
+    what: 'a restored call of a later generation is begun at once',
+    file: 'lib/snapshot/redistribution/frames.ts',
+    from: 'of.generation === 0 ? { ...of, generation: undefined } : of',
+    to: '{ ...of, generation: undefined }',
+    spec: 'spec/snapshot/redistribution.spec.ts',
   },
   {
     what: 'at another parallelism a position is given to two tasks',
@@ -652,7 +734,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'what an unaligned barrier has passed in a sending half is left out of the snapshot',
     file: 'lib/runtime/task.ts',
-    from: 'this.#snapshot.passed(this.#outboxes.capture(barrier.checkpoint))',
+    from: 'this.#snapshot.passed(this.#passed(barrier.checkpoint))',
     to: 'this.#snapshot.passed([])',
   },
   {
@@ -664,8 +746,22 @@ export const planted: readonly Planted[] = [
   {
     what: "what a barrier has passed in a sending half is restored before the consumer's own",
     file: 'lib/snapshot/delivered.ts',
-    from: 'of [...own, ...sent]',
-    to: 'of [...sent, ...own]',
+    from: '[...before.elements, ...elements]',
+    to: '[...elements, ...before.elements]',
+  },
+  {
+    what: 'what waits in a sending half is taken for newer than all recovered data',
+    file: 'lib/runtime/outboxes.ts',
+    from: 'firstMarker(data.elements)?.generation ?? generation',
+    to: 'undefined',
+    spec: 'spec/runtime/outboxes.spec.ts',
+  },
+  {
+    what: 'what a barrier has passed in a sending half waits for a generation that is held back',
+    file: 'lib/snapshot/delivered.ts',
+    from: 'before === undefined || isLater(before.generation, generation)',
+    to: 'before === undefined',
+    spec: 'spec/snapshot/delivered.spec.ts',
   },
   {
     what: 'a barrier that may time out is not waited for while it is in a sending half',

@@ -306,7 +306,7 @@ const cases: Record<string, Case> = {
     code: 'DAMAGED',
     names: ['it is not what was written for task', 'backup'],
     start: async () => {
-      const store = await filled(counting('counts'), { parallelism: 2 })
+      const store = await filled(counting('counts'), { parallelism: 2, checkpoints: { inlineBytesMax: 0 } })
       const swapped: Store = { ...store, get: (object, range) => store.get(object.replace(/\d(\.1)$/, other), range) }
       return start(() => counting('counts'), { store: swapped, parallelism: 2 })
     },
@@ -334,7 +334,8 @@ for (const [name, { code, names, start: begin }] of Object.entries(cases)) {
 
 test('any damaged file of a store is found before anything is written', async () => {
   const directory = mkdtempSync(join(tmpdir(), 'spillway-'))
-  await filled(counting('counts'), { parallelism: 2 }, fileStore(directory))
+  const checkpoints = { inlineBytesMax: 0 }
+  await filled(counting('counts'), { parallelism: 2, checkpoints }, fileStore(directory))
   const files = readdirSync(directory, { recursive: true, withFileTypes: true })
     .filter(entry => entry.isFile())
     .map(entry => join(entry.parentPath, entry.name))

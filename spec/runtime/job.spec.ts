@@ -79,7 +79,7 @@ const failing = (fails: (object: string) => boolean): Store => {
 test('a checkpoint that cannot be written fails, the job goes on, and the next one succeeds', async () => {
   let full = true
   const { pipeline, sink } = counted(numbers(200_000))
-  const job = run(pipeline, { store: failing(() => full) })
+  const job = run(pipeline, { store: failing(() => full), checkpoints: { inlineBytesMax: 0 } })
   await rx.firstValueFrom(job.status$.pipe(rx.filter(({ kind }) => kind === 'running')))
   const failed = await job.triggerCheckpoint()
   expect(failed).toMatchObject({ outcome: 'failed' })
@@ -93,7 +93,8 @@ test('a checkpoint that cannot be written fails, the job goes on, and the next o
 test('a last snapshot that cannot be written for a moment does not hold the job up', async () => {
   let failures = 0
   const { pipeline, sink } = counted(numbers(10))
-  await run(pipeline, { store: failing(object => object.includes('/ended/') && failures++ < 1) }).done
+  const store = failing(object => object.includes('/ended/') && failures++ < 1)
+  await run(pipeline, { store, checkpoints: { inlineBytesMax: 0 } }).done
   expect(failures).toBeGreaterThan(1)
   expect(sink.records).toHaveLength(10)
 })

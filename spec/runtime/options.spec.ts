@@ -17,6 +17,7 @@ test('every option has a default', () => {
       alignment: 'aligned',
       guarantee: 'exactly-once',
       retainedCount: 1,
+      inlineBytesMax: 20_480,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       policy: global(),
@@ -103,7 +104,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount.',
+    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, inlineBytesMax.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

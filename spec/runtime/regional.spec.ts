@@ -32,7 +32,7 @@ const options = {
   parallelism: 4,
   checks: true,
   channels: { bufferRecordsMax: 4, buffersMax: 2 },
-  checkpoints: { policy },
+  checkpoints: { policy, inlineBytesMax: 0 },
 }
 
 /** A store that takes no snapshots of these tasks, as `:2` for the third. */
@@ -193,7 +193,7 @@ test('with tolerableFailures the job fails when so many checkpoints in a row hav
   const job = run(pipeline(slowCollect<number>([], { macrotasks: 1 })), {
     ...options,
     store,
-    checkpoints: { tolerableFailures: 1 },
+    checkpoints: { tolerableFailures: 1, inlineBytesMax: 0 },
   })
   const failure = job.done.catch((error: SpillwayError) => error)
   await running(job)

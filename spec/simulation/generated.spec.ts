@@ -49,6 +49,7 @@ test('generated jobs have all exchanges, operators, several sources and sinks, u
     'count',
     'met',
     'ruled',
+    'ruledInTasks',
     'timer',
     'window',
   ])

@@ -150,8 +150,8 @@ const stage = (
 const said = (parallelism: number): { readonly parallelism?: number } => (parallelism === 0 ? {} : { parallelism })
 
 /**
- * A broadcast that would give too many records is a global exchange instead. How many tasks are behind it is always said:
- * otherwise a restart at another parallelism would make another job of it.
+ * A broadcast that would give too many records is a global exchange instead. How many tasks are behind it is always said, and
+ * where each tells of itself: otherwise a restart at another parallelism would make another job of it.
  */
 const exchangeOf = (
   { exchange, parallelism }: StageSpec,
@@ -159,6 +159,9 @@ const exchangeOf = (
 ): { readonly exchange: StageSpec['exchange']; readonly behind: number } => {
   if (exchange.kind === 'forward') return { exchange, behind: of.before }
   const records = of.inputs.reduce((sum, { records }) => sum + records.length, 0)
+  if (exchange.kind === 'keyed') {
+    return { exchange, behind: exchange.step === 'ruledInTasks' ? parallelism || of.parallelism : parallelism }
+  }
   if (exchange.kind !== 'broadcast') return { exchange, behind: parallelism }
   const behind = parallelism || of.parallelism
   const isTooLarge = records * behind > resultsMax

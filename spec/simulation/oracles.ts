@@ -2,7 +2,7 @@ import type { Observable } from 'rxjs'
 import type { Store } from 'spillway'
 import type { Simulation } from 'spillway/testing'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readSnapshot } from '../../lib/snapshot/format.ts'
+import { readSections, readSnapshot } from '../../lib/snapshot/format.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
 import { canonical } from '../../lib/testing/simulation/canonical.ts'
 import type { Generated } from './generated.ts'
@@ -11,23 +11,18 @@ import { keyNumber, linked } from './steps.ts'
 
 /** What must hold of a run that is done, beside what `simulate` checks; throws what does not. */
 export const checkRun = (run: Simulation, { chained, states, expected, open }: Generated): void => {
-  if (keepsOrder(run)) {
-    for (const [name, tasks] of run.published) {
-      for (const [subtask, records] of (tasks as readonly (readonly Rec[])[]).entries()) {
-        checkOrder(records ?? [], `${name}, task ${subtask}`)
-      }
+  for (const [name, tasks] of run.published) {
+    for (const [subtask, records] of (tasks as readonly (readonly Rec[])[]).entries()) {
+      checkOrder(records ?? [], `${name}, task ${subtask}`)
     }
-    for (const name of chained) {
-      checkChains((run.published.get(name) ?? []).flat() as readonly Rec[], expected[name] as readonly Rec[], name)
-    }
+  }
+  for (const name of chained) {
+    checkChains((run.published.get(name) ?? []).flat() as readonly Rec[], expected[name] as readonly Rec[], name)
   }
   if (states.length > 0) checkStates(run.store, states)
   const killed = run.met.some(({ kind }) => kind === 'crash' || kind === 'powerFailure')
   if (!killed && open() !== 0) throw new Error(`${open()} readers of sources are left open`)
 }
-
-/** A second change of parallelism may come while the data recovered at the first is still worked off: then order is lost. */
-const keepsOrder = ({ met }: Simulation): boolean => met.filter(({ kind }) => kind === 'otherParallelism').length <= 1
 
 /** Records of one split and one trail come in their order. */
 const checkOrder = (records: readonly Rec[], place: string): void => {
@@ -119,8 +114,12 @@ const storedTables = (store: Store): ReadonlyMap<string, Map<number, unknown>> =
   if (newest?.kind !== 'commit') throw new Error('nothing has been committed')
   const snapshots = newest.parts.flatMap(({ tasks }) => tasks)
   const all = new Map<string, Map<number, unknown>>()
-  for (const { object } of snapshots) {
-    for (const [operator, { tables }] of readSnapshot(object, now(store.get(object)), encoding).operators) {
+  for (const snapshot of snapshots) {
+    const read =
+      'object' in snapshot
+        ? readSnapshot(snapshot.object, now(store.get(snapshot.object)), encoding)
+        : readSections(snapshot, { place: snapshot.task, encoding })
+    for (const [operator, { tables }] of read.operators) {
       for (const [table, batches] of tables) {
         const into = all.get(`${operator} ${table}`) ?? new Map<number, unknown>()
         all.set(`${operator} ${table}`, into)

@@ -183,16 +183,14 @@ export const keyedSteps = {
   },
   ruled: {
     losesTimes: true,
-    apply: (source, name) => ({ main: ruled(source, name) }),
-    plain: (records, { name, parallelism }) => {
-      const applied = new Map<number, number>()
-      for (const { of } of records) applied.set(of.key, (applied.get(of.key) ?? 100 * rules.length) + 1)
-      const results = rules.flatMap(rule => [
-        ...[...applied.keys()].map(key => ruleForKey(name, rule, key)),
-        ...Array.from({ length: parallelism }, (_, subtask) => ruleInTask(name, rule, subtask)),
-      ])
-      return { main: [...records, ...results.map(withoutTime)], state: { table: 'applied', of: applied } }
-    },
+    apply: (source, name) => ({ main: ruled(source, name, { inTasks: false }) }),
+    plain: (records, { name }) => meantByRules(records, { name, tasks: 0 }),
+  },
+  /** The same, once a task too: how many tasks there are must be the same to the end. */
+  ruledInTasks: {
+    losesTimes: true,
+    apply: (source, name) => ({ main: ruled(source, name, { inTasks: true }) }),
+    plain: (records, { name, parallelism }) => meantByRules(records, { name, tasks: parallelism }),
   },
   window: {
     timed: true,
@@ -391,11 +389,24 @@ const chained = () =>
     }
   })
 
+const meantByRules = (
+  records: readonly Timed[],
+  { name, tasks }: { readonly name: string; readonly tasks: number },
+): Meant => {
+  const applied = new Map<number, number>()
+  for (const { of } of records) applied.set(of.key, (applied.get(of.key) ?? 100 * rules.length) + 1)
+  const results = rules.flatMap(rule => [
+    ...[...applied.keys()].map(key => ruleForKey(name, rule, key)),
+    ...Array.from({ length: tasks }, (_, subtask) => ruleInTask(name, rule, subtask)),
+  ])
+  return { main: [...records, ...results.map(withoutTime)], state: { table: 'applied', of: applied } }
+}
+
 /**
  * Applies each of some broadcast rules to each key: at the key's first record those that have come before, each later one as
- * it comes, and tells of it, once a task too.
+ * it comes, and tells of it, once a task too if that is wanted.
  */
-const ruled = (source: Keyed, name: string): Stream<Rec> =>
+const ruled = (source: Keyed, name: string, { inTasks }: { readonly inTasks: boolean }): Stream<Rec> =>
   keyedWithBroadcast<Rec, any, number, Rec>(
     name,
     source,
@@ -414,7 +425,7 @@ const ruled = (source: Keyed, name: string): Stream<Rec> =>
         },
         *broadcast(rule) {
           known.update(before => [...before, rule])
-          yield ruleInTask(name, rule, subtask.index)
+          if (inTasks) yield ruleInTask(name, rule, subtask.index)
           for (const key of applied.keys()) {
             applied.update(n => n + 100)
             yield ruleForKey(name, rule, keyNumber(key))

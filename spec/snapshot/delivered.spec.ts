@@ -5,15 +5,22 @@ import { elements, picture } from '../channel/pictures.ts'
 
 interface Snapshot {
   readonly ended?: boolean
-  /** `0.1 a w1`: of input 0 from producer 1. */
+  /** `0.1 a w1`: of input 0 from producer 1; `0.1@2 a ^2 b`: beginning in generation 2. */
   readonly inFlight?: readonly string[]
   /** The same behind the consumer's name. */
   readonly outputs?: readonly string[]
 }
 
+type Matched = readonly [all: string, input: string, from: string, generation: string | undefined, pictures: string]
+
 const channel = (text: string): ChannelData => {
-  const [, input, from, pictures] = /^(\d)\.(\d) ?(.*)$/.exec(text) as unknown as [string, string, string, string]
-  return { input: Number(input), from: Number(from), elements: elements(pictures) }
+  const [, input, from, generation, pictures] = /^(\d)\.(\d)(?:@(\d))? ?(.*)$/.exec(text) as unknown as Matched
+  return {
+    input: Number(input),
+    from: Number(from),
+    generation: generation === undefined ? undefined : Number(generation),
+    elements: elements(pictures),
+  }
 }
 
 const output = (text: string): OutputData => {
@@ -34,9 +41,10 @@ const restored = (snapshots: Readonly<Record<string, Snapshot>>) =>
       delivered(new Map(Object.entries(snapshots).map(([task, of]) => [task, read(of)]))),
       ([task, { inFlight }]) => [
         task,
-        inFlight.map(
-          ({ input, from, elements: of }) => `${input}.${from} ${of.map(each => picture(each as any)).join(' ')}`,
-        ),
+        inFlight.map(({ input, from, generation, elements: of }) => {
+          const channel = generation === undefined ? `${input}.${from}` : `${input}.${from}@${generation}`
+          return [channel, ...of.map(each => picture(each as any))].join(' ')
+        }),
       ],
     ),
   )
@@ -68,6 +76,26 @@ test.each<[claim: string, snapshots: Readonly<Record<string, Snapshot>>, inFligh
       'the order of the tasks does not matter',
       { 'c/0': { inFlight: ['0.0 a'] }, 'b/0': { inFlight: ['0.0 b'], outputs: ['c/0 0.0 d'] } },
       { 'c/0': ['0.0 a d'], 'b/0': ['0.0 b'] },
+    ],
+    [
+      'of recovered data it stands behind what is in the channel, whose markers say how far that goes',
+      { 'a/0': { outputs: ['b/0 0.0@2 c ^2 d'] }, 'b/0': { inFlight: ['0.0@1 a ^1 b'] } },
+      { 'a/0': [], 'b/0': ['0.0@1 a ^1 b c ^2 d'] },
+    ],
+    [
+      'but not behind what the consumer holds back for a later generation',
+      { 'a/0': { outputs: ['b/0 0.0@2 c ^2 d'] }, 'b/0': { inFlight: ['0.0@0 a ^0 ^1', '0.0@1 r', '0.0@3 s'] } },
+      { 'a/0': [], 'b/0': ['0.0@0 a ^0 ^1 c ^2 d', '0.0@1 r', '0.0@3 s'] },
+    ],
+    [
+      'nor where nothing is in the channel',
+      { 'a/0': { outputs: ['b/0 0.0@1 c ^1 d'] }, 'b/0': { inFlight: ['0.0@2 r', '0.0@3 s'] } },
+      { 'a/0': [], 'b/0': ['0.0@2 r', '0.0@3 s', '0.0@1 c ^1 d'] },
+    ],
+    [
+      'what is newer than all recovered data stands behind its last marker',
+      { 'a/0': { outputs: ['b/0 0.0 c', 'b/0 0.1 d'] }, 'b/0': { inFlight: ['0.0@1 a ^1 b'] } },
+      { 'a/0': [], 'b/0': ['0.0@1 a ^1 b c', '0.1 d'] },
     ],
   ],
 )('%s', (_, snapshots, inFlight) => {

@@ -1,9 +1,9 @@
 import { firstValueFrom, queueScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
-import { buffer, type StreamElement, watermark } from '../../lib/element.ts'
+import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
 import { readContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { encodedSnapshot, readSnapshot } from '../../lib/snapshot/format.ts'
+import { encodedSnapshot, readSnapshot, snapshotObject } from '../../lib/snapshot/format.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 
 const encoding = msgpackEncoding()
@@ -32,23 +32,26 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
     { elements: Array.from({ length: 1_001 }, (_, i) => watermark(i)), chunks: 2, inFlight: 0 },
   ],
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
-  const { bytes, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  const { sections, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  const bytes = snapshotObject({ ended: false, sections }, encoding)
   expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
   expect(sizes.inFlightRecords).toBe(inFlight)
   const [channel] = readSnapshot('a', bytes, encoding).inFlight
   expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
 })
 
-test('what waits in sending halves comes back by consumer, input and producer, and counts as in flight', async () => {
+test('what waits in sending halves comes back by consumer, input, producer and generation, and counts as in flight', async () => {
   const outputs = [
     { to: '2:scan/0', input: 0, from: 0, elements: small },
     { to: '2:scan/1', input: 1, from: 0, elements: [watermark(1), buffer(['a'])] },
+    { to: '2:scan/1', input: 0, from: 1, generation: 0, elements: [recovered(0), buffer(['b'])] },
   ]
   const own = [buffer(records(5))]
-  const { bytes, sizes } = await firstValueFrom(
+  const { sections, sizes } = await firstValueFrom(
     encodedSnapshot({ ...snapshot(own), outputs }, encoding, queueScheduler),
   )
-  expect(sizes.inFlightRecords).toBe(2_506)
+  const bytes = snapshotObject({ ended: false, sections }, encoding)
+  expect(sizes.inFlightRecords).toBe(2_507)
   const read = readSnapshot('a', bytes, encoding)
   const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
   expect(flat).toEqual(outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) })))

@@ -1,9 +1,11 @@
-import { expect, test } from 'vitest'
-import { buffer, recovered, watermark } from '../../lib/element.ts'
-import { gateState, ownState } from '../../lib/snapshot/frame.ts'
+import { describe, expect, test } from 'vitest'
+import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
+import { type Frame, gateState, lined, ofNoKey, ownState } from '../../lib/snapshot/frame.ts'
+import { dealtGenerations } from '../../lib/snapshot/redistribution/generations.ts'
 import { redistributed } from '../../lib/snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../../lib/snapshot/redistribution/spread.ts'
 import type { RestoredTask } from '../../lib/snapshot/snapshot.ts'
+import type { BroadcastLine } from '../../lib/state/broadcastLines.ts'
 import { subtaskOf } from '../../lib/state/keyGroups.ts'
 
 const keyGroups = 12
@@ -18,9 +20,8 @@ const spread = (before: number, after: number, exchanges: readonly Exchange[] = 
     producers: after,
     joined: (from, to) => (exchange !== 'forward' && exchange !== 'rescale') || from === to,
     tasksOf: records => records.map(record => (record as string).length % after),
-    anyLine: false,
   })),
-  broadcastOperators: new Set(),
+  generations: { before: 0, count: 1, of: () => 0 },
   taskOfSplit: split => (split.startsWith('s') ? Number(split.slice(1)) % after : undefined),
 })
 const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] = []): RestoredTask => ({
@@ -28,6 +29,7 @@ const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] 
   operators: new Map([['of', { kept, tables: new Map() }]]),
   inFlight,
 })
+const isBuffer = ({ kind }: StreamElement<unknown>) => kind === 'buffer'
 const keptOf = (tasks: readonly RestoredTask[]) => tasks.map(({ operators }) => operators.get('of')?.kept)
 const changes = [1, 2, 3, 4, 7].flatMap(before => [1, 2, 3, 4, 7].map(after => [before, after] as const))
 
@@ -65,13 +67,8 @@ test.each(changes)('from %i to %i: a forward channel stays whole, in order, at o
   const shares = redistributed(old, spread(before, after, ['forward']))
   shares.forEach(({ inFlight }, index) => {
     const heirs = Array.from({ length: before }, (_, i) => i).filter(i => i % after === index)
-    expect(inFlight).toEqual([
-      {
-        input: 0,
-        from: index,
-        elements: [...heirs.flatMap(i => [buffer([`${i}a`, `${i}b`]), buffer([`${i}c`])]), recovered(false)],
-      },
-    ])
+    const elements = [buffer(heirs.flatMap(i => [`${i}a`, `${i}b`, `${i}c`]))]
+    expect(inFlight).toEqual(heirs.length === 0 ? [] : [{ input: 0, from: index, generation: 0, elements }])
   })
 })
 
@@ -120,17 +117,12 @@ test.each([
 })
 
 test('what a broadcast alone changes goes on from the line of the first old task, everywhere', () => {
-  const of = spread(2, 3, ['keyed', 'broadcast'])
-  const lines = {
-    ...of,
-    inputs: of.inputs.map(input => ({ ...input, anyLine: input.exchange === 'broadcast' })),
-    broadcastOperators: new Set(['of']),
-  }
+  const broadcast = { operator: 'of', effect: 'broadcastState' } as const
   const old = [
     task({ rules: 'of 3' }, [{ input: 1, from: 0, elements: [buffer(['4', '5'])] }]),
     task({ rules: 'of 4' }, [{ input: 1, from: 0, elements: [buffer(['5'])] }]),
   ]
-  const shares = redistributed(old, lines)
+  const shares = redistributed(old, { ...spread(2, 3, ['keyed', 'broadcast']), broadcast })
   expect(keptOf(shares)).toEqual([{ rules: 'of 3' }, { rules: 'of 3' }, { rules: 'of 3' }])
   for (const { inFlight } of shares) {
     const elements = inFlight.filter(({ input }) => input === 1).flatMap(data => data.elements)
@@ -138,10 +130,134 @@ test('what a broadcast alone changes goes on from the line of the first old task
   }
 })
 
-test('every channel waits for its marker, whatever the parallelism was', () => {
-  const [first] = redistributed([task({})], spread(1, 3, ['keyed', 'forward']))
-  expect(first?.operators.get(gateState.operator)?.kept).toEqual({
-    generations: ['before', 'before', 'before', 'before'],
+describe('what a broadcast changes of keys and results goes on from the line of every old task', () => {
+  const broadcast = { operator: 'of', effect: 'keysAndResults' } as const
+  const dealt = (old: readonly RestoredTask[], after: number) =>
+    redistributed(old, { ...spread(old.length, after, ['keyed', 'broadcast']), broadcast })
+  const rules = (...records: string[]) => [{ input: 1, from: 0, elements: [buffer(records)] }]
+  /** `1!:4+2` line 1 begins with record 4, of whose results 2 are skipped; ! what belongs to no key comes out. */
+  const workOf = (of: RestoredTask | undefined): string => {
+    const frame = of?.operators.get('of')?.kept[ownState.frame] as Frame | undefined
+    return [...(frame === undefined ? [] : [frame, ...frame.more])]
+      .map(({ work, delivered }) =>
+        work.kind === 'records'
+          ? `${work.line?.number}${work.line?.emits ? '!' : ''}:${work.buffer.records.join('')}${delivered > 0 ? `+${delivered}` : ''}`
+          : '',
+      )
+      .join(' ')
+  }
+  /** `[0,6)=a` a line of these groups, with its broadcast state. */
+  const linesOf = (of: RestoredTask | undefined): string => {
+    const kept = of?.operators.get('of')?.kept ?? {}
+    const values = kept[lined('rules')] as readonly string[]
+    return (kept[ownState.lines] as readonly BroadcastLine[])
+      .map(({ begin, end }, i) => `[${begin},${end})=${values[i]}`)
+      .join(' ')
+  }
+  const skewed = () => [task({ rules: 'abc' }, rules('d', 'e')), task({ rules: 'a' }, rules('b', 'c', 'd', 'e'))]
+
+  test('with its state, at the owners of its key groups, of which one emits', () => {
+    const shares = dealt(skewed(), 3)
+    expect(shares.map(linesOf)).toEqual(['[0,4)=abc', '[4,6)=abc [6,8)=a', '[8,12)=a'])
+    expect(shares.map(workOf)).toEqual(['0!:de', '0:de 1!:bcde', '0:bcde'])
+    expect(shares.flatMap(({ inFlight }) => inFlight.flatMap(({ elements }) => elements)).some(isBuffer)).toBe(false)
+  })
+
+  test('a call that had been left skips of its results what its keys, and where it emits what none, had given', () => {
+    const work = { kind: 'records', buffer: buffer(['b', 'c']), next: 0 } as const
+    const shares = [
+      [ofNoKey, 1],
+      [1, 2],
+      [5, 4],
+    ] as const
+    const frame: Frame = { work, delivered: 7, shares, more: [], pending: [] }
+    const old = [task({ rules: 'a', [ownState.frame]: frame }, rules('d')), task({ rules: 'abcd' })]
+    expect(dealt(old, 3).map(workOf)).toEqual(['0!:bc+3 0!:d', '0:bc+4 0:d', ''])
+  })
+
+  test('also of the lines that a task was still going on with, once more', () => {
+    const once = dealt(skewed(), 3)
+    const again = dealt(
+      once.map((of, index) => ({ ...of, inFlight: rules('f', String(index)) })),
+      2,
+    )
+    expect(again.map(linesOf)).toEqual(['[0,4)=abc [4,6)=abc', '[6,8)=a [8,12)=a'])
+    expect(again.map(workOf)).toEqual(['0!:de 0!:f0 1:de 1!:f1', '0!:bcde 0:f1 1:bcde 1!:f2'])
+  })
+})
+
+test('every channel waits for the markers of all generations; if nothing was in flight, for none', () => {
+  const of = spread(1, 3, ['keyed', 'forward'])
+  const gateOf = (count: number) => {
+    const [first] = redistributed([task({})], { ...of, generations: { ...of.generations, count } })
+    return first?.operators.get(gateState.operator)?.kept
+  }
+  expect(gateOf(2)).toEqual({ generations: { count: 2, generation: 0, delivered: [0, 0, 0, 0] } })
+  expect(gateOf(0)).toBeUndefined()
+})
+
+describe('generations', () => {
+  const at = (generation: number | undefined, ...elements: StreamElement<unknown>[]) => ({
+    ...{ input: 0, from: 0, generation, elements },
+  })
+  const inGeneration = (generation: number, ...inFlight: RestoredTask['inFlight']): RestoredTask => ({
+    ...task({}, inFlight),
+    operators: new Map([
+      [
+        gateState.operator,
+        { kept: { generations: { count: 2, generation, delivered: [generation] } }, tables: new Map() },
+      ],
+    ]),
+  })
+  const [a, b] = [buffer(['a']), buffer(['b'])]
+
+  test('of what was in flight the deeper in the job is the older', () => {
+    const dealt = dealtGenerations([
+      { id: 'source', depth: 0, tasks: [task({})] },
+      { id: 'first', depth: 1, tasks: [task({}, [at(undefined, a)])] },
+      { id: 'second', depth: 2, tasks: [task({}), task({}, [at(undefined, b)])] },
+    ])
+    expect(dealt.get('first')).toMatchObject({ before: 0, count: 2 })
+    expect([dealt.get('second')?.of(0), dealt.get('first')?.of(0)]).toEqual([0, 1])
+  })
+
+  test('what was of an older one before, in whatever task, comes before what was of a newer one', () => {
+    const dealt = dealtGenerations([
+      { id: 'first', depth: 1, tasks: [inGeneration(0, at(0, a, recovered(0), b)), inGeneration(1, at(1, a))] },
+      { id: 'second', depth: 2, tasks: [inGeneration(0, at(1, a)), task({}, [at(undefined, b)])] },
+    ])
+    const [first, second] = [dealt.get('first'), dealt.get('second')]
+    expect(first).toMatchObject({ before: 2, count: 4 })
+    expect([first?.of(0), second?.of(1), first?.of(1), second?.of(2)]).toEqual([0, 1, 2, 3])
+  })
+
+  test('what was left to do in an operator is of the generation that its task was in, or of its own', () => {
+    const work = (record: string) => ({
+      work: { kind: 'records', buffer: buffer([record]), next: 0 } as const,
+      delivered: 0,
+    })
+    const frame = (more: Frame['more']): Frame => ({ ...work('x'), more, pending: [] })
+    const suspended = (generation: number, of: Frame): RestoredTask => {
+      const { operators, ...rest } = inGeneration(generation)
+      return {
+        ...rest,
+        operators: new Map([...operators, ['of', { kept: { [ownState.frame]: of }, tables: new Map() }]]),
+      }
+    }
+    const tasks = [suspended(1, frame([])), suspended(0, frame([{ ...work('y'), generation: 1 }]))]
+    const generations = dealtGenerations([{ id: 'one', depth: 1, tasks }]).get('one') as Spread['generations']
+    const [share] = redistributed(tasks, { ...spread(2, 1), generations })
+    const dealt = share?.operators.get('of')?.kept[ownState.frame] as Frame
+    expect(
+      [dealt, ...dealt.more].map(({ work, generation }) => [
+        work.kind === 'records' && work.buffer.records,
+        generation,
+      ]),
+    ).toEqual([
+      [['x'], undefined],
+      [['x'], 1],
+      [['y'], 1],
+    ])
   })
 })
 
@@ -149,5 +265,12 @@ test('an end that only some have handled, and state of a whole task, are refused
   expect(() => redistributed([task({ [ownState.end]: 'handled' }), task({})], spread(2, 1))).toThrow(
     'PARALLELISM_CHANGED',
   )
-  expect(() => redistributed([task({ sum: 1 })], spread(1, 2))).toThrow('state sum')
+  expect(() => redistributed([task({ sum: 1 })], spread(1, 2))).toThrow(
+    expect.objectContaining({
+      code: 'PARALLELISM_CHANGED',
+      place: 'operator of',
+      message: expect.stringContaining('state sum belongs to a whole task'),
+      remedy: expect.stringContaining('the parallelism that the store was written at'),
+    }),
+  )
 })

@@ -1,4 +1,4 @@
-import { type Buffer, pickRecords } from '../../element.ts'
+import { type Buffer, buffer, pickRecords } from '../../element.ts'
 import { heirOf, ownerOfGroup, type Spread } from './spread.ts'
 
 /** By new tasks: the records of a buffer that an old task had. Those with a key group go to its owner, the others to the heir. */
@@ -20,3 +20,42 @@ export const ownerOfFirst = ({ groups }: Buffer<unknown>, old: number, spread: S
   const group = groups?.[0]
   return group === undefined ? heirOf(old, spread) : ownerOfGroup(group, spread)
 }
+
+/** The same records in as few buffers as there may be: dealing makes small ones, which no change of parallelism is to add to. */
+export const joined = (buffers: readonly Buffer<unknown>[]): readonly Buffer<unknown>[] => {
+  const runs: Buffer<unknown>[][] = []
+  let records = 0
+  for (const of of buffers) {
+    const run = runs.at(-1)
+    records += of.records.length
+    if (run !== undefined && records <= recordsMax && haveSameColumns(run[0] as Buffer<unknown>, of)) run.push(of)
+    else {
+      runs.push([of])
+      records = of.records.length
+    }
+  }
+  return runs.map(run => (run.length === 1 ? (run[0] as Buffer<unknown>) : asOne(run)))
+}
+
+const asOne = (run: readonly Buffer<unknown>[]): Buffer<unknown> => {
+  const [first] = run as readonly [Buffer<unknown>]
+  return buffer(
+    run.flatMap(({ records }) => records),
+    {
+      times: first.times && Float64Array.from(run.flatMap(({ times }) => [...(times as Float64Array)])),
+      notes: first.notes && Float64Array.from(run.flatMap(({ notes }) => [...(notes as Float64Array)])),
+      keys: first.keys && run.flatMap(({ keys }) => keys as NonNullable<typeof keys>),
+      groups: first.groups && Uint16Array.from(run.flatMap(({ groups }) => [...(groups as Uint16Array)])),
+      split: first.split,
+    },
+  )
+}
+
+const haveSameColumns = (a: Buffer<unknown>, b: Buffer<unknown>): boolean =>
+  a.split === b.split &&
+  (['times', 'notes', 'keys', 'groups'] as const).every(
+    column => (a[column] === undefined) === (b[column] === undefined),
+  )
+
+/** Of a buffer that is made of several. */
+const recordsMax = 500

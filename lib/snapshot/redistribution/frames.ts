@@ -1,64 +1,89 @@
-import type { Buffer } from '../../element.ts'
 import { absurd } from '../../invariant.ts'
-import { type Begun, type Frame, onlyItsTimer } from '../frame.ts'
+import { type Begun, type Frame, nothingBegun, onlyItsTimer } from '../frame.ts'
 import { ownerOfFirst, sharesOfBuffer } from './buffers.ts'
+import { asBegun, begunInFrame } from './generations.ts'
+import type { DealtLines } from './lines.ts'
 import { ofTheWholeTask } from './ofTheWholeTask.ts'
 import { ownerOfGroup, type Spread } from './spread.ts'
 
-/** A frame and the old task that had it. */
+/** A frame, the old task that had it, and the generation of recovered data that the task was in. */
 export interface OldFrame {
   readonly old: number
+  readonly generation: number
   readonly frame: Frame
 }
 
 /**
- * By new tasks: what was left to do in an operator, several old tasks' one after the other; undefined where nothing is.
+ * By new tasks: what was left to do in an operator, several old tasks' one after the other, by the generations in which it is to be
+ * begun; undefined where nothing is.
  *
  * Whoever gets the first record of a frame, or the timer that is firing, skips what its call has delivered.
  * @throws PARALLELISM_CHANGED for what an end handler has still to give
  */
 export const redistributedFrames = (
   frames: readonly OldFrame[],
-  options: { readonly operator: string; readonly watermarkMs: number; readonly spread: Spread },
+  options: {
+    readonly operator: string
+    readonly watermarkMs: number
+    readonly spread: Spread
+    /** If its broadcast records are dealt by lines: behind what an old task had begun comes what its broadcast channels hold. */
+    readonly lines?: DealtLines | undefined
+  },
 ): readonly (Frame | undefined)[] => {
-  const shares = frames.map(frame => sharesOfFrame(frame, options))
-  return Array.from({ length: options.spread.after }, (_, task) => {
+  const { before, after, generations } = options.spread
+  const shares = Array.from({ length: before }, (_, old) =>
+    [
+      ...frames.filter(of => of.old === old).flatMap(({ frame, generation }) => begunInFrame(frame, generation)),
+      ...(options.lines?.inFlight(old) ?? []),
+    ].map(([begun, generation]) => sharesOfBegun({ ...begun, generation: generations.of(generation) }, old, options)),
+  ).flat()
+  return Array.from({ length: after }, (_, task) => {
     const all = shares.flatMap(share => share[task] ?? [])
-    // The calls under way first: what is due is looked for afterwards, and must not find their timers.
-    const [first, ...more] = [...all.filter(isFiring), ...all.filter(begun => !isFiring(begun))]
-    return first && { ...first, more, pending: [] }
+    const ordered = [...new Set(all.map(generationOf))]
+      .sort((a, b) => a - b)
+      .flatMap(generation => inOrder(all.filter(begun => generationOf(begun) === generation)))
+    // What is to be begun at once says no generation.
+    const [first, ...more] = ordered.map(of => (of.generation === 0 ? { ...of, generation: undefined } : of))
+    if (first === undefined) return undefined
+    return first.generation === undefined
+      ? { ...first, more, pending: [] }
+      : { ...nothingBegun, more: [first, ...more], pending: [] }
   })
 }
+
+const generationOf = ({ generation = 0 }: Begun): number => generation
+
+/** The timers' calls under way first: what is due is looked for afterwards, and must not find their timers. */
+const inOrder = (all: readonly Begun[]): readonly Begun[] => [
+  ...all.filter(isFiring),
+  ...all.filter(begun => !isFiring(begun)),
+]
 
 const isFiring = ({ work }: Begun): boolean => work.kind === 'watermark' && work.firing !== undefined
 
 type Options = Parameters<typeof redistributedFrames>[1]
 type Shares = readonly (readonly Begun[])[]
 
-const sharesOfFrame = ({ old, frame }: OldFrame, options: Options): Shares => {
-  const { spread } = options
-  const parts = [
-    ...[frame, ...frame.more].map(begun => sharesOfBegun(begun, old, options)),
-    ...frame.pending.flatMap(element => (element.kind === 'buffer' ? [sharesOfRecords(element, old, spread)] : [])),
-  ]
-  return Array.from({ length: spread.after }, (_, task) => parts.flatMap(part => part[task] ?? []))
-}
-
-const sharesOfBegun = ({ work, delivered }: Begun, old: number, { operator, watermarkMs, spread }: Options): Shares => {
+const sharesOfBegun = (begun: Begun, old: number, { operator, watermarkMs, spread, lines }: Options): Shares => {
+  const { work, delivered, generation } = begun
   switch (work.kind) {
     case 'records': {
+      if (lines !== undefined && work.buffer.keys === undefined) return lines.sharesOf(begun, old)
       const first = ownerOfFirst(work.buffer, old, spread)
-      const shares = sharesOfRecords(work.buffer, old, spread)
-      return shares.map((share, task) => (task === first ? share.map(begun => ({ ...begun, delivered })) : share))
+      return sharesOfBuffer(work.buffer, old, spread).map((buffer, task) =>
+        buffer === undefined ? [] : [{ ...asBegun(buffer), delivered: task === first ? delivered : 0, generation }],
+      )
     }
     case 'watermark': {
       const { firing } = work
       // Finite, so that it is told from a call alone.
       const timeMs = Math.max(watermarkMs, -Number.MAX_VALUE)
-      const advance = { work: { kind: 'watermark' as const, timeMs, firing: undefined }, delivered: 0 }
+      const advance = { work: { kind: 'watermark' as const, timeMs, firing: undefined }, delivered: 0, generation }
       const owner = firing && ownerOfGroup(firing.group, spread)
       return Array.from({ length: spread.after }, (_, task) =>
-        task === owner ? [{ work: { ...advance.work, timeMs: onlyItsTimer, firing }, delivered }, advance] : [advance],
+        task === owner
+          ? [{ work: { ...advance.work, timeMs: onlyItsTimer, firing }, delivered, generation }, advance]
+          : [advance],
       )
     }
     case 'end':
@@ -67,8 +92,3 @@ const sharesOfBegun = ({ work, delivered }: Begun, old: number, { operator, wate
       return absurd(work)
   }
 }
-
-const sharesOfRecords = (of: Buffer<unknown>, old: number, spread: Spread): Shares =>
-  sharesOfBuffer(of, old, spread).map(buffer =>
-    buffer === undefined ? [] : [{ work: { kind: 'records', buffer, next: 0 }, delivered: 0 }],
-  )

@@ -1,8 +1,10 @@
 import type { Key, SplitId } from '../../element.ts'
 import { isBySplit, type RestoredOperator } from '../../state/operatorState.ts'
-import { type Frame, gateState, ownState } from '../frame.ts'
+import { type Frame, gateState, ofLines, ownState } from '../frame.ts'
 import type { RestoredTask } from '../snapshot.ts'
 import { redistributedFrames } from './frames.ts'
+import { generationOfTask } from './generations.ts'
+import { DealtLines } from './lines.ts'
 import { ofTheWholeTask } from './ofTheWholeTask.ts'
 import { heirOf, ownerOfGroup, type Spread } from './spread.ts'
 import { type GroupWatermarks, redistributedGroupWatermarks, smallestWatermark } from './watermarks.ts'
@@ -19,6 +21,7 @@ import { type GroupWatermarks, redistributedGroupWatermarks, smallestWatermark }
  * | watermarks                        | `watermarks.ts`; those of a gate's channels to nobody     |
  * | an end that has been handled      | all, if all old tasks have handled it; else it is refused |
  * | broadcast state that nothing else depends on | that of the first old task, to all            |
+ * | … that keys and results depend on | `lines.ts`                                              |
  * | other state of a whole task        | refused                                                  |
  *
  * @throws PARALLELISM_CHANGED
@@ -29,9 +32,11 @@ export const redistributedOperators = (
 ): readonly ReadonlyMap<string, RestoredOperator>[] => {
   const names = new Set(tasks.flatMap(({ operators }) => [...operators.keys()]))
   names.delete(gateState.operator)
+  const generations = tasks.map(task => generationOfTask(task, spread.generations.before))
   const shares = [...names].map(name => {
     const parts = tasks.map(({ operators }) => operators.get(name))
-    return { name, tables: tablesOf(parts, spread), kept: keptOf(name, parts, spread) }
+    const lines = isReplayed(name, spread) ? new DealtLines(tasks, name, spread) : undefined
+    return { name, tables: tablesOf(parts, spread), kept: keptOf(name, parts, { spread, lines, generations }) }
   })
   return Array.from(
     { length: spread.after },
@@ -65,7 +70,23 @@ const tablesOf = (parts: Parts, spread: Spread): ReadonlyMap<string, readonly Ba
   return tables
 }
 
-const keptOf = (operator: string, parts: Parts, spread: Spread): readonly Record<string, unknown>[] => {
+const isReplayed = (operator: string, { broadcast }: Spread): boolean =>
+  broadcast?.operator === operator && broadcast.effect === 'keysAndResults'
+
+const keptOf = (
+  operator: string,
+  parts: Parts,
+  {
+    spread,
+    lines,
+    generations,
+  }: {
+    readonly spread: Spread
+    readonly lines: DealtLines | undefined
+    /** By old task. */
+    readonly generations: readonly number[]
+  },
+): readonly Record<string, unknown>[] => {
   const shares = Array.from({ length: spread.after }, (): Record<string, unknown> => ({}))
   const stored = (name: string) =>
     parts.flatMap((part, old) => (part !== undefined && name in part.kept ? [{ old, value: part.kept[name] }] : []))
@@ -80,7 +101,13 @@ const keptOf = (operator: string, parts: Parts, spread: Spread): readonly Record
     groups: (parts[old]?.kept[ownState.groupWatermarks] ?? []) as GroupWatermarks,
   }))
   const watermarkMs = smallestWatermark(watermarks)
-  for (const name of new Set(parts.flatMap(part => Object.keys(part?.kept ?? {})))) {
+  const ofAnyLine = spread.broadcast?.operator === operator && spread.broadcast.effect === 'broadcastState'
+  const names = new Set(parts.flatMap(part => Object.keys(part?.kept ?? {})))
+  if (lines !== undefined) {
+    names.add(ownState.frame)
+    for (const [task, kept] of lines.kept(names).entries()) Object.assign(shares[task] as object, kept)
+  }
+  for (const name of names) {
     const values = stored(name)
     if (name === ownState.watermark) {
       give(name, toAll(watermarkMs))
@@ -96,18 +123,28 @@ const keptOf = (operator: string, parts: Parts, spread: Spread): readonly Record
     } else if (name === ownState.transactions) {
       give(name, transactionsOf(values as readonly OldTransactions[], spread))
     } else if (name === ownState.frame) {
-      const frames = values.map(({ old, value }) => ({ old, frame: value as Frame }))
-      if (spread.broadcastOperators.has(operator)) checkKeyed(operator, frames)
-      give(name, redistributedFrames(frames, { operator, watermarkMs, spread }))
+      const frames = values.map(({ old, value }) => ({
+        old,
+        frame: value as Frame,
+        generation: generations[old] as number,
+      }))
+      if (ofAnyLine) checkKeyed(operator, frames)
+      give(name, redistributedFrames(frames, { operator, watermarkMs, spread, lines }))
     } else if (isBySplit(name)) {
       give(name, bySplitOf(values as readonly { value: Record<SplitId, unknown> }[], spread))
-    } else if (spread.broadcastOperators.has(operator) && !name.startsWith('(')) {
+    } else if (lines !== undefined && isOfBroadcast(name)) {
+      // Given with the lines.
+    } else if (ofAnyLine && isOfBroadcast(name)) {
       // That of the first old task, with its in-flight data of the broadcast.
       give(name, toAll(parts[0]?.kept[name]))
     } else throw ofTheWholeTask(operator, `state ${name}`)
   }
   return shares
 }
+
+/** Broadcast state, or what says whose it is. */
+const isOfBroadcast = (name: string): boolean =>
+  !name.startsWith('(') || name === ownState.lines || ofLines(name) !== undefined
 
 /** Broadcast records have no key: those that wait in a suspended operator belong to its line. */
 const checkKeyed = (operator: string, frames: readonly { readonly frame: Frame }[]): void => {

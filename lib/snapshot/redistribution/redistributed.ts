@@ -17,8 +17,19 @@ export const redistributed = (tasks: readonly RestoredTask[], spread: Spread): r
   const operators = redistributedOperators(tasks, spread)
   const inFlight = redistributedInFlight(tasks, spread)
   return operators.map((own, task) => {
-    const channels = inFlight[task] ?? []
-    const generations = { kept: { [gateState.generations]: initialGenerations(channels.length) }, tables: new Map() }
-    return { ended: false, operators: new Map([...own, [gateState.operator, generations]]), inFlight: channels }
+    const state = initialGenerations(spread.generations.count, channelsOf(task, spread))
+    const gate = { kept: { [gateState.generations]: state }, tables: new Map() }
+    return {
+      ended: false,
+      operators: state.count === 0 ? own : new Map([...own, [gateState.operator, gate]]),
+      inFlight: inFlight[task] ?? [],
+    }
   })
 }
+
+const channelsOf = (task: number, { inputs }: Spread): number =>
+  inputs.reduce(
+    (count, { producers, joined }) =>
+      count + Array.from({ length: producers }, (_, from) => from).filter(from => joined(from, task)).length,
+    0,
+  )

@@ -1,5 +1,7 @@
 import type { SplitId } from '../../element.ts'
+import type { BroadcastEffect } from '../../state/broadcastLines.ts'
 import { subtaskOf } from '../../state/keyGroups.ts'
+import type { DealtGenerations } from './generations.ts'
 
 /** How a stage was spread over tasks when a checkpoint was taken, and how it is to be. */
 export interface Spread {
@@ -8,10 +10,11 @@ export interface Spread {
   readonly keyGroups: number
   /** A source has none. */
   readonly inputs: readonly SpreadInput[]
-  /** Operators of whose broadcast state any old task's line will do (`BroadcastEffect` 'broadcastState'). */
-  readonly broadcastOperators: ReadonlySet<string>
+  /** Its operator with broadcast state, to which all its broadcast inputs go. */
+  readonly broadcast?: { readonly operator: string; readonly effect: BroadcastEffect } | undefined
   /** The new task of a split; undefined if the source has it no longer. */
   readonly taskOfSplit: (split: SplitId) => number | undefined
+  readonly generations: DealtGenerations
 }
 
 /** An input of the stage, as it is to be. */
@@ -23,8 +26,6 @@ export interface SpreadInput {
   readonly joined: (from: number, to: number) => boolean
   /** Of a custom exchange: the task of each record. */
   readonly tasksOf?: (records: readonly unknown[]) => readonly number[]
-  /** It is broadcast to an operator of `broadcastOperators`. */
-  readonly anyLine: boolean
 }
 
 /** The new task that owns a key group. */

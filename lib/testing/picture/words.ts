@@ -17,7 +17,7 @@ export const wordsOf = (element: OutputElement): string => {
     case 'watermark':
       return `watermark ${element.timeMs}`
     case 'recovered':
-      return element.last ? 'recovered last' : 'recovered'
+      return `recovered ${element.generation}`
     case 'splits':
       return ['splits', ...element.open, ...(element.idle.length > 0 ? ['idle', ...element.idle] : [])].join(' ')
     case 'barrier':

@@ -15,7 +15,12 @@ export interface Conditions {
   readonly parallelism: number
   /** `any`: drawn at each start, timeouts of up to the interval between two checkpoints among them. */
   readonly alignment: Alignment | 'any'
-  readonly checkpoints: { readonly everyMs: number; readonly timeoutMs: number; readonly retainedCount: number }
+  readonly checkpoints: {
+    readonly everyMs: number
+    readonly timeoutMs: number
+    readonly retainedCount: number
+    readonly inlineBytesMax?: number
+  }
   readonly channels: NonNullable<RunOptions['channels']>
   /** Channels have two halves, joined by a link of so many ms each way, with so many credits; false: each is one queue. */
   readonly link: false | { readonly latencyMs: number; readonly buffersMax: number }
@@ -53,12 +58,13 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const given = options.faults ?? 3
   const faults = typeof given === 'number' ? randomFaults(random, given) : given
   const link = random.chance(0.4) && { latencyMs: 2 * random.next() ** 2, buffersMax: 1 + random.below(4) }
+  const inlineBytesMax = [0, 0, 100, 1_000, 20_480][random.below(5)] as number
   return {
     seed: options.seed,
     faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
-    checkpoints: options.checkpoints ?? drawn.checkpoints,
+    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax },
     channels: options.channels ?? drawn.channels,
     link: options.link ?? link,
     latencyMs: options.latencyMs ?? drawn.latencyMs,
