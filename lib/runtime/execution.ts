@@ -26,7 +26,6 @@ import { BufferBudget } from '../channel/budget.ts'
 import { CaptureBudget } from '../channel/captureBudget.ts'
 import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
-import { initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
@@ -268,16 +267,7 @@ export class Execution {
 
   #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
     const { scheduler } = this.#environment
-    const { retainedCount } = this.#settings.checkpoints
-    const initial = initialCheckpoints({
-      policy: this.#settings.checkpoints.policy,
-      connected: connected(this.#plan),
-      minPauseMs: this.#settings.checkpoints.minPauseMs,
-      nextId: nextCheckpoint,
-      retainedCount,
-      ended: endedBefore(restored),
-      ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
-    })
+    const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
     const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
     const observe = (happening: Happening) => this.#environment.observe?.(happening)
@@ -299,7 +289,14 @@ export class Execution {
             nextEntry: nextEntry + 1,
           }),
           tap(event => observe(event)),
-          coordinate({ initial, scheduler, ...this.#settings.checkpoints }),
+          coordinate({
+            ...this.#settings.checkpoints,
+            scheduler,
+            connected: connected(this.#plan),
+            nextId: nextCheckpoint,
+            ended,
+            ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
+          }),
         )
         .subscribe({
           next: order => this.#orders$.next(order),
@@ -311,7 +308,7 @@ export class Execution {
     this.#onRunning(restored)
     for (const task of this.#tasks) task.start()
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
-    if (initial.unpublished === 0) this.#end()
+    if (ended.size === this.#tasks.length) this.#end()
   }
 
   #obey(order: CheckpointOrder): void {

@@ -437,8 +437,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
-    from: '[...state.retained, complete].slice(-state.retainedCount)',
-    to: '[...state.retained, complete].slice(-state.retainedCount - 1)',
+    from: 'state.retained.length + 1 - state.retainedCount',
+    to: 'state.retained.length - state.retainedCount',
   },
   {
     what: 'the objects of the newest checkpoint are deleted with those of older ones',
@@ -472,6 +472,34 @@ export const planted: readonly Planted[] = [
     from: '(!state.whole && (due || enough))',
     to: '(due || enough)',
     spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'a region that is carried over is not counted',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'carriedOver: before + 1',
+    to: 'carriedOver: before',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
+  },
+  {
+    what: 'a region that has finished a part is counted on',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'withMember(standings, region, { part, carriedOver: 0 })',
+    to: 'withMember(standings, region, { part, carriedOver: memberOf(standings, region).carriedOver })',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
+  },
+  {
+    what: 'a job of one region carries it over',
+    file: 'lib/runtime/run.ts',
+    from: 'regions.length > 1 ? chosen :',
+    to: 'regions.length > 0 ? chosen :',
+    spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
+    what: 'a transaction that regions share is published with the part of one',
+    file: 'lib/graph/checkRegional.ts',
+    from: 'if (sink.sharedTransaction !== true || regionsOf(id, regions) < 2) continue',
+    to: 'if (sink.sharedTransaction !== false) continue',
+    spec: 'spec/runtime/explainRegions.spec.ts',
   },
   {
     what: 'a damaged section of a snapshot is restored',
