@@ -577,6 +577,19 @@ export const planted: readonly Planted[] = [
     this.number = this.#state.calls.number`,
   },
   {
+    what: 'an idle split counts again after a restore',
+    file: 'lib/graph/reading.ts',
+    from: 'from?.idle === true && idleAfterMs < Number.POSITIVE_INFINITY',
+    to: 'false',
+    spec: 'spec/runtime/idleSplits.spec.ts',
+  },
+  {
+    what: 'control elements of one checkpoint are shared by channels that are no longer alike',
+    file: 'lib/channel/channel.ts',
+    from: '(before, { checkpoint, ordinal }) => [before, checkpoint, ordinal],',
+    to: '(before, { checkpoint }) => [before, checkpoint],',
+  },
+  {
     what: 'at another parallelism a key group loses its watermark',
     file: 'lib/snapshot/redistribution/watermarks.ts',
     from: '([, watermarkMs]) => watermarkMs > smallestMs',
