@@ -38,6 +38,7 @@ export type ErrorCode =
   | 'INVALID_PARTITION'
   | 'PARALLELISM_CONFLICT'
   | 'PARALLELISM_TOO_LARGE'
+  | 'NOT_REGIONAL'
   | 'NO_KEY'
   | 'BROADCAST_STATE'
   // user code

@@ -2,6 +2,7 @@ export type { Guarantee } from './alignment/alignment.ts'
 export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
 export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
+export type { CheckpointOrder, CoordinateEvent } from './coordination/events.ts'
 export { global, type Policy, type RegionalLimits, regional } from './coordination/policy.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {
@@ -57,10 +58,13 @@ export type {
 export { type Resumable, resumable } from './graph/handlers.ts'
 export { type InPlaceOptions, inPlace, type Output } from './graph/inPlace.ts'
 export { keyedOperator, operator } from './graph/operator.ts'
+export type { SourceMetrics } from './graph/reading.ts'
 export type { Cut, Sink, SinkTask, SinkWriter } from './graph/sink.ts'
-export type { Source, SplitReader } from './graph/source.ts'
+export type { AtMostOnceSource, Source, SplitReader } from './graph/source.ts'
 export {
+  type AtMostOnce,
   BroadcastStream,
+  type Carry,
   KeyedStream,
   type Lineage,
   type NoSides,
@@ -74,8 +78,9 @@ export {
 export type { Awaiting, Rest, Subtask, Task } from './graph/task.ts'
 export type { BufferBound } from './runtime/bufferBound.ts'
 export type { InputMetrics } from './runtime/debloater.ts'
+export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.ts'
 export type { ChangedOptions, DebloatOption, RunOptions } from './runtime/options.ts'
-export { type Job, type JobStatus, type ResumedFrom, run } from './runtime/run.ts'
+export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from './runtime/run.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export { groupOf } from './state/keyGroups.ts'

@@ -1,5 +1,5 @@
 export { align } from '../lib/control/align.ts'
-export { coordinate } from '../lib/control/coordinate.ts'
+export { type CoordinateOptions, coordinate } from '../lib/control/coordinate.ts'
 export { serialize } from '../lib/control/serialize.ts'
 export { type Aggregate, aggregates, count, max, mean, min, sum } from './aggregates.ts'
 export { asyncMap } from './asyncMap.ts'

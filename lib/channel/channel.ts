@@ -107,7 +107,8 @@ export interface Consumer<T> {
  * - A push is never refused, because what is not data must always get through: the writer asks its pool before it pushes a
  *   buffer, and is told when one has been taken whole.
  *
- * A large exchange has a million channels, most of them empty: one that has never been used is this object alone.
+ * A large exchange has a million channels, most of them empty: one that has never been used is this object alone, and one
+ * that has been sent nothing but what all have been sent shares its queue with them.
  */
 export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
@@ -119,7 +120,9 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   recordsTaken = 0
   #consumer: Consumer<T> | undefined = undefined
   #number = 0
-  #queue: StreamElement<T>[] = unused
+  /** Its own, or shared with other channels. */
+  #queue: readonly StreamElement<T>[] = unused
+  #owns = false
   /** So many elements at the head of the queue are barriers that stand first. */
   #first = 0
   #buffers = 0
@@ -191,7 +194,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
         this.#append(element)
         break
       case 'watermark':
-        if (this.#replacesLast()) this.#queue[this.#queue.length - 1] = element
+        if (this.#replacesLast()) this.#own()[this.#queue.length - 1] = element
         else this.#append(element)
         this.#capture(element)
         break
@@ -214,7 +217,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
     if (element.kind === 'buffer') {
       const { length } = element.records
       if (length > recordsMax) {
-        this.#queue[0] = sliceBuffer(element, recordsMax)
+        this.#own()[0] = sliceBuffer(element, recordsMax)
         this.recordsTaken += recordsMax
         return sliceBuffer(element, 0, recordsMax)
       }
@@ -246,8 +249,9 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   prioritize(checkpoint: CheckpointId): void {
     const at = this.#queue.findIndex(element => element.kind === 'barrier' && element.checkpoint === checkpoint)
     if (at < this.#first) return
-    const [barrier] = this.#queue.splice(at, 1) as [StreamElement<T>]
-    this.#queue.splice(this.#first, 0, barrier)
+    const queue = this.#own()
+    const [barrier] = queue.splice(at, 1) as [StreamElement<T>]
+    queue.splice(this.#first, 0, barrier)
     this.#first++
     // It has no place among the data any more: what stands behind that place counts one less.
     this.#pushed--
@@ -258,7 +262,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   pushBeforeEnd(barrier: Barrier): void {
     const last = this.#queue.at(-1)
     if (last?.kind !== 'end') return
-    this.#queue.pop()
+    this.#own().pop()
     this.#pushed--
     this.push(barrier)
     this.#append(last)
@@ -272,8 +276,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   }
 
   restoreFirst(elements: readonly InFlight<T>[]): void {
-    if (this.#queue === unused) this.#queue = []
-    this.#queue.splice(this.#first, 0, ...elements)
+    this.#own().splice(this.#first, 0, ...elements)
     for (const element of elements) {
       if (element.kind !== 'buffer') continue
       this.recordsSent += element.records.length
@@ -297,30 +300,45 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
 
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
-    this.#barriers = [...this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed }]
-    if (isUnaligned(barrier) && this.#consumer?.keepsOrder !== true) {
-      if (this.#queue === unused) this.#queue = []
-      this.#queue.splice(this.#first, 0, barrier)
-      this.#first++
-    } else this.#append(barrier)
+    const isFirst = isUnaligned(barrier) && this.#consumer?.keepsOrder !== true
+    this.#barriers = withBarrier(this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed })
+    if (!isFirst) return this.#append(barrier)
+    if (this.#queue === unused) this.#queue = aloneIn(barrier)
+    else this.#own().splice(this.#first, 0, barrier)
+    this.#first++
   }
 
   /** The task has taken a barrier: it asks for no older checkpoint any more. */
   #forgetBefore(checkpoint: CheckpointId): void {
-    this.#barriers = this.#barriers.filter(barrier => barrier.checkpoint >= checkpoint)
+    this.#barriers = withoutBefore(this.#barriers, checkpoint)
     if (this.#capturing !== undefined && this.#capturing < checkpoint) this.#capturing = undefined
   }
 
   #append(element: StreamElement<T>): void {
-    if (this.#queue === unused) this.#queue = []
-    this.#queue.push(element)
+    if (this.#queue === unused && element.kind !== 'buffer') this.#queue = aloneIn(element)
+    else this.#own().push(element)
     this.#pushed++
   }
 
   /** A channel that has never carried data gives its queue back. */
   #shift(): void {
-    this.#queue.shift()
-    if (this.recordsSent === 0 && this.#queue.length === 0) this.#queue = unused
+    if (!this.#owns) {
+      this.#queue = unused
+      return
+    }
+    this.#own().shift()
+    if (this.recordsSent > 0 || this.#queue.length > 0) return
+    this.#queue = unused
+    this.#owns = false
+  }
+
+  /** The queue, to be changed. */
+  #own(): StreamElement<T>[] {
+    if (!this.#owns) {
+      this.#queue = [...this.#queue]
+      this.#owns = true
+    }
+    return this.#queue as StreamElement<T>[]
   }
 
   /** The last element is a watermark, and no barrier lies between it and the next push. */
@@ -346,5 +364,40 @@ interface SentBarrier {
   readonly ordinal: number
 }
 
-/** Shared by all channels that have nothing to keep, and never written to. */
-const unused: never[] = []
+/** Shared by all channels that have nothing to keep. */
+const unused: readonly never[] = []
+
+/**
+ * What goes to a whole exchange is kept once: channels that were alike stay alike, and share what they come to hold. The last
+ * result is remembered, because a writer sends an element to one channel after the other, and tasks take them one after the other.
+ */
+const remembering = <Args extends readonly unknown[], R>(
+  compute: (...args: Args) => R,
+  key: (...args: Args) => readonly unknown[],
+): ((...args: Args) => R) => {
+  let last: { readonly of: readonly unknown[]; readonly result: R } | undefined
+  return (...args) => {
+    const of = key(...args)
+    if (last === undefined || of.some((one, i) => one !== last?.of[i])) last = { of, result: compute(...args) }
+    return last.result
+  }
+}
+
+/** The queue of an empty channel that has been sent this. */
+const aloneIn = remembering(
+  (element: StreamElement<any>): readonly StreamElement<any>[] => [element],
+  element => [element],
+)
+
+const withBarrier = remembering(
+  (before: readonly SentBarrier[], barrier: SentBarrier): readonly SentBarrier[] => [...before, barrier],
+  (before, { checkpoint, ordinal }) => [before, checkpoint, ordinal],
+)
+
+const withoutBefore = remembering(
+  (before: readonly SentBarrier[], checkpoint: CheckpointId): readonly SentBarrier[] => {
+    const kept = before.filter(barrier => barrier.checkpoint >= checkpoint)
+    return kept.length === before.length ? before : kept
+  },
+  (before, checkpoint) => [before, checkpoint],
+)

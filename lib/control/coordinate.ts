@@ -1,13 +1,12 @@
-import { Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
-import { type CheckpointsState, checkpoints } from '../coordination/checkpoints.ts'
+import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
+import { checkpoints, type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
 import { SpillwayError } from '../error.ts'
 
-/** With the schedule as it is at first; a `configured` event changes it. */
-export interface CoordinateOptions extends Schedule {
-  readonly initial: CheckpointsState
-  readonly scheduler: SchedulerLike
+/** The job's tasks and where they stand, and the schedule as it is at first: a `configured` event changes it. */
+export interface CoordinateOptions extends InitialCheckpoints, Partial<Omit<Schedule, 'policy'>> {
+  readonly scheduler?: SchedulerLike
 }
 
 /**
@@ -15,15 +14,15 @@ export interface CoordinateOptions extends Schedule {
  * timers that the functions ask for: the schedule's, the pending checkpoint's, and that of parts that wait for a commit. Another
  * interval counts from the last trigger of the schedule.
  *
- * Emits orders. After `finished` its timers stop. Completes with its source.
+ * Emits orders, all of one event before it hears the next. After `finished` its timers stop. Completes with its source.
  */
 export const coordinate =
   (options: CoordinateOptions): OperatorFunction<CoordinateEvent, CheckpointOrder> =>
   source =>
     new Observable(subscriber => {
-      const { scheduler } = options
-      let state = options.initial
-      let schedule: Schedule = options
+      const { scheduler = asyncScheduler } = options
+      let state = initialCheckpoints(options)
+      let schedule: Schedule = { ...unscheduled, ...options }
       let tolerated = initialTolerance(schedule.tolerableFailures)
       const timers = new Subscription()
       let expiry = Subscription.EMPTY
@@ -143,6 +142,15 @@ const tooManyFailed = (
     problem: `more than ${tolerableFailures} checkpoints in a row have failed, the last because ${reason}.`,
     remedy: 'Mend the cause and start the job again on the same store, or give a higher checkpoints.tolerableFailures.',
   })
+
+/** The defaults of `run`. */
+const unscheduled: Schedule = {
+  everyMs: undefined,
+  timeoutMs: 600_000,
+  alignment: 'aligned',
+  minPauseMs: 0,
+  tolerableFailures: Number.POSITIVE_INFINITY,
+}
 
 /** Parts that become ready within it share a commit. */
 const commitDelayMs = 50

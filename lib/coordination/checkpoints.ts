@@ -6,7 +6,7 @@ import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapsho
 import { type Admission, admission, initialAdmission } from './admission.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
 import { type Layout, layoutOf } from './layout.ts'
-import type { FailedPart, Policy } from './policy.ts'
+import { type FailedPart, global, type Policy } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
 import { type Completed, type FinishedPart, finishedPart, type Kept, released } from './retention.ts'
 import type { FailureCause } from './tolerance.ts'
@@ -79,11 +79,14 @@ interface Pending {
 }
 
 export interface InitialCheckpoints {
-  readonly policy: Policy
+  /** Default `global()`. */
+  readonly policy?: Policy
   /** Groups of tasks that channels join. */
   readonly connected: readonly (readonly TaskId[])[]
-  readonly nextId: CheckpointId
-  readonly retainedCount: number
+  /** Default 1. */
+  readonly nextId?: CheckpointId
+  /** Default 1. */
+  readonly retainedCount?: number
   readonly minPauseMs?: number
   readonly queueMax?: number
   /** Tasks restored as ended, and the parts that the job was restored from. */
@@ -97,7 +100,15 @@ export interface InitialCheckpoints {
 }
 
 export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsState => {
-  const { policy, connected, nextId, retainedCount, restored, minPauseMs = 0, queueMax = 1_000 } = options
+  const {
+    policy = global(),
+    connected,
+    nextId = 1,
+    retainedCount = 1,
+    restored,
+    minPauseMs = 0,
+    queueMax = 1_000,
+  } = options
   const layout = layoutOf(policy.regions(connected))
   const { tasks, regions, numberOf } = layout
   const ended = vectorOf(tasks.length, task => options.ended?.get(tasks[task] as TaskId))
@@ -472,7 +483,7 @@ const completed = (
     standings = withMember(standings, region, { part, carriedOver: before + 1 })
   }
   const complete: Completed = { checkpoint, entry, parts: membersOf(standings).flatMap(({ part }) => part ?? []) }
-  const retained = [...state.retained, complete].slice(-state.retainedCount)
+  const retained = [...state.retained, complete].slice(Math.max(0, state.retained.length + 1 - state.retainedCount))
   const notified = membersOf(pending.parts).flatMap(({ kind }, region) =>
     kind === 'finished' ? membersIn(state.layout, region) : [],
   )

@@ -103,6 +103,8 @@ export interface OperatorContext {
   /** The operator's name, for its errors. */
   readonly name: string
   readonly subtask: Subtask
+  /** The job's option: whether the operator is to check what it is costly to check. */
+  readonly checks: boolean
   readonly state: {
     /** State of the whole task. The value's codec decodes it at a restore. */
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>

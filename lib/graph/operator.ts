@@ -31,6 +31,7 @@ export const operator =
         const context: OperatorContext = {
           name: state.operator,
           subtask: task.subtask,
+          checks: task.checks,
           state: { value: (cell, codec, initial) => inTask(task, taskValue(state, cell, codec, initial)) },
         }
         return { handlers: opened(state.operator, () => open(context)) }

@@ -23,6 +23,16 @@ export interface ReadingOptions {
   readonly scheduler: SchedulerLike
 }
 
+/** What one task has read of its source since it started, also where it has been restored. */
+export interface SourceMetrics {
+  /** The operator's name. */
+  readonly source: string
+  /** Given to its operators, side outputs not included. */
+  readonly recordsRead: number
+  /** Given up by the source for lack of room; 0 for one that does not drop. */
+  readonly recordsDropped: number
+}
+
 /**
  * Reads the splits of one task in turns and makes elements of them: first of all the splits that are open, then a buffer a
  * turn, in the end `end`. Snapshots hold each split's position, and whether it is idle.
@@ -42,6 +52,9 @@ export class Reading<T> {
   #turn = -1
   #begun = false
   #ended = false
+  #recordsRead = 0
+  /** Of splits that are no longer open. */
+  #droppedBefore = 0
 
   /**
    * @throws STATE_NOT_MATCHED if a stored position does not decode, STATE_WOULD_BE_DROPPED if it is of no split of this task
@@ -86,7 +99,10 @@ export class Reading<T> {
       if (open.waiting) continue
       const records = this.#next(open, recordsMax)
       if (records === 'end') return this.#end(open)
-      if (records !== 'wait') return [...this.#becameActive(open), ...taken(open, records)]
+      if (records !== 'wait') {
+        this.#recordsRead += records.length
+        return [...this.#becameActive(open), ...taken(open, records)]
+      }
       open.waiting = true
       open.emptySinceMs ??= this.#scheduler.now()
       this.#wakeLater(open)
@@ -103,10 +119,20 @@ export class Reading<T> {
     return this.#open.some(open => !open.waiting) || (this.#open.length === 0 && !this.#ended)
   }
 
+  get metrics(): Omit<SourceMetrics, 'source'> {
+    const recordsDropped = this.#open.reduce((sum, { reader }) => sum + droppedOf(reader), this.#droppedBefore)
+    return { recordsRead: this.#recordsRead, recordsDropped }
+  }
+
   close(): void {
     this.#look?.unsubscribe()
-    for (const { reader } of this.#open.splice(0)) reader.close()
+    for (const { reader } of this.#open.splice(0)) this.#closeReader(reader)
     this.ready$.complete()
+  }
+
+  #closeReader(reader: SplitReader<T, unknown>): void {
+    reader.close()
+    this.#droppedBefore += droppedOf(reader)
   }
 
   #next({ split, reader }: OpenSplit<T>, recordsMax: number): readonly T[] | 'wait' | 'end' {
@@ -159,7 +185,7 @@ export class Reading<T> {
   #end(open: OpenSplit<T>): readonly StreamElement<T>[] {
     this.#open.splice(this.#open.indexOf(open), 1)
     this.#stands.set(open.split, 'ended')
-    open.reader.close()
+    this.#closeReader(open.reader)
     return [this.#openSplits()]
   }
 
@@ -186,6 +212,8 @@ export class Reading<T> {
     return captured
   }
 }
+
+const droppedOf = (reader: SplitReader<unknown, unknown>): number => reader.dropped?.() ?? 0
 
 const splitsOf = (open: readonly OpenSplit<unknown>[]): readonly SplitId[] => open.map(({ split }) => split)
 

@@ -8,6 +8,8 @@ export interface Sink<in T, Tx = any> {
   readonly name: string
   /** Decodes a stored transaction at a restore. */
   readonly transaction: t.Type<Tx, any>
+  /** Its tasks write into one transaction, so that all of them must be in one region; default false: each has its own. */
+  readonly sharedTransaction?: boolean
   open(task: SinkTask): SinkWriter<T, Tx>
 }
 

@@ -24,6 +24,12 @@ export interface Source<out T, P = any, S extends Record<string, unknown> = Reco
   readonly sides?: readonly (keyof S & string)[]
 }
 
+/** A source that cannot be read again, and whose streams are `AtMostOnce`. */
+export interface AtMostOnceSource<out T, P = any, S extends Record<string, unknown> = Record<never, never>>
+  extends Source<T, P, S> {
+  readonly guarantee: 'at-most-once'
+}
+
 /**
  * Reads one split. Never blocks: `wait` says that nothing is there yet, and `ready$` emits once asking again is worth while.
  *
@@ -38,6 +44,8 @@ export interface SplitReader<out T, out P> {
   position(): P
   /** Records for side outputs that the last `next` came across, by name. They lie before `position()`. */
   takeSides?(): ReadonlyMap<string, readonly unknown[]> | undefined
+  /** Records given up for lack of room since it was opened, of a source that drops. Asked also once it is closed. */
+  dropped?(): number
   /** Frees files and the like. Called once, also after an error. */
   close(): void
 }

@@ -8,7 +8,7 @@ import { checkParallelism, type Exchange } from './exchange.ts'
 import { frozen } from './frozen.ts'
 import { inPlace } from './inPlace.ts'
 import type { Sink } from './sink.ts'
-import type { Source } from './source.ts'
+import type { AtMostOnceSource, Source } from './source.ts'
 import type { Task } from './task.ts'
 import { root } from './together.ts'
 
@@ -113,31 +113,31 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
   }
 
   /** A side output of the operator: late records, rejects. Carries the same watermarks, barriers and end. */
-  side<N extends keyof S & string>(name: N): Stream<S[N]> {
-    return new Stream<S[N]>({ of: this.node, side: name })
+  side<N extends keyof S & string>(name: N): Carry<this, Stream<S[N]>> {
+    return new Stream<S[N]>({ of: this.node, side: name }) as Carry<this, Stream<S[N]>>
   }
 
   override pipe(): this
-  override pipe<A extends Out>(a: Fn<this, A>): A
-  override pipe<A extends AnyStream, B extends Out>(a: Fn<this, A>, b: Fn<Given<A>, B>): B
+  override pipe<A extends Out>(a: Fn<this, A>): Carry<this, A>
+  override pipe<A extends AnyStream, B extends Out>(a: Fn<this, A>, b: Fn<Given<A>, B>): Carry<this, B>
   override pipe<A extends AnyStream, B extends AnyStream, C extends Out>(
     a: Fn<this, A>,
     b: Fn<Given<A>, B>,
     c: Fn<Given<B>, C>,
-  ): C
+  ): Carry<this, C>
   override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends Out>(
     a: Fn<this, A>,
     b: Fn<Given<A>, B>,
     c: Fn<Given<B>, C>,
     d: Fn<Given<C>, D>,
-  ): D
+  ): Carry<this, D>
   override pipe<A extends AnyStream, B extends AnyStream, C extends AnyStream, D extends AnyStream, E extends Out>(
     a: Fn<this, A>,
     b: Fn<Given<A>, B>,
     c: Fn<Given<B>, C>,
     d: Fn<Given<C>, D>,
     e: Fn<Given<D>, E>,
-  ): E
+  ): Carry<this, E>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -152,7 +152,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     d: Fn<Given<C>, D>,
     e: Fn<Given<D>, E>,
     f: Fn<Given<E>, F>,
-  ): F
+  ): Carry<this, F>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -169,7 +169,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     e: Fn<Given<D>, E>,
     f: Fn<Given<E>, F>,
     g: Fn<Given<F>, G>,
-  ): G
+  ): Carry<this, G>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -188,7 +188,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     f: Fn<Given<E>, F>,
     g: Fn<Given<F>, G>,
     h: Fn<Given<G>, H>,
-  ): H
+  ): Carry<this, H>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -209,7 +209,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     g: Fn<Given<F>, G>,
     h: Fn<Given<G>, H>,
     i: Fn<Given<H>, I>,
-  ): I
+  ): Carry<this, I>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -232,7 +232,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     h: Fn<Given<G>, H>,
     i: Fn<Given<H>, I>,
     j: Fn<Given<I>, J>,
-  ): J
+  ): Carry<this, J>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -257,7 +257,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     i: Fn<Given<H>, I>,
     j: Fn<Given<I>, J>,
     k: Fn<Given<J>, K>,
-  ): K
+  ): Carry<this, K>
   override pipe<
     A extends AnyStream,
     B extends AnyStream,
@@ -284,7 +284,7 @@ export class Stream<out T, out S extends Sides = NoSides> extends Observable<Str
     j: Fn<Given<I>, J>,
     k: Fn<Given<J>, K>,
     l: Fn<Given<K>, L>,
-  ): L
+  ): Carry<this, L>
   override pipe(...operators: Fn<any, any>[]): unknown {
     return operators.reduce<unknown>((source, operator) => operator(source), this)
   }
@@ -316,6 +316,17 @@ export class Pipeline {
   }
 }
 
+/**
+ * Of a stream, or a pipeline, whose source cannot be read again: `run` must be told to accept loss. Known to the compiler alone, and
+ * only along `pipe` and `side`: what several streams are made into (`union`) is not, so `run` checks the plan all the same.
+ */
+export interface AtMostOnce {
+  readonly "at most once: name its source by run(..., { acceptLoss: ['...'] })": true
+}
+
+/** What an operator gives, at most once if it has been given such a stream. */
+export type Carry<From, To> = From extends AtMostOnce ? To & AtMostOnce : To
+
 export type AnyStream = Stream<any, any>
 export type Out = AnyStream | Pipeline
 export type Fn<A, B> = (source: A) => B
@@ -339,10 +350,15 @@ export interface StreamOptions {
  * A stream of what `source` reads. Splits are dealt to its tasks in turn: split i belongs to task i mod parallelism.
  * @throws INVALID_OPTION
  */
-export const stream = <T, P, S extends Sides = NoSides>(
+export function stream<T, P, S extends Sides = NoSides>(
+  source: AtMostOnceSource<T, P, S>,
+  options?: StreamOptions,
+): Stream<T, S> & AtMostOnce
+export function stream<T, P, S extends Sides = NoSides>(source: Source<T, P, S>, options?: StreamOptions): Stream<T, S>
+export function stream<T, P, S extends Sides>(
   source: Source<T, P, S>,
   { parallelism, idleAfterMs }: StreamOptions = {},
-): Stream<T, S> => {
+): Stream<T, S> {
   const { name, sides = [] } = source
   checkParallelism(name, parallelism)
   if (idleAfterMs !== undefined) checkOption(name, 'idleAfterMs', idleAfterMs, { atLeast: 0 })

@@ -26,7 +26,6 @@ import { BufferBudget } from '../channel/budget.ts'
 import { CaptureBudget } from '../channel/captureBudget.ts'
 import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
-import { initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
@@ -34,6 +33,7 @@ import type { Alignment, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
+import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
@@ -153,6 +153,11 @@ export class Execution {
     return this.#tasks.flatMap(task => task.sinkMetrics.map(of => ({ task: task.id, ...of })))
   }
 
+  /** By task; of those that read a source. */
+  sources(): readonly (SourceMetrics & { readonly task: string })[] {
+    return this.#tasks.flatMap(({ id, sourceMetrics }) => (sourceMetrics ? [{ task: id, ...sourceMetrics }] : []))
+  }
+
   #debloat(): void {
     const { debloat } = this.#settings.channels
     this.#debloating.unsubscribe()
@@ -268,16 +273,7 @@ export class Execution {
 
   #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
     const { scheduler } = this.#environment
-    const { retainedCount } = this.#settings.checkpoints
-    const initial = initialCheckpoints({
-      policy: this.#settings.checkpoints.policy,
-      connected: connected(this.#plan),
-      minPauseMs: this.#settings.checkpoints.minPauseMs,
-      nextId: nextCheckpoint,
-      retainedCount,
-      ended: endedBefore(restored),
-      ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
-    })
+    const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
     const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
     const observe = (happening: Happening) => this.#environment.observe?.(happening)
@@ -299,7 +295,14 @@ export class Execution {
             nextEntry: nextEntry + 1,
           }),
           tap(event => observe(event)),
-          coordinate({ initial, scheduler, ...this.#settings.checkpoints }),
+          coordinate({
+            ...this.#settings.checkpoints,
+            scheduler,
+            connected: connected(this.#plan),
+            nextId: nextCheckpoint,
+            ended,
+            ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
+          }),
         )
         .subscribe({
           next: order => this.#orders$.next(order),
@@ -311,7 +314,7 @@ export class Execution {
     this.#onRunning(restored)
     for (const task of this.#tasks) task.start()
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
-    if (initial.unpublished === 0) this.#end()
+    if (ended.size === this.#tasks.length) this.#end()
   }
 
   #obey(order: CheckpointOrder): void {

@@ -1,16 +1,31 @@
 import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { Halves } from '../channel/channel.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
+import { global } from '../coordination/policy.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checkGuarantee } from '../graph/checkGuarantee.ts'
-import { plan } from '../graph/plan.ts'
-import type { Pipeline } from '../graph/stream.ts'
+
+import { checkRegional } from '../graph/checkRegional.ts'
+import { connected } from '../graph/connected.ts'
+import { type Plan, plan } from '../graph/plan.ts'
+import type { SourceMetrics } from '../graph/reading.ts'
+import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
+
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
-import { type ChangedOptions, changed, checkAlignment, debloatOption, type RunOptions, settings } from './options.ts'
+import { explained } from './explainRegions.ts'
+import {
+  type ChangedOptions,
+  changed,
+  checkAlignment,
+  debloatOption,
+  type RunOptions,
+  type Settings,
+  settings,
+} from './options.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 
@@ -20,6 +35,8 @@ export interface Job {
   readonly done: Promise<void>
   /** The current status, and every later one. */
   readonly status$: Observable<JobStatus>
+  /** What is allowed, but hardly meant; known as soon as the job has been started. */
+  readonly warnings: readonly Warning[]
   /** The most buffers and records that the job's channels and snapshots hold at any time; what is restored counts once it runs. */
   readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
@@ -32,6 +49,8 @@ export interface Job {
   triggerCheckpoint(options?: { alignment?: Alignment }): Promise<CheckpointReport>
   /** Size and speed of the inputs of tasks whose buffers are debloated. */
   inputs(): readonly (InputMetrics & { readonly task: string; readonly input: number })[]
+  /** What each task has read of its source in this run, and what the source has dropped; also once the job has ended. */
+  sources(): readonly (SourceMetrics & { readonly task: string })[]
   /** What the tasks' sinks have not yet published, and what has kept them from it. */
   sinks(): readonly (SinkMetrics & { readonly task: string })[]
   /**
@@ -43,6 +62,12 @@ export interface Job {
   configure(options: ChangedOptions): ChangedOptions
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
+}
+
+export interface Warning {
+  /** `ONE_REGION`: the policy is regional, but all tasks are one region, so the job runs with `global()`. */
+  readonly code: 'ONE_REGION'
+  readonly message: string
 }
 
 export type JobStatus =
@@ -83,16 +108,22 @@ export type Happening = TaskDoing | TaskEvent | CoordinateEvent | CheckpointOrde
  * Runs pipelines as one job, on this thread, and goes on from the store's newest part if there is one.
  *
  * @throws UNKNOWN_OPTION, INVALID_OPTION, BUDGET_TOO_SMALL, NO_PIPELINE, NO_SOURCE, DUPLICATE_NAME, SIDE_NOT_READ,
- * EVENT_TIME_NOT_PER_SPLIT, AT_MOST_ONCE_SOURCE, PARALLELISM_CONFLICT, PARALLELISM_TOO_LARGE
+ * EVENT_TIME_NOT_PER_SPLIT, AT_MOST_ONCE_SOURCE, PARALLELISM_CONFLICT, PARALLELISM_TOO_LARGE, NOT_REGIONAL
  * at once; what only the start can find out (a missing file, a store that does not match) rejects `done` before anything
  * is written
  */
 export const run: {
-  (pipelines: readonly Pipeline[], options?: RunOptions): Job
-  // Last, so that the compiler's message for a stream without into(...) speaks of one pipeline.
-  (pipeline: Pipeline, options?: RunOptions): Job
+  (pipelines: readonly Pipeline[], options: AcceptingLoss): Job
+  // `| []`: what is written out is a tuple, as an array of both kinds would be one of plain pipelines.
+  (pipelines: readonly ExactlyOncePipeline[] | [], options?: RunOptions): Job
+  (pipeline: Pipeline, options: AcceptingLoss): Job
+  // Last, so that the compiler's message speaks of one pipeline: for a stream without into(...), and for accepting loss.
+  (pipeline: ExactlyOncePipeline, options?: RunOptions): Job
 } = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions = {}): Job =>
   runIn(hostEnvironment(), pipelines, options)
+
+type AcceptingLoss = RunOptions & Required<Pick<RunOptions, 'acceptLoss'>>
+type ExactlyOncePipeline = Pipeline & Partial<Record<keyof AtMostOnce, never>>
 
 export const runIn = (
   environment: Environment,
@@ -103,10 +134,12 @@ export const runIn = (
   const { parallelism, keyGroups } = chosen
   const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
   checkGuarantee(planned, chosen.acceptLoss)
+  const regions = connected(planned)
+  if (chosen.checkpoints.policy.kind === 'regional') checkRegional(planned, regions)
   const buffers = bufferBound(planned, chosen)
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
-  const execution = new Execution(environment, planned, chosen, buffers, restored => {
+  const execution = new Execution(environment, planned, asRegionsAllow(chosen, regions), buffers, restored => {
     status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
   })
   const ended = (status: JobStatus): void => {
@@ -130,6 +163,7 @@ export const runIn = (
   return {
     done,
     status$,
+    warnings: warningsOf(chosen, planned, regions),
     get buffers() {
       return execution.buffers
     },
@@ -139,10 +173,11 @@ export const runIn = (
       return firstValueFrom(execution.request(alignment))
     },
     inputs: () => execution.inputs(),
+    sources: () => execution.sources(),
     sinks: () => execution.sinks(),
     configure: options => {
       chosen = changed(chosen, options)
-      execution.configure(chosen)
+      execution.configure(asRegionsAllow(chosen, regions))
       const { everyMs, timeoutMs, alignment } = chosen.checkpoints
       const { debloat = false } = chosen.channels
       return {
@@ -155,6 +190,18 @@ export const runIn = (
       await done.catch(() => {})
     },
   }
+}
+
+type Regions = ReturnType<typeof connected>
+
+/** With a single region to carry over, a regional checkpoint would be the one before it under another number. */
+const asRegionsAllow = (chosen: Settings, regions: Regions): Settings =>
+  regions.length > 1 ? chosen : { ...chosen, checkpoints: { ...chosen.checkpoints, policy: global() } }
+
+const warningsOf = ({ checkpoints: { policy } }: Settings, planned: Plan, regions: Regions): readonly Warning[] => {
+  if (policy.kind === 'global' || regions.length > 1) return []
+  const { oneBecause } = explained(planned, regions)
+  return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
 
 const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({

@@ -21,7 +21,7 @@ import {
   timeoutMsOf,
 } from '../element.ts'
 import type { Edge, Stage } from '../graph/plan.ts'
-import { Reading } from '../graph/reading.ts'
+import { Reading, type SourceMetrics } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
@@ -264,6 +264,12 @@ export class RunningTask implements Task, Member {
   /** By input; empty while debloating is off. */
   get inputMetrics(): readonly InputMetrics[] {
     return this.#debloaters.map(({ metrics }) => metrics)
+  }
+
+  /** Of a task that reads a source. */
+  get sourceMetrics(): SourceMetrics | undefined {
+    const [first] = this.#options.stage.nodes
+    return this.#reading && { source: (first as OperatorNode).name, ...this.#reading.metrics }
   }
 
   /**

@@ -3,7 +3,7 @@ import { CaptureBudget } from '../channel/captureBudget.ts'
 import { Channel } from '../channel/channel.ts'
 import { ChannelGate } from '../channel/gate.ts'
 import { type AlignedElement, align } from '../control/align.ts'
-import { type Barrier, type CheckpointId, cancel, type SplitId, type StreamElement } from '../element.ts'
+import { type Barrier, type CheckpointId, cancel, type SplitId, type StreamElement, timeoutMsOf } from '../element.ts'
 import { InPlaceTask } from '../graph/inPlace.ts'
 import { Reading } from '../graph/reading.ts'
 import type { Source } from '../graph/source.ts'
@@ -50,6 +50,7 @@ export class DrivenTask {
   #reading: Reading<unknown> | undefined
   #room: number
   #triggered: Barrier | undefined
+  #limit = Subscription.EMPTY
   readonly #captures = new CaptureBudget(Number.POSITIVE_INFINITY)
   #underWay: SnapshotUnderWay | undefined
   #taken: TaskSnapshot | undefined
@@ -125,7 +126,10 @@ export class DrivenTask {
   trigger(barrier: Barrier): void {
     if (this.#ended) throw new Error('the task has ended, and takes no more snapshots')
     this.#expect(barrier)
-    if (this.#gate === undefined || this.#inputEnded) this.#triggered = barrier
+    if (this.#gate === undefined || this.#inputEnded) {
+      this.#triggered = barrier
+      this.#startLimit(barrier)
+    }
     for (const { channel, ended } of this.#lanes) {
       if (ended) channel.pushBeforeEnd(barrier)
       else channel.push(barrier)
@@ -211,6 +215,19 @@ export class DrivenTask {
     }
     if (this.task.suspended) return false
     return gate?.take({ recordsMax: Infinity, takes: free && !this.task.full ? 'all' : 'no data' }) ?? false
+  }
+
+  /** A barrier that waits behind what is suspended becomes unaligned. */
+  #startLimit(barrier: Barrier): void {
+    this.#limit.unsubscribe()
+    const timeoutMs = timeoutMsOf(barrier)
+    if (timeoutMs === undefined) return
+    const passed = () => {
+      if (this.#triggered?.checkpoint !== barrier.checkpoint) return
+      this.#triggered = { ...barrier, alignment: 'unaligned' }
+      this.#goOnInAdvance()
+    }
+    this.#limit = this.scheduler.schedule(passed, barrier.timestampMs + timeoutMs - this.scheduler.now())
   }
 
   #triggeredMayBegin(): boolean {

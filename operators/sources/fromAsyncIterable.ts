@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { of, Subject } from 'rxjs'
-import type { Source, SplitReader } from '../../lib/index.ts'
+import type { AtMostOnceSource, SplitReader } from '../../lib/index.ts'
 import { messageOf, SpillwayError } from '../../lib/index.ts'
 import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
 import { Ring } from './ring.ts'
@@ -28,7 +28,7 @@ export interface FromAsyncIterableOptions {
 export function fromAsyncIterable<T>(
   make: () => AsyncIterable<T> | ReadableStreamLike<T>,
   options: FromAsyncIterableOptions,
-): Source<T, number> {
+): AtMostOnceSource<T, number> {
   const { name = 'fromAsyncIterable', bufferRecordsMax } = options
   checkBufferRecordsMax(name, bufferRecordsMax)
   return {

@@ -1,11 +1,11 @@
 import * as t from 'io-ts'
 import { type Observable, of } from 'rxjs'
-import type { Source } from '../../lib/index.ts'
+import type { AtMostOnceSource } from '../../lib/index.ts'
 import { checkBufferRecordsMax } from './checkBufferRecordsMax.ts'
 import { type Reading, readPushed } from './readPushed.ts'
 
 /** A source that can be read once only, and says what it has had to give up. */
-export interface PushSource<out T> extends Source<T, number> {
+export interface PushSource<out T> extends AtMostOnceSource<T, number> {
   /** How many records have been dropped since this value was made, over all starts. */
   readonly dropped: () => number
 }

@@ -27,6 +27,7 @@ export function readPushed<T>(
   let subscription: Subscription | undefined
   let outcome: 'open' | 'completed' | { readonly error: unknown } = 'open'
   let position = from
+  let dropped = 0
   let paused = false
 
   const receive = (record: T): void => {
@@ -34,6 +35,7 @@ export function readPushed<T>(
     if (waiting.full) {
       if (onFull === 'error') return fail(overflow(name, bufferRecordsMax))
       if (typeof onFull === 'object') return fail(pushedWhilePaused(name))
+      dropped++
       drop()
       if (onFull === 'dropNewest') return
       waiting.take(1)
@@ -83,6 +85,7 @@ export function readPushed<T>(
     },
     ready$,
     position: () => position,
+    dropped: () => dropped,
     close: () => subscription?.unsubscribe(),
   }
 }

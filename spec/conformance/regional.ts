@@ -2,6 +2,7 @@ import * as t from 'io-ts'
 import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { regional } from '../../lib/coordination/policy.ts'
+import { membersOf } from '../../lib/coordination/vector.ts'
 import { decode } from '../../lib/decode.ts'
 import { difference, type Suite } from './failure.ts'
 
@@ -90,8 +91,8 @@ class Coordinated {
     const last = this.#out.at(-1)?.startsWith('notify') ? this.#out.pop() : undefined
     if (outcome === 'failed') this.#out.push(`fail ${id} ${reason?.split(':')[0]}`)
     else {
-      const newest = this.#state.retained.at(-1)?.parts.map(({ checkpoint }) => checkpoint)
-      this.#out.push(`complete ${id} ${newest?.join(',')}`)
+      const newest = membersOf(this.#state.standings).map(({ part }) => part?.checkpoint)
+      this.#out.push(`complete ${id} ${newest.join(',')}`)
     }
     if (last !== undefined) this.#out.push(last)
   }

@@ -2,9 +2,7 @@ import { filter, map, Subject, VirtualTimeScheduler } from 'rxjs'
 import { TestScheduler } from 'rxjs/testing'
 import { expect, test } from 'vitest'
 import { coordinate } from '../../lib/control/coordinate.ts'
-import { initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
-import { global } from '../../lib/coordination/policy.ts'
 
 const limits = { minPauseMs: 0, tolerableFailures: Number.POSITIVE_INFINITY }
 
@@ -183,10 +181,9 @@ const cases: Readonly<Record<string, Case>> = {
 test.each(Object.entries(cases))('%s', (_, { everyMs, timeoutMs, in: marbles, out, means }) => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(({ hot, expectObservable }) => {
-    const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
     const orders$ = hot(marbles.trim(), means).pipe(
       map(event),
-      coordinate({ initial, scheduler, timeoutMs, everyMs, alignment: 'aligned', ...limits }),
+      coordinate({ connected: [['a']], scheduler, timeoutMs, everyMs }),
       filter(({ kind }) => kind !== 'report' && kind !== 'release' && kind !== 'publish'),
       map(of => order(of, scheduler.now())),
     )
@@ -197,8 +194,7 @@ test.each(Object.entries(cases))('%s', (_, { everyMs, timeoutMs, in: marbles, ou
 test('an error of its source is one of its own', () => {
   const scheduler = new TestScheduler((actual, expected) => expect(actual).toEqual(expected))
   scheduler.run(({ hot, expectObservable }) => {
-    const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
-    const options = { initial, scheduler, timeoutMs: 1, everyMs: 5, alignment: 'aligned' as const, ...limits }
+    const options = { connected: [['a']], scheduler, timeoutMs: 1, everyMs: 5 }
     expectObservable(hot<CoordinateEvent>('--#').pipe(coordinate(options))).toBe('--#')
   })
 })
@@ -206,14 +202,11 @@ test('an error of its source is one of its own', () => {
 test('what an order leads to at once is heard after all orders of its event', () => {
   const events$ = new Subject<CoordinateEvent>()
   const given: string[] = []
-  const initial = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 1, retainedCount: 1 })
   const scheduler = new VirtualTimeScheduler()
-  events$
-    .pipe(coordinate({ initial, scheduler, timeoutMs: 100, everyMs: undefined, alignment: 'aligned', ...limits }))
-    .subscribe(({ kind }) => {
-      given.push(kind)
-      if (kind === 'publish') events$.next(event('published 1'))
-    })
+  events$.pipe(coordinate({ connected: [['a']], scheduler, timeoutMs: 100 })).subscribe(({ kind }) => {
+    given.push(kind)
+    if (kind === 'publish') events$.next(event('published 1'))
+  })
   events$.next(event('end 1'))
   events$.next(event('committed 1'))
   expect(given).toEqual(['commit', 'publish', 'notify', 'report', 'finished'])

@@ -1,5 +1,5 @@
 import { Subject, take } from 'rxjs'
-import { named, run, stream } from 'spillway'
+import { named, type Pipeline, run, stream } from 'spillway'
 import { collect, fromArray, fromObservable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { checkGuarantee } from '../../lib/graph/checkGuarantee.ts'
@@ -31,7 +31,8 @@ test.each([
 })
 
 test('run refuses a source that is at most once, and says how to accept it', () => {
-  expect(() => run(lossy('clicks'))).toThrow(/clicks: .*acceptLoss: \['clicks'\].*AT_MOST_ONCE_SOURCE/)
+  const pipeline: Pipeline = lossy('clicks')
+  expect(() => run(pipeline)).toThrow(/clicks: .*acceptLoss: \['clicks'\].*AT_MOST_ONCE_SOURCE/)
 })
 
 test('a job that accepts it takes what is pushed while it runs, to the end', async () => {

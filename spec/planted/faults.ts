@@ -450,8 +450,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'checkpoints that need not be kept are not deleted',
     file: 'lib/coordination/checkpoints.ts',
-    from: '[...state.retained, complete].slice(-state.retainedCount)',
-    to: '[...state.retained, complete].slice(-state.retainedCount - 1)',
+    from: 'state.retained.length + 1 - state.retainedCount',
+    to: 'state.retained.length - state.retainedCount',
   },
   {
     what: 'the objects of the newest checkpoint are deleted with those of older ones',
@@ -485,6 +485,34 @@ export const planted: readonly Planted[] = [
     from: '(!state.whole && (due || enough))',
     to: '(due || enough)',
     spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'a region that is carried over is not counted',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'carriedOver: before + 1',
+    to: 'carriedOver: before',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
+  },
+  {
+    what: 'a region that has finished a part is counted on',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'withMember(standings, region, { part, carriedOver: 0 })',
+    to: 'withMember(standings, region, { part, carriedOver: memberOf(standings, region).carriedOver })',
+    spec: 'spec/coordination/regionalOracle.spec.ts',
+  },
+  {
+    what: 'a job of one region carries it over',
+    file: 'lib/runtime/run.ts',
+    from: 'regions.length > 1 ? chosen :',
+    to: 'regions.length > 0 ? chosen :',
+    spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
+    what: 'a transaction that regions share is published with the part of one',
+    file: 'lib/graph/checkRegional.ts',
+    from: 'if (sink.sharedTransaction !== true || regionsOf(id, regions) < 2) continue',
+    to: 'if (sink.sharedTransaction !== false) continue',
+    spec: 'spec/runtime/explainRegions.spec.ts',
   },
   {
     what: 'a damaged section of a snapshot is restored',
@@ -560,6 +588,19 @@ export const planted: readonly Planted[] = [
     this.number++`,
     to: `    this.group = group
     this.number = this.#state.calls.number`,
+  },
+  {
+    what: 'an idle split counts again after a restore',
+    file: 'lib/graph/reading.ts',
+    from: 'from?.idle === true && idleAfterMs < Number.POSITIVE_INFINITY',
+    to: 'false',
+    spec: 'spec/runtime/idleSplits.spec.ts',
+  },
+  {
+    what: 'control elements of one checkpoint are shared by channels that are no longer alike',
+    file: 'lib/channel/channel.ts',
+    from: '(before, { checkpoint, ordinal }) => [before, checkpoint, ordinal],',
+    to: '(before, { checkpoint }) => [before, checkpoint],',
   },
   {
     what: 'at another parallelism a key group loses its watermark',
@@ -683,6 +724,20 @@ export const planted: readonly Planted[] = [
     spec: 'spec/operators/sources/fromObservable.spec.ts',
   },
   {
+    what: 'what a source has dropped is not counted in the job',
+    file: 'lib/graph/reading.ts',
+    from: 'reader.dropped?.() ?? 0',
+    to: '0',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
+    what: 'a task takes data although its output is full',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const writer of this.#writers) if (!writer.available) return false',
+    to: '',
+    spec: 'spec/runtime/pushSources.spec.ts',
+  },
+  {
     what: 'an emitter is not paused when the room is full',
     file: 'operators/sources/readPushed.ts',
     from: "typeof onFull === 'object' && waiting.full",
@@ -695,6 +750,13 @@ export const planted: readonly Planted[] = [
     from: "outcome !== 'open' || waiting.full) return",
     to: "outcome !== 'open') return",
     spec: 'spec/operators/sources/fromAsyncIterable.spec.ts',
+  },
+  {
+    what: 'a projection that ignores from is not noticed',
+    file: 'operators/checkedResults.ts',
+    from: 'given !== expected',
+    to: 'false',
+    spec: 'spec/operators/flatMap.spec.ts',
   },
   {
     what: 'a call under way is not part of the snapshot',

@@ -1,6 +1,6 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import type { Alignment, CheckpointReport, Job, Pipeline, RunOptions, Sink } from 'spillway'
+import type { Alignment, CheckpointReport, Job, Pipeline, RunOptions, Sink, SourceMetrics } from 'spillway'
 import { type Environment, runIn } from 'spillway/testing'
 import type { ChannelForm } from './channelForms.ts'
 
@@ -58,11 +58,12 @@ export interface ThrottledRun {
   readonly outcome: 'killed' | 'done'
   readonly checkpoints: readonly CheckpointReport[]
   readonly buffers: Job['buffers']
+  readonly sources: readonly SourceMetrics[]
 }
 
 /** Runs a job in virtual time: to its end, or until it is killed at `killedAtMs`. */
 export const runThrottled = (
-  pipeline: (sink: Sink<number>) => Pipeline,
+  pipeline: (sink: Sink<number>, scheduler: VirtualTimeScheduler) => Pipeline,
   options: RunOptions & {
     readonly published: Published
     readonly checkpointsAtMs?: readonly number[]
@@ -104,7 +105,7 @@ export const runThrottled = (
     },
     ...channelIn(scheduler),
   }
-  const job = runIn(environment, pipeline(throttled(scheduler, published)), runOptions)
+  const job = runIn(environment, pipeline(throttled(scheduler, published), scheduler), runOptions)
   const checkpoints: CheckpointReport[] = []
   const failures: unknown[] = []
   let outcome: ThrottledRun['outcome'] = 'killed'
@@ -120,7 +121,7 @@ export const runThrottled = (
   scheduler.maxFrames = killedAtMs
   scheduler.flush()
   if (failures.length > 0) throw failures[0]
-  return { outcome, checkpoints, buffers: job.buffers }
+  return { outcome, checkpoints, buffers: job.buffers, sources: job.sources() }
 }
 
 /** A hundred times what a million records need. */

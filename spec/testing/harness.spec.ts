@@ -93,6 +93,25 @@ test('an unaligned barrier passes what is suspended and what waits; an aligned o
   }
 })
 
+test('a triggered barrier that waits behind what is suspended passes it once its time is up', () => {
+  const h = harness(
+    flatMap((n: number) => [n, -n]),
+    { source: fromArray([1, 2]) },
+  )
+  h.free(1)
+  while (h.output.length === 0) h.read()
+  h.barrier(1, { alignment: { alignedTimeoutMs: 5 } })
+  h.advance(4)
+  expect(() => h.snapshot()).toThrow('checkpoint 1 has no snapshot yet')
+  h.advance(2)
+  const restored = harness(
+    flatMap((n: number) => [n, -n]),
+    { source: fromArray([1, 2]), restored: h.snapshot() },
+  )
+  while (restored.read());
+  expect([h.output, restored.output]).toEqual([[1], [-1, 2, -2]])
+})
+
 test('a snapshot does not see what comes after it, and may be asked for twice', () => {
   const h = harness(countPerKey<Order, string>(), { keyBy })
   h.push(order('alice'))

@@ -3,6 +3,7 @@ import * as rx from 'rxjs'
 import { type KeyedStream, keyedOperator, type Pipeline, type Stream, stream } from 'spillway'
 import {
   aggregates,
+  asyncMap,
   collect,
   count,
   eachRecord,
@@ -152,4 +153,17 @@ test('emitting what the operator does not declare is an error', () => {
     // @ts-expect-error the operator has no results: R = never
     record: (flight, out) => out.emit(flight),
   }))
+})
+
+test("asyncMap gives what a promise, or an Observable's first value, is", () => {
+  const byPromise = flights().pipe(asyncMap(async ({ delayMin }) => `${delayMin}`, { inFlightMax: 1, ordered: true }))
+  expectTypeOf(byPromise).toEqualTypeOf<Stream<string>>()
+  const byObservable = flights().pipe(
+    asyncMap((flight, { scheduler }) => rx.timer(flight.delayMin, scheduler), { inFlightMax: 1, ordered: false }),
+  )
+  expectTypeOf(byObservable).toEqualTypeOf<Stream<0>>()
+  // @ts-expect-error what it gives at once is no lookup: use map
+  asyncMap(({ delayMin }: Flight) => delayMin, { inFlightMax: 1, ordered: true })
+  // @ts-expect-error the order has no default
+  asyncMap(async (flight: Flight) => flight, { inFlightMax: 1 })
 })

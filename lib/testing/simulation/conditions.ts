@@ -1,3 +1,4 @@
+import type { Guarantee } from '../../alignment/alignment.ts'
 import type { Alignment } from '../../element.ts'
 import { plan } from '../../graph/plan.ts'
 import { Pipeline } from '../../graph/stream.ts'
@@ -20,6 +21,8 @@ export interface Conditions {
     readonly timeoutMs: number
     readonly retainedCount: number
     readonly inlineBytesMax?: number
+    /** With 'at-least-once' the alignment is to be 'aligned'. */
+    readonly guarantee?: Guarantee
     readonly publishTimeoutMs?: number
   }
   readonly channels: NonNullable<RunOptions['channels']>

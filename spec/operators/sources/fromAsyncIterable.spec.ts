@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import { run, stream } from 'spillway'
+import { type Pipeline, run, stream } from 'spillway'
 import { collect, fromAsyncIterable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
 
@@ -105,7 +105,8 @@ test('each start makes it anew, and the position goes on from the restored one',
 })
 
 test('it is at most once, so run refuses it unless it is accepted', () => {
-  const pipeline = stream(fromAsyncIterable(() => Readable.from([1]), { bufferRecordsMax: 1 })).pipe(into(collect()))
+  const source = fromAsyncIterable(() => Readable.from([1]), { bufferRecordsMax: 1 })
+  const pipeline: Pipeline = stream(source).pipe(into(collect()))
   expect(() => run(pipeline)).toThrow(/AT_MOST_ONCE_SOURCE/)
 })
 
