@@ -81,7 +81,7 @@ describe('the world behind a simulated sink', () => {
   }
   const breaches: Record<string, (of: ReturnType<typeof written>) => void> = {
     'nothing is written before': ({ writer }) => writer.write([1]),
-    '`recover` comes first, and once': ({ writer, world }) => {
+    '`recover` comes first, and again only if it has failed': ({ writer, world }) => {
       for (let i = 0; i < 2; i++) inTime(world, writer.recover({ publish: [] }) as Observable<void>).subscribe()
     },
     'which it never cut': ({ writer, world }) => {
