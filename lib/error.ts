@@ -69,6 +69,7 @@ export type ErrorCode =
   // the job's handle
   | 'CHECKPOINT_FAILED'
   | 'CHECKPOINT_REFUSED'
+  | 'RESTARTS_EXHAUSTED'
   | 'CANCELLED'
   | 'NOT_RUNNING'
 

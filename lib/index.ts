@@ -6,6 +6,16 @@ export type { CheckpointOrder, CoordinateEvent } from './coordination/events.ts'
 export { global, type Policy, type RegionalLimits, regional } from './coordination/policy.ts'
 export type { CheckpointReport, TaskReport } from './coordination/report.ts'
 export {
+  type ExponentialDelay,
+  exponentialDelay,
+  type FailureRate,
+  type FixedDelay,
+  failureRate,
+  fixedDelay,
+  none,
+  type RestartPolicy,
+} from './coordination/restarts.ts'
+export {
   type Active,
   type Alignment,
   active,

@@ -10,8 +10,9 @@ export interface CoordinateOptions extends InitialCheckpoints, Partial<Omit<Sche
 }
 
 /**
- * Decides which checkpoints are taken and what becomes of them, by `checkpoints`, and how many may fail, by `tolerance`; holds the
- * timers that the functions ask for: the schedule's, the pending checkpoint's, and that of parts that wait for a commit. Another
+ * Decides which checkpoints are taken and what becomes of them, and of tasks that fail, by `checkpoints`, and how many checkpoints may fail, by
+ * `tolerance`; holds the timers that the functions ask for: the schedule's, the pending checkpoint's, that of parts that wait for
+ * a commit, and those of tasks that wait to be restarted. Another
  * interval counts from the last trigger of the schedule.
  *
  * Emits orders, all of one event before it hears the next. After `finished` its timers stop. Completes with its source.
@@ -70,9 +71,18 @@ export const coordinate =
           expiry.unsubscribe()
           timers.remove(expiry)
         }
+        if (order.kind === 'stop') restartLater(order)
         if (order.kind === 'finished') timers.unsubscribe()
         subscriber.next(order)
         if (order.kind === 'report') tolerate(order)
+      }
+
+      const restartLater = ({ failed: task, restartInMs }: CheckpointOrder & { kind: 'stop' }): void => {
+        const due = scheduler.schedule(() => {
+          timers.remove(due)
+          heard({ kind: 'restartDue', task })
+        }, restartInMs)
+        timers.add(due)
       }
 
       const tolerate = ({ report }: CheckpointOrder & { kind: 'report' }): void => {

@@ -46,6 +46,13 @@ export type CheckpointEvent =
   | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number }
   /** The entry may stand all the same, so what it names stays until a start has read the log. */
   | { readonly kind: 'commitFailed'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** An earlier commit, which had failed, has taken place all the same: its parts are durable. */
+  | {
+      readonly kind: 'stands'
+      readonly checkpoint: CheckpointId
+      readonly entry: number
+      readonly parts: readonly Part[]
+    }
   /** Parts have been ready, and waiting for others to share a commit with, for long enough. */
   | { readonly kind: 'commitDue'; readonly checkpoint: CheckpointId }
   /** The task, which has ended, has published what its last part contains. */
@@ -54,6 +61,17 @@ export type CheckpointEvent =
   /** Other limits, from the next decision on; the regions stay. */
   | { readonly kind: 'limited'; readonly policy: Policy; readonly minPauseMs: number }
   | { readonly kind: 'failed'; readonly task: TaskId; readonly error: unknown }
+  /** The pause after the failure of this task is over. */
+  | { readonly kind: 'restartDue'; readonly task: TaskId }
+  /** The order to begin an epoch has been carried out, or not. */
+  | { readonly kind: 'epochBegun'; readonly tasks: readonly TaskId[]; readonly epoch: number }
+  | { readonly kind: 'epochFailed'; readonly tasks: readonly TaskId[]; readonly error: unknown }
+  /** The order to restart has been carried out. Those restored as ended are represented by what they were restored from. */
+  | {
+      readonly kind: 'restarted'
+      readonly tasks: readonly TaskId[]
+      readonly ended: ReadonlyMap<TaskId, Acknowledged>
+    }
 
 /** Somebody wants a checkpoint: the schedule, or the user. */
 export interface Requested {
@@ -103,6 +121,26 @@ export type CheckpointOrder =
   | { readonly kind: 'refuse'; readonly request: number; readonly reason: 'min-pause' | 'too-many-requests' }
   /** To the store: nothing names these any more. */
   | { readonly kind: 'release'; readonly objects: readonly string[]; readonly entries: readonly number[] }
+  /** To these tasks, and to the store: they are no more; nobody waits for anything of them. They are restarted later. */
+  | {
+      readonly kind: 'stop'
+      readonly tasks: readonly TaskId[]
+      /** The one that has failed. */
+      readonly failed: TaskId
+      readonly error: unknown
+      /** Restarts of these tasks, with the one to come. */
+      readonly attempt: number
+      readonly restartInMs: number
+    }
+  /** To the store: tasks that are to be restarted need an epoch that none has had. */
+  | { readonly kind: 'beginEpoch'; readonly tasks: readonly TaskId[] }
+  /** To the runtime: start these tasks from this part; from what the job was started from if they have finished none. */
+  | {
+      readonly kind: 'restart'
+      readonly tasks: readonly TaskId[]
+      readonly epoch: number
+      readonly from: { readonly checkpoint: CheckpointId; readonly entry: number } | undefined
+    }
   | { readonly kind: 'failJob'; readonly error: unknown }
   /** To the outside. */
   | { readonly kind: 'report'; readonly report: CheckpointReport; readonly request?: number }

@@ -37,20 +37,20 @@ import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
-import { objectsOf, type TaskId } from '../snapshot/snapshot.ts'
+import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
-import { type BufferBound, restoredBound } from './bufferBound.ts'
+import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
-import { type Found, found, isDealtAnew, type RestoredJob, restoredFor } from './restore.ts'
+import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
-import { wired } from './wiring.ts'
+import { type Wiring, wired } from './wiring.ts'
 
 /**
  * One run of a job: starts it from its store, and is the loop
@@ -64,20 +64,31 @@ export class Execution {
   readonly #plan: Plan
   #settings: Settings
   #buffers: BufferBound
+  /** Without what restarted tasks have begun with. */
+  #buffersAtStart: BufferBound
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
-  readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' }>>()
+  readonly #events$ = new Subject<
+    TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' | 'restarted' }>
+  >()
   readonly #running = new Subscription()
   #debloating = Subscription.EMPTY
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
   readonly #budget: BufferBudget
-  #captures: CaptureBudget
+  readonly #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
   #taskOf: ReadonlyMap<TaskId, RunningTask> = new Map()
+  #splits: ReadonlyMap<Stage, readonly SplitId[]> = new Map()
+  /** The log entries of the parts that the job was started from. */
+  #startedFrom: readonly number[] = []
+  /** By the first task of each group that is being restarted. */
+  readonly #restarting = new Map<TaskId, Subscription>()
+  /** By the first task of each group that has been restarted: what it began with. */
+  readonly #restartedWith = new Map<TaskId, InFlightCount>()
   #requests = 0
   #begun = false
   #ended = false
@@ -93,6 +104,7 @@ export class Execution {
     this.#plan = plan
     this.#settings = settings
     this.#buffers = buffers
+    this.#buffersAtStart = buffers
     this.#budget = new BufferBudget({ buffersMax: buffers.pooled, guaranteed: buffers.guaranteed })
     this.#captures = new CaptureBudget(buffers.captured)
     this.#store = settings.store ?? memoryStore()
@@ -105,11 +117,11 @@ export class Execution {
 
   start(): void {
     this.#running.add(
-      this.#splits()
+      this.#splitsRead()
         .pipe(
-          switchMap(splits =>
+          switchMap(() =>
             found(this.#store, { restore: this.#settings.restore, encoding: this.#encoding, readsMax }).pipe(
-              switchMap(start => this.#prepared(start, splits)),
+              switchMap(start => this.#prepared(start)),
             ),
           ),
         )
@@ -192,7 +204,7 @@ export class Execution {
   }
 
   /** The splits of each source, asked for once. */
-  #splits(): Observable<ReadonlyMap<Stage, readonly SplitId[]>> {
+  #splitsRead(): Observable<unknown> {
     const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
     return from(sources).pipe(
       mergeMap(stage =>
@@ -202,49 +214,47 @@ export class Execution {
         ),
       ),
       toArray(),
-      map(all => new Map(all)),
+      tap(all => {
+        this.#splits = new Map(all)
+      }),
     )
   }
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
-  #prepared(read: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
-    const start = { ...read, restored: read.restored && this.#spread(read.restored, splits) }
-    this.#buffers = restoredBound(this.#buffers, start.restored?.tasks.values() ?? [])
-    this.#captures = new CaptureBudget(this.#buffers.captured)
-    this.#tasks = wired({
+  #prepared(read: Found): Observable<Found> {
+    const start = { ...read, restored: read.restored && this.#spread(read.restored) }
+    this.#buffersAtStart = restoredBound(this.#buffers, inFlightCount(start.restored?.tasks.values() ?? []))
+    this.#buffers = this.#buffersAtStart
+    this.#captures.buffersMax = this.#buffers.captured
+    this.#startedFrom = [...new Set(start.restored?.parts.map(({ entry }) => entry))].sort((a, b) => a - b)
+    this.#tasks = this.#made({ epoch: start.epoch, restored: start.restored, isWanted: () => true })
+    this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
+    checkClaimed(this.#tasks)
+    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+  }
+
+  #made({ epoch, restored, isWanted }: Pick<Wiring, 'epoch' | 'isWanted'> & { restored: RestoredJob | undefined }) {
+    return wired({
       plan: this.#plan,
       settings: this.#settings,
       budget: this.#budget,
       captures: this.#captures,
       environment: this.#environment,
       executor: this.#executor,
-      epoch: start.epoch,
-      splits,
-      restored: start.restored?.tasks,
-      running: this.#running,
+      epoch,
+      splits: this.#splits,
+      restored: restored?.tasks,
       report: event => {
         if (event.kind === 'snapshot') this.#environment.observe?.(event)
         this.#events$.next(event)
       },
+      isWanted,
     })
-    this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
-    checkClaimed(this.#tasks)
-    return concat(
-      this.#logTaken(start),
-      from(this.#tasks).pipe(
-        mergeMap(task => task.recovered()),
-        ignoreElements(),
-      ),
-      this.#leftoversDeleted(start),
-      of(start),
-    )
   }
 
-  #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
-    return {
-      ...restored,
-      tasks: restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits }),
-    }
+  #spread(restored: RestoredJob): RestoredJob {
+    const target = { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits }
+    return { ...restored, tasks: restoredFor(restored, target) }
   }
 
   /**
@@ -257,13 +267,13 @@ export class Execution {
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
-  #leftoversDeleted({ restored, objects, commits }: Found): Observable<never> {
+  #leftoversDeleted({ restored, objects, commits, restarts }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
     const parts = restored?.parts ?? []
     const entries = new Set(parts.map(({ entry }) => entry))
     const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
     return from([
-      ...commits.filter(n => !entries.has(n)).map(n => this.#store.deleteEntry(n)),
+      ...[...commits.filter(n => !entries.has(n)), ...restarts].map(n => this.#store.deleteEntry(n)),
       ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
     ]).pipe(
       mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
@@ -297,6 +307,7 @@ export class Execution {
           tap(event => observe(event)),
           coordinate({
             ...this.#settings.checkpoints,
+            restart: this.#settings.restart,
             scheduler,
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
@@ -337,6 +348,10 @@ export class Execution {
         this.reports$.next(order.report)
         if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
+      case 'stop':
+        return this.#stop(order.tasks)
+      case 'restart':
+        return this.#restart(order)
       case 'failJob':
         return this.#end(order.error)
       case 'finished':
@@ -344,12 +359,73 @@ export class Execution {
         this.#events$.complete()
         return this.#orders$.complete()
       case 'commit':
+      case 'beginEpoch':
       case 'notify':
       case 'release':
         return
       default:
         return absurd(order)
     }
+  }
+
+  #stop(tasks: readonly TaskId[]): void {
+    this.#restarting.get(tasks[0] as TaskId)?.unsubscribe()
+    for (const id of tasks) this.#taskOf.get(id)?.stop()
+  }
+
+  /** What goes wrong is a failure of these tasks, which the coordinator has to decide on again. */
+  #restart({ tasks, epoch, from: part }: CheckpointOrder & { kind: 'restart' }): void {
+    const first = tasks[0] as TaskId
+    const isWanted = new Set(tasks)
+    const restarting = this.#restored(part, isWanted)
+      .pipe(
+        switchMap(restored => {
+          this.#beginsWith(first, inFlightCount(shareOf(restored, tasks)))
+          const made = this.#made({ epoch, restored, isWanted: id => isWanted.has(id) })
+          this.#replaced(made)
+          checkClaimed(made)
+          return concat(recovered(made), of({ made, restored }))
+        }),
+      )
+      .subscribe({
+        next: ({ made, restored }) => this.#restarted(made, restored),
+        error: error => this.#events$.next({ kind: 'failed', task: first, error }),
+      })
+    this.#restarting.set(first, restarting)
+    this.#running.add(restarting)
+  }
+
+  /** Of tasks that have finished no part in this run: what the job was started from. */
+  #restored(
+    part: { readonly entry: number } | undefined,
+    tasks: ReadonlySet<TaskId>,
+  ): Observable<RestoredJob | undefined> {
+    const reading = { encoding: this.#encoding, readsMax }
+    if (part !== undefined) return restoredAgain(this.#store, { ...reading, entries: [part.entry], tasks })
+    if (this.#startedFrom.length === 0) return of(undefined)
+    return restoredAgain(this.#store, { ...reading, entries: this.#startedFrom }).pipe(map(of => this.#spread(of)))
+  }
+
+  #beginsWith(group: TaskId, count: InFlightCount): void {
+    this.#restartedWith.set(group, count)
+    this.#buffers = [...this.#restartedWith.values()].reduce(restoredBound, this.#buffersAtStart)
+    this.#captures.buffersMax = this.#buffers.captured
+  }
+
+  #replaced(made: readonly RunningTask[]): void {
+    const taskOf = new Map(this.#taskOf)
+    for (const task of made) taskOf.set(task.id, task)
+    this.#taskOf = taskOf
+    this.#tasks = [...taskOf.values()]
+  }
+
+  #restarted(made: readonly RunningTask[], restored: RestoredJob | undefined): void {
+    for (const task of made) task.start()
+    const { debloat } = this.#settings.channels
+    if (debloat !== undefined) for (const task of made) task.debloat(debloat)
+    const ids = new Set(made.map(({ id }) => id))
+    const ended = new Map([...endedBefore(restored)].filter(([task]) => ids.has(task)))
+    this.#events$.next({ kind: 'restarted', tasks: [...ids], ended })
   }
 
   /** With nothing to do, nothing could be done: otherwise nobody has woken who could do it, and it may wait for ever. */
@@ -398,6 +474,16 @@ export class Execution {
     this.reports$.complete()
   }
 }
+
+/** Brings sinks up: before a task has been started. */
+const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
+  from(tasks).pipe(
+    mergeMap(task => task.recovered()),
+    ignoreElements(),
+  )
+
+const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
+  tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
 const restoredParts = (restored: RestoredJob, plan: Plan) => ({
   checkpoint: restored.checkpoint,

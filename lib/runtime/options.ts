@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import type { Guarantee } from '../alignment/alignment.ts'
 import { global, type Policy } from '../coordination/policy.ts'
+import { none, type RestartPolicy } from '../coordination/restarts.ts'
 import { decode } from '../decode.ts'
 import type { Alignment } from '../element.ts'
 import { SpillwayError } from '../error.ts'
@@ -19,6 +20,11 @@ export interface RunOptions {
   readonly store?: Store
   /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
   readonly restore?: 'latest' | 'none'
+  /**
+   * Whether tasks that have failed are started again, with those that channels join to them, from their newest part; the others go
+   * on. Default `none()`: the job fails with its first task. What no repetition mends (FENCED, TRANSACTION_LOST, DAMAGED, ...) fails it always.
+   */
+  readonly restart?: RestartPolicy
   /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
   readonly acceptLoss?: readonly string[]
   /** Costly checks, such as freezing what operators emit; default false. */
@@ -103,6 +109,7 @@ export interface Settings {
   readonly keyGroups: number
   readonly store: Store | undefined
   readonly restore: 'latest' | 'none'
+  readonly restart: RestartPolicy
   readonly acceptLoss: readonly string[]
   readonly checks: boolean
   readonly checkpoints: {
@@ -146,6 +153,7 @@ export const settings = (options: RunOptions): Settings => {
     keyGroups: checked.keyGroups ?? defaultKeyGroups,
     store: checked.store,
     restore: checked.restore ?? 'latest',
+    restart: checked.restart ?? none(),
     acceptLoss: checked.acceptLoss ?? [],
     checks: checked.checks ?? false,
     checkpoints: {
@@ -327,6 +335,21 @@ const policy = new t.Type<Policy, Policy, unknown>(
   t.identity,
 )
 
+const isRestart = (u: unknown): u is RestartPolicy =>
+  typeof u === 'object' && u !== null && 'kind' in u && typeof u.kind === 'string' && restartKinds.has(u.kind)
+const restartKinds: ReadonlySet<string> = new Set<RestartPolicy['kind']>([
+  'none',
+  'fixedDelay',
+  'exponentialDelay',
+  'failureRate',
+])
+const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
+  'none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)',
+  isRestart,
+  (u, context) => (isRestart(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const debloatType = t.partial({
   targetMs: duration,
   periodMs: duration,
@@ -350,6 +373,7 @@ const optionsType = t.partial({
   keyGroups,
   store,
   restore: t.keyof({ latest: null, none: null }),
+  restart,
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
   checkpoints: t.partial({

@@ -28,6 +28,8 @@ export interface Found {
   readonly objects: readonly string[]
   /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
   readonly commits: readonly number[]
+  /** The numbers of entries that say no more than the start's own will. */
+  readonly restarts: readonly number[]
 }
 
 export interface RestoredJob extends JobFacts {
@@ -61,12 +63,41 @@ export const found = (
         nextCheckpoint: 1 + checkpoints.reduce((largest, id) => Math.max(largest, id), 0),
         objects,
         commits: commits.map(({ n }) => n),
+        restarts: entries.flatMap(({ n, entry }) => (entry.kind === 'restart' ? [n] : [])),
       }
       const newest = commits.at(-1)
       if (newest === undefined || options.restore === 'none') return of({ ...start, restored: undefined })
       return restoredJob(store, newest, { ...options, parts: newestParts(commits) }).pipe(
         map(restored => ({ ...start, restored })),
       )
+    }),
+  )
+
+/** What these entries name, read again while the job runs: the newest parts of these tasks, or of all. */
+export const restoredAgain = (
+  store: Store,
+  {
+    entries,
+    tasks,
+    encoding,
+    readsMax,
+  }: {
+    readonly entries: readonly number[]
+    readonly tasks?: ReadonlySet<TaskId>
+    readonly encoding: Encoding
+    readonly readsMax: number
+  },
+): Observable<RestoredJob> =>
+  from(entries).pipe(
+    concatMap(n => store.entry(n).pipe(map(bytes => ({ n, entry: readEntry(n, bytes, encoding) })))),
+    toArray(),
+    switchMap(read => {
+      const commits = read.flatMap(({ n, entry }) => (entry.kind === 'commit' ? [{ ...entry, n }] : []))
+      const parts = newestParts(commits).map(part => ({
+        ...part,
+        snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
+      }))
+      return restoredJob(store, commits.at(-1) as Commit, { parts, encoding, readsMax })
     }),
   )
 

@@ -27,6 +27,9 @@ export interface Recovering {
 }
 
 interface Begun {
+  readonly task: TaskId
+  /** In which the task was started. */
+  readonly epoch: number
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
   readonly durable: readonly Observable<unknown>[]
@@ -79,8 +82,8 @@ export class SnapshotUnderWay {
   }
 
   /** Declined if more was in flight than snapshots may hold: it cannot be whole. */
-  finished(task: TaskId, metrics: AlignmentMetrics): TaskSnapshot | Extract<CoordinateEvent, { kind: 'declined' }> {
-    const { checkpoint, operators, durable, syncMs, buffers } = this.#begun
+  finished(metrics: AlignmentMetrics): TaskSnapshot | Extract<CoordinateEvent, { kind: 'declined' }> {
+    const { task, epoch, checkpoint, operators, durable, syncMs, buffers } = this.#begun
     if (buffers.refused) {
       this.release()
       const reason = `more is in flight than the ${buffers.buffersMax} buffers that a job's snapshots may hold`
@@ -89,6 +92,7 @@ export class SnapshotUnderWay {
     return {
       kind: 'snapshot',
       task,
+      epoch,
       ended: false,
       checkpoint,
       operators,

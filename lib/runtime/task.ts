@@ -1,4 +1,13 @@
-import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import {
+  concatMap,
+  from,
+  mergeMap,
+  Observable,
+  type SchedulerLike,
+  Subject,
+  Subscription,
+  type Unsubscribable,
+} from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
@@ -69,6 +78,8 @@ export interface RunningTaskOptions {
   readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
   /** Output channels in whose sending halves barriers may wait, or pass data. */
   readonly outputs: readonly OutputChannel[]
+  /** Of the output channels; closed with the task. */
+  readonly links: readonly Unsubscribable[]
   readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined
@@ -130,6 +141,7 @@ export class RunningTask implements Task, Member {
     const wake = () => this.#wake()
     this.#writers = options.writers(wake)
     for (const writer of this.#writers) writer.onPartial = () => options.executor.flushLater(writer)
+    for (const link of options.links) this.#running.add(link)
     this.#outboxes = new Outboxes(options.outputs, () => this.#guarded(() => this.#sent()))
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
     for (const pipeline of options.stage.pipelines) {
@@ -153,7 +165,7 @@ export class RunningTask implements Task, Member {
     }
     this.#running.add(
       this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
-        next: checkpoint => options.report({ kind: 'published', task: this.id, checkpoint }),
+        next: checkpoint => this.#report({ kind: 'published', task: this.id, checkpoint }),
         error: error => this.#fail(error),
       }),
     )
@@ -194,20 +206,25 @@ export class RunningTask implements Task, Member {
     this.#options.executor.wake(this)
   }
 
+  /** It is no more: gives back all that it has, and says nothing any more. */
   stop(): void {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#running.unsubscribe()
-    this.#limit?.unsubscribe()
+    this.#dropSnapshot()
     this.#reading?.close()
     for (const sink of this.#sinks) sink.close()
+    for (const writer of this.#writers) {
+      this.#options.executor.forget(writer)
+      writer.close()
+    }
   }
 
   /** A checkpoint has been triggered. */
   trigger(barrier: Barrier): void {
     if (this.#state === 'ended') {
       for (const writer of this.#writers) writer.next(barrier)
-    } else if (this.#gate === undefined || this.#inputEnded) {
+    } else if (this.#state === 'running' && (this.#gate === undefined || this.#inputEnded)) {
       this.#triggered = barrier
       this.#startLimit(barrier, () => {
         this.#triggered = { ...barrier, alignment: 'unaligned' }
@@ -224,6 +241,7 @@ export class RunningTask implements Task, Member {
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
   abort(checkpoint: CheckpointId): void {
+    if (this.#state === 'new' || this.#state === 'stopped') return
     if (this.#triggered?.checkpoint === checkpoint) {
       this.#triggered = undefined
       this.#limit?.unsubscribe()
@@ -247,6 +265,7 @@ export class RunningTask implements Task, Member {
 
   /** Measures the inputs, and wishes for buffers of another size; undefined: of any. */
   debloat(settings: DebloatSettings | undefined): void {
+    if (this.#state === 'stopped') return
     const { channels, clock, stage, bufferRecordsMax } = this.#options
     if (settings === undefined) {
       for (const debloater of this.#debloaters) debloater.stop()
@@ -298,6 +317,7 @@ export class RunningTask implements Task, Member {
 
   /** In its input channels, and being filled for them; of a link only what has arrived. */
   get buffersHeld(): number {
+    if (this.#state === 'stopped') return 0
     return this.#options.channels.reduce((sum, { channel }) => sum + channel.held, 0)
   }
 
@@ -489,6 +509,8 @@ export class RunningTask implements Task, Member {
     const captured = this.#capture()
     this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay({
+      task: this.id,
+      epoch: this.#options.epoch,
       checkpoint: barrier.checkpoint,
       operators: captured,
       durable: this.#durable(),
@@ -520,7 +542,7 @@ export class RunningTask implements Task, Member {
     if (snapshot?.metrics === undefined || this.#outboxes.holds(snapshot.checkpoint)) return
     this.#limit?.unsubscribe()
     this.#snapshot = undefined
-    this.#options.report(snapshot.finished(this.id, snapshot.metrics))
+    this.#report(snapshot.finished(snapshot.metrics))
   }
 
   /** The barrier has waited in sending halves for too long. */
@@ -561,9 +583,10 @@ export class RunningTask implements Task, Member {
     this.#state = 'ended'
     // Published with the first checkpoint that the task's last snapshot stands in.
     for (const sink of this.#sinks) sink.cut(this.#lastCheckpoint + 1)
-    this.#options.report({
+    this.#report({
       kind: 'snapshot',
       task: this.id,
+      epoch: this.#options.epoch,
       ended: true,
       checkpoint: this.#lastCheckpoint + 1,
       operators: this.#capture(),
@@ -684,6 +707,10 @@ export class RunningTask implements Task, Member {
     }
     this.stop()
     this.#options.report({ kind: 'failed', task: this.id, error })
+  }
+
+  #report(event: TaskEvent): void {
+    if (this.#state !== 'stopped') this.#options.report(event)
   }
 }
 

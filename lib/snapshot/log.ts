@@ -6,12 +6,29 @@ import { readContainer, writeContainer } from './container.ts'
 import type { Encoding } from './encoding.ts'
 import type { StoredSnapshot, TaskId } from './snapshot.ts'
 
-/** An entry of the store's log. A start's number among the starts is its epoch; start entries are never deleted. */
-export type LogEntry = { readonly kind: 'start'; readonly epoch: number } | Commit
+/** An entry of the store's log. */
+export type LogEntry = Start | Restart | Commit
+
+/** A start of the job; never deleted. */
+export interface Start {
+  readonly kind: 'start'
+  /** Larger than all before it. */
+  readonly epoch: number
+}
+
+/** Some tasks of a run that goes on are started again; deleted after a newer one, or a newer start. */
+export interface Restart {
+  readonly kind: 'restart'
+  /** The epoch of the run's start. */
+  readonly run: number
+  /** Theirs, larger than all before it. */
+  readonly epoch: number
+}
 
 /** From here on the parts are durable, and what they name was before. */
 export interface Commit extends JobFacts {
   readonly kind: 'commit'
+  /** The epoch of the run's start. */
   readonly epoch: number
   readonly checkpoint: CheckpointId
   readonly parts: readonly Part[]
@@ -61,6 +78,7 @@ const snapshotType = t.union([
 
 const entryType: t.Type<LogEntry, any> = t.union([
   t.type({ kind: t.literal('start'), epoch: t.number }),
+  t.type({ kind: t.literal('restart'), run: t.number, epoch: t.number }),
   t.intersection([
     t.type({
       kind: t.literal('commit'),
@@ -77,6 +95,9 @@ const entryType: t.Type<LogEntry, any> = t.union([
     }),
   ]),
 ])
+
+/** The run that has appended the entry, by the epoch of its start. */
+export const runOf = (entry: LogEntry): number => (entry.kind === 'restart' ? entry.run : entry.epoch)
 
 export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array =>
   writeContainer([{ name: section, chunks: [encoding.encode(entry, section)] }])
@@ -95,7 +116,7 @@ export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): Log
   return decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
 }
 
-/** Names of a start's objects: they carry its epoch and the checkpoint, so that none is ever used again. */
+/** Names of objects: they carry the epoch of their task and the checkpoint, so that none is ever used again. */
 export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   /** An attempt that failed may have taken place, so each has a name of its own. */

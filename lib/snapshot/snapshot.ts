@@ -10,6 +10,8 @@ export type TaskId = string
 export interface TaskSnapshot {
   readonly kind: 'snapshot'
   readonly task: TaskId
+  /** In which the task was started. */
+  readonly epoch: number
   /** For a task that has ended: it stands for the task in this checkpoint and every later one. */
   readonly ended: boolean
   readonly checkpoint: CheckpointId

@@ -268,6 +268,8 @@ export class DrivenTask {
   #begin(barrier: Barrier): void {
     this.#head.next(barrier)
     this.#underWay = new SnapshotUnderWay({
+      task: 'the harness',
+      epoch: 1,
       checkpoint: barrier.checkpoint,
       operators: this.task.capture(),
       durable: [],
@@ -280,7 +282,7 @@ export class DrivenTask {
 
   #finish(): void {
     if (this.#taken !== undefined) releaseSnapshot(this.#taken)
-    const snapshot = this.#underWay?.finished('the harness', instant)
+    const snapshot = this.#underWay?.finished(instant)
     invariant(snapshot?.kind !== 'declined', () => 'the captures of a harness have no bound')
     this.#taken = snapshot
     this.#underWay = undefined

@@ -39,6 +39,12 @@ const order = (of: CheckpointOrder): string => {
     }
     case 'release':
       return `release ${[...of.objects, ...of.entries.map(n => `entry ${n}`)].join(' ')},`
+    case 'stop':
+      return `stop ${of.tasks.join(' ')} for ${of.restartInMs},`
+    case 'beginEpoch':
+      return `beginEpoch ${of.tasks.join(' ')},`
+    case 'restart':
+      return `restart ${of.tasks.join(' ')} from ${of.from?.checkpoint ?? 'the start'},`
     case 'failJob':
     case 'finished':
       return `${of.kind},`
@@ -161,7 +167,7 @@ const cases: readonly Case[] = [
   [
     'a last snapshot that cannot be written fails the job: nothing else could stand for its task',
     'due -> trigger 1,',
-    'declineEnd 1 a -> failJob,',
+    'declineEnd 1 a -> abort 1, report 1 failed, failJob,',
   ],
   [
     'a checkpoint whose commit fails keeps its objects: the entry may be in the log all the same',

@@ -10,6 +10,8 @@ const begun = (
   budget = new CaptureBudget(10),
 ) =>
   new SnapshotUnderWay({
+    task: 'b/0',
+    epoch: 1,
     checkpoint: 1,
     operators: [],
     durable: [],
@@ -23,7 +25,7 @@ const begun = (
   })
 
 const finished = (snapshot: SnapshotUnderWay) =>
-  snapshot.finished('b/0', { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 })
+  snapshot.finished({ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 })
 
 const inFlight = (snapshot: SnapshotUnderWay) => {
   const of = finished(snapshot)

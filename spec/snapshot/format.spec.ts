@@ -11,6 +11,7 @@ const encoding = msgpackEncoding()
 const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
   kind: 'snapshot',
   task: '1:map/0',
+  epoch: 1,
   ended: false,
   checkpoint: 1,
   operators: [],
