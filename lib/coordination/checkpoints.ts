@@ -197,7 +197,7 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
 // Beginning.
 
 const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
-  if (allEnded(state)) return [state, []]
+  if (allEnded(state) || allFinal(state)) return [state, []]
   const periodic = request.request === undefined
   if (periodic && state.pending !== undefined) return [state, []]
   return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : 'checkpoint' }, nowMs)
@@ -588,7 +588,7 @@ const epochBegun = (
 
 /** The last snapshots of these tasks stand for them no more; what no part names of them is deleted. */
 const unended = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
-  let { ended, endedCount } = state
+  let { ended, endedCount, pending } = state
   const snapshots: StoredSnapshot[] = []
   for (const task of tasks) {
     const number = numberOf(state, task)
@@ -596,13 +596,17 @@ const unended = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
     if (last === undefined) continue
     ended = withMember(ended, number, undefined)
     endedCount--
+    // Its next one may be of the same checkpoint, and is not the same again.
+    if (pending !== undefined) {
+      pending = { ...pending, acknowledged: withMember(pending.acknowledged, number, undefined) }
+    }
     snapshots.push(last.snapshot)
   }
   if (snapshots.length === 0) return [state, []]
   const named = new Set(state.known.flatMap(({ objects }) => objects))
   const unnamed = snapshots.flatMap(objectsOf).filter(object => !named.has(object))
   return [
-    { ...state, ended, endedCount },
+    { ...state, ended, endedCount, pending },
     unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }],
   ]
 }
@@ -692,8 +696,7 @@ const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: Settl
 
 const lastIfAllEnded = (state: CheckpointsState, nowMs: number): Step => {
   if (!allEnded(state) || state.pending !== undefined || state.unpublished === 0) return [state, []]
-  const isFinal = membersOf(state.standings).every(({ part }) => part?.final === true)
-  return isFinal ? [state, []] : triggered(state, undefined, nowMs)
+  return allFinal(state) ? [state, []] : triggered(state, undefined, nowMs)
 }
 
 const lastFailed = (reason: string) =>
@@ -765,6 +768,10 @@ const isLast = (state: CheckpointsState, { requested: request }: Pending): boole
 /** What is being restarted may go on from where it had not ended. */
 const allEnded = ({ endedCount, layout, failover: { down } }: CheckpointsState): boolean =>
   endedCount === layout.tasks.length && down.size === 0
+
+/** What is left to do is to publish. */
+const allFinal = ({ standings }: CheckpointsState): boolean =>
+  membersOf(standings).every(({ part }) => part?.final === true)
 
 const hasEnded = (state: CheckpointsState, region: number): boolean =>
   membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined && !isDown(state, task))

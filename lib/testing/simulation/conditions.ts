@@ -1,4 +1,5 @@
 import type { Guarantee } from '../../alignment/alignment.ts'
+import type { Policy } from '../../coordination/policy.ts'
 import { fixedDelay, none, type RestartPolicy } from '../../coordination/restarts.ts'
 import type { Alignment } from '../../element.ts'
 import { plan } from '../../graph/plan.ts'
@@ -25,6 +26,8 @@ export interface Conditions {
     /** With 'at-least-once' the alignment is to be 'aligned'. */
     readonly guarantee?: Guarantee
     readonly publishTimeoutMs?: number
+    /** `regional(...)` where the job can run by region. */
+    readonly policy?: Policy
   }
   /** Of tasks that fail, with those joined to them, within a run; `none()` fails the run. */
   readonly restart: RestartPolicy
