@@ -5,7 +5,7 @@ import type { CarriedOver, Part } from '../snapshot/log.ts'
 import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import { type Admission, admission, initialAdmission } from './admission.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
-import { type Failover, type FailoverEvent, failover, initialFailover } from './failover.ts'
+import { type Failover, type FailoverEvent, failover, initialFailover, restartedWith } from './failover.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { type FailedPart, global, type Policy } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
@@ -336,7 +336,7 @@ const failedOver = (
   const after = { ...state, failover: next }
   const order: CheckpointOrder =
     effect.kind === 'stop'
-      ? { ...effect, tasks: groupOf(state, task), failed: task, error: event.error }
+      ? { ...effect, tasks: restartedWith(task, state.layout), failed: task, error: event.error }
       : { kind: 'failJob', error: effect.kind === 'giveUp' ? effect.error : event.error }
   const cause = effect.kind === 'stop' ? 'region-failover' : 'task-failed'
   const failure = { reason: `${task} failed`, cause, nowMs } as const
@@ -790,8 +790,6 @@ const partKind = (state: CheckpointsState, task: TaskId): PendingPart['kind'] | 
 
 const groupNumber = ({ layout }: CheckpointsState, task: TaskId): number =>
   layout.groupOf[layout.numberOf.get(task) as number] as number
-const groupOf = (state: CheckpointsState, task: TaskId): readonly TaskId[] =>
-  namesOf(state, state.layout.groups[groupNumber(state, task)] as readonly number[])
 
 const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
 

@@ -1,5 +1,7 @@
 import { messageOf, SpillwayError } from '../error.ts'
-import { absurd, isBug } from '../invariant.ts'
+import { absurd, invariant, isBug } from '../invariant.ts'
+import type { TaskId } from '../snapshot/snapshot.ts'
+import type { Layout } from './layout.ts'
 import { initialRestarts, none, type RestartPolicy, type Restarts, restarts } from './restarts.ts'
 
 /**
@@ -73,6 +75,17 @@ export const failover = (state: Failover, event: FailoverEvent, nowMs: number): 
     default:
       return absurd(event)
   }
+}
+
+/**
+ * The tasks that a task's failure restarts: those that channels join with it, directly or not. No other has had anything from
+ * them, or gives them anything, since the part that they go on from.
+ */
+export const restartedWith = (failed: TaskId, { tasks, numberOf, groupOf, groups }: Layout): readonly TaskId[] => {
+  const number = numberOf.get(failed)
+  invariant(number !== undefined, () => `${failed} is a task of the job`)
+  const group = groups[groupOf[number] as number] as readonly number[]
+  return group.map(task => tasks[task] as TaskId)
 }
 
 const failed = (

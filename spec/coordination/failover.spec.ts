@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { type Failover, failover, initialFailover } from '../../lib/coordination/failover.ts'
+import { type Failover, failover, initialFailover, restartedWith } from '../../lib/coordination/failover.ts'
+import { layoutOf } from '../../lib/coordination/layout.ts'
 import { global, regional } from '../../lib/coordination/policy.ts'
 import { exponentialDelay, fixedDelay, none } from '../../lib/coordination/restarts.ts'
 import { finishedPart } from '../../lib/coordination/retention.ts'
@@ -208,6 +209,16 @@ test('tasks whose region is restored from parts of several checkpoints go on fro
   expect(told(lines, { ...of, policy: global() })).toEqual(lines)
   const byRegion = [...lines.slice(0, 2), 'epochBegun c -> restart c from 3,']
   expect(told(byRegion, { ...of, policy })).toEqual(byRegion)
+})
+
+test("a failure restarts its task, those that channels join with it, and no other, whatever the policy's regions", () => {
+  const groups = [['source/0', 'sink/0'], ['source/1', 'sink/1'], ['alone/0']]
+  for (const regions of [groups, [groups.flat()]]) {
+    const layout = layoutOf(regions, groups)
+    expect(restartedWith('sink/1', layout)).toEqual(['source/1', 'sink/1'])
+    expect(restartedWith('alone/0', layout)).toEqual(['alone/0'])
+    expect(() => restartedWith('other/0', layout)).toThrow('other/0 is a task of the job')
+  }
 })
 
 describe('what is given up', () => {
