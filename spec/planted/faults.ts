@@ -125,8 +125,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'state is captured after later records',
     file: 'lib/runtime/task.ts',
-    from: 'this.#options.report(snapshot.finished(this.id, snapshot.metrics))',
-    to: 'this.#options.report({ ...snapshot.finished(this.id, snapshot.metrics), operators: this.#capture() })',
+    from: 'this.#report(snapshot.finished(snapshot.metrics))',
+    to: 'this.#report({ ...snapshot.finished(snapshot.metrics), operators: this.#capture() })',
   },
   {
     what: 'the state of a suspended call is captured as it is in its midst',
@@ -381,8 +381,8 @@ export const planted: readonly Planted[] = [
   {
     what: "another run's log entry is taken for one's own",
     file: 'lib/control/serialize.ts',
-    from: 'if (readEntry(entry, found, encoding).epoch !== epoch) throw error',
-    to: 'readEntry(entry, found, encoding)',
+    from: 'if (runOf(stands) !== epoch) throw error',
+    to: '',
   },
   {
     what: 'the writing of a sinking checkpoint goes on',
@@ -550,7 +550,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'an entry in doubt, deleted by a newer run, is written again in its place',
     file: 'lib/control/serialize.ts',
-    from: 'concatMap(n => (wasTried ? ifNewest(store, n) : of(n)))',
+    from: "concatMap(n => (wasTried && typeof n === 'number' ? ifNewest(store, n) : of(n)))",
     to: 'concatMap(n => of(n))',
     spec: 'spec/control/serialize.spec.ts',
   },
@@ -825,8 +825,57 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'what is on a link outlives its job',
-    file: 'lib/runtime/wiring.ts',
-    from: 'if (halves.link !== undefined) running.add(halves.link)',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const link of options.links) this.#running.add(link)',
     to: '',
+  },
+  {
+    what: 'a restarted region goes on from what the job was started from',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'const from = part && { checkpoint: part.checkpoint, entry: part.entry }',
+    to: 'const from = undefined',
+    spec: 'spec/coordination/failover.spec.ts',
+  },
+  {
+    what: 'what tasks wrote last still stands for them when they are restarted',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'return then(unended({ ...state, failover: next }, tasks), of =>',
+    to: 'return then([{ ...state, failover: next }, []], of =>',
+    spec: 'spec/coordination/failover.spec.ts',
+  },
+  {
+    what: 'a restart does not wait for the commit that names its part',
+    file: 'lib/coordination/failover.ts',
+    from: 'return event.committing ?',
+    to: 'return false ?',
+    spec: 'spec/coordination/failover.spec.ts',
+  },
+  {
+    what: 'a commit that is found standing is no restart point',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'return stands(state, event)',
+    to: 'return [state, []]',
+    spec: 'spec/coordination/failover.spec.ts',
+  },
+  {
+    what: 'what stopped tasks have under way still arrives',
+    file: 'lib/control/serialize.ts',
+    from: 'snapshot.epoch <= (stoppedUpTo.get(task) ?? 0) ||',
+    to: '',
+    spec: 'spec/control/serialize.spec.ts',
+  },
+  {
+    what: 'restarted tasks have the epoch of those before them',
+    file: 'lib/control/serialize.ts',
+    from: 'const next = newestEpoch + 1',
+    to: 'const next = newestEpoch',
+    spec: 'spec/control/serialize.spec.ts',
+  },
+  {
+    what: 'a stopped task keeps its buffers',
+    file: 'lib/runtime/task.ts',
+    from: 'writer.close()',
+    to: '',
+    spec: 'spec/runtime/failover.spec.ts',
   },
 ]
