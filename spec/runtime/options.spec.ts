@@ -9,6 +9,7 @@ test('every option has a default', () => {
     keyGroups: 128,
     store: undefined,
     restore: 'latest',
+    restart: { kind: 'none' },
     acceptLoss: [],
     checks: false,
     checkpoints: {
@@ -61,6 +62,7 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ store: {} }, 'store: expected a Store'],
   [{ acceptLoss: true }, 'acceptLoss: expected'],
   [{ restore: 'newest' }, 'restore: expected'],
+  [{ restart: 'always' }, 'restart: expected none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)'],
   [{ checks: 1 }, 'checks: expected boolean, found 1'],
   [{ checkpoints: 5 }, 'checkpoints: expected'],
   [{ checkpoints: null }, 'checkpoints: expected'],
@@ -100,7 +102,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { paralelism: 4 },
     'run options.paralelism',
-    'There are: parallelism, keyGroups, store, restore, acceptLoss, checks, checkpoints, channels.',
+    'There are: parallelism, keyGroups, store, restore, restart, acceptLoss, checks, checkpoints, channels.',
   ],
   [
     { checkpoints: { every: 4 } },
