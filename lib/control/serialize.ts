@@ -85,7 +85,8 @@ type StoreEvent = Extract<
  * is tried again three times. `commit` appends
  * the log entry that makes parts durable: `committed`, or `commitFailed`; `beginEpoch` one that gives tasks an epoch of their own:
  * `epochBegun`, or `epochFailed`; either `failed` if the log is another run's (`FENCED`), and before it `stands` if a commit that had
- * failed has taken place. `stop` is to these tasks' snapshots what `abort` is, the last ones included.
+ * failed has taken place. `stop` is to these tasks' snapshots what `abort` is, the last ones included. `finished`
+ * appends that all is published.
  * `abort` stops the writing of these tasks' snapshots and deletes what has been written of them; `release` deletes objects and
  * entries. Everything else passes through. Never errs by itself; completes with its source.
  */
@@ -200,6 +201,13 @@ const serialized = <E extends { readonly kind: string }>(
     )
   }
 
+  /** Nobody waits for it: without it the next start publishes once more what is published already. */
+  const done = (): Observable<never> =>
+    defer(() => appended(encodedEntry({ kind: 'done', epoch }, encoding))).pipe(
+      ignoreElements(),
+      catchError(() => EMPTY),
+    )
+
   const logged = (
     of_: LogEntry,
     { done, failed }: { done: (n: number) => StoreEvent; failed: (error: unknown) => StoreEvent },
@@ -274,8 +282,11 @@ const serialized = <E extends { readonly kind: string }>(
         return EMPTY
       }),
     ),
-    merge(kind('commit'), kind('beginEpoch')).pipe(
-      concatMap(order => (order.kind === 'commit' ? committed(order) : epochBegun(order))),
+    merge(kind('commit'), kind('beginEpoch'), kind('finished')).pipe(
+      concatMap(order => {
+        if (order.kind === 'finished') return done()
+        return order.kind === 'commit' ? committed(order) : epochBegun(order)
+      }),
     ),
     kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
     shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),

@@ -17,6 +17,7 @@ import {
   queueScheduler,
   Subject,
   Subscription,
+  share,
   switchMap,
   take,
   tap,
@@ -120,9 +121,12 @@ export class Execution {
       this.#splitsRead()
         .pipe(
           switchMap(() =>
-            found(this.#store, { restore: this.#settings.restore, encoding: this.#encoding, readsMax }).pipe(
-              switchMap(start => this.#prepared(start)),
-            ),
+            found(this.#store, {
+              restore: this.#settings.restore,
+              sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
+              encoding: this.#encoding,
+              readsMax,
+            }).pipe(switchMap(start => this.#prepared(start))),
           ),
         )
         .subscribe({
@@ -261,8 +265,8 @@ export class Execution {
    * Appends the start's entry: the next append of an older run meets it. Such a run may have gone on since the log was read,
    * and have deleted its entry of that number again.
    */
-  #logTaken({ epoch, nextEntry }: Found): Observable<never> {
-    const entry = encodedEntry({ kind: 'start', epoch }, this.#encoding)
+  #logTaken({ epoch, nextEntry, from, nextCheckpoint }: Found): Observable<never> {
+    const entry = encodedEntry({ kind: 'start', epoch, from, nextCheckpoint }, this.#encoding)
     return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
   }
 
@@ -285,7 +289,7 @@ export class Execution {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
-    const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
+    const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler), share())
     const observe = (happening: Happening) => this.#environment.observe?.(happening)
     this.#running.add(obeyed$.pipe(tap(order => observe(order))).subscribe(order => this.#obey(order)))
     this.#running.add(

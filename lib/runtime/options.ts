@@ -3,7 +3,7 @@ import type { Guarantee } from '../alignment/alignment.ts'
 import { global, type Policy } from '../coordination/policy.ts'
 import { none, type RestartPolicy } from '../coordination/restarts.ts'
 import { decode } from '../decode.ts'
-import type { Alignment } from '../element.ts'
+import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
@@ -18,8 +18,8 @@ export interface RunOptions {
   readonly keyGroups?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
-  /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
-  readonly restore?: 'latest' | 'none'
+  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; or a checkpoint by its id. */
+  readonly restore?: 'latest' | 'none' | OlderCheckpoint
   /**
    * Whether tasks that have failed are started again, with those that channels join to them, from their newest part; the others go
    * on. Default `none()`: the job fails with its first task. What no repetition mends (FENCED, TRANSACTION_LOST, DAMAGED, ...) fails it always.
@@ -73,6 +73,16 @@ export interface RunOptions {
   }
 }
 
+/**
+ * A completed checkpoint that the store still has. From then on what is newer is as if it had never been; it is deleted, and later
+ * starts go on from here too.
+ */
+export interface OlderCheckpoint {
+  readonly checkpoint: CheckpointId
+  /** Sinks will publish again what they have published since; default false: then that is `WOULD_DUPLICATE`. */
+  readonly acceptDuplicates?: boolean
+}
+
 export interface DebloatOption {
   /** What is in an input's channels is to take so long; default 1,000. */
   readonly targetMs?: number
@@ -108,7 +118,7 @@ export interface Settings {
   readonly parallelism: number
   readonly keyGroups: number
   readonly store: Store | undefined
-  readonly restore: 'latest' | 'none'
+  readonly restore: 'latest' | 'none' | OlderCheckpoint
   readonly restart: RestartPolicy
   readonly acceptLoss: readonly string[]
   readonly checks: boolean
@@ -350,6 +360,8 @@ const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
   t.identity,
 )
 
+const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), t.partial({ acceptDuplicates: t.boolean })])
+
 const debloatType = t.partial({
   targetMs: duration,
   periodMs: duration,
@@ -372,7 +384,7 @@ const optionsType = t.partial({
   parallelism: count,
   keyGroups,
   store,
-  restore: t.keyof({ latest: null, none: null }),
+  restore: t.union([t.keyof({ latest: null, none: null }), olderCheckpoint]),
   restart,
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,

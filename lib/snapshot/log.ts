@@ -7,13 +7,17 @@ import type { Encoding } from './encoding.ts'
 import type { StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. */
-export type LogEntry = Start | Restart | Commit
+export type LogEntry = Start | Restart | Commit | Done
 
 /** A start of the job; never deleted. */
 export interface Start {
   readonly kind: 'start'
   /** Larger than all before it. */
   readonly epoch: number
+  /** The newest parts; nothing; an older checkpoint, whose parts are in these entries. */
+  readonly from: 'latest' | 'none' | { readonly checkpoint: CheckpointId; readonly entries: readonly number[] }
+  /** Ids from here on have not been used before. */
+  readonly nextCheckpoint: CheckpointId
 }
 
 /** Some tasks of a run that goes on are started again; deleted after a newer one, or a newer start. */
@@ -22,6 +26,13 @@ export interface Restart {
   /** The epoch of the run's start. */
   readonly run: number
   /** Theirs, larger than all before it. */
+  readonly epoch: number
+}
+
+/** All that the last parts contain is published. */
+export interface Done {
+  readonly kind: 'done'
+  /** The epoch of the run's start. */
   readonly epoch: number
 }
 
@@ -77,7 +88,16 @@ const snapshotType = t.union([
 ])
 
 const entryType: t.Type<LogEntry, any> = t.union([
-  t.type({ kind: t.literal('start'), epoch: t.number }),
+  t.type({
+    kind: t.literal('start'),
+    epoch: t.number,
+    from: t.union([
+      t.keyof({ latest: null, none: null }),
+      t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+    ]),
+    nextCheckpoint: t.number,
+  }),
+  t.type({ kind: t.literal('done'), epoch: t.number }),
   t.type({ kind: t.literal('restart'), run: t.number, epoch: t.number }),
   t.intersection([
     t.type({

@@ -305,7 +305,8 @@ const cases: Readonly<Record<string, Case>> = {
     events: { 1: commit(1), 2: commit(2), r: release([], [5]) },
     means: { X: 'commit 1 failed', F: 'failed: FENCED' },
     store: { 'append 5': 'the first fails, but takes place' },
-    given: store => store.append(6, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+    given: store =>
+      store.append(6, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
   },
   'tasks that are restarted get an epoch of their own, each time a larger one, by an entry that replaces the last one':
     {
@@ -337,7 +338,8 @@ const cases: Readonly<Record<string, Case>> = {
     out: '--F',
     events: { 1: beginEpoch },
     means: { F: 'failed: FENCED' },
-    given: store => store.append(5, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+    given: store =>
+      store.append(5, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
   },
   'what tasks that are stopped have under way is given up, their last snapshots too; what they write when restarted is not':
     {
@@ -357,7 +359,8 @@ const cases: Readonly<Record<string, Case>> = {
     out: '--F-',
     events: { 1: commit(1) },
     means: { F: 'failed: FENCED' },
-    given: store => store.append(5, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+    given: store =>
+      store.append(5, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
   },
   'what is released is deleted, objects and entries': {
     in: ' r---',

@@ -426,14 +426,35 @@ export const planted: readonly Planted[] = [
   {
     what: 'a start does not raise the epoch',
     file: 'lib/runtime/restore.ts',
-    from: 'epoch: 1 + entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 0)',
-    to: 'epoch: entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 1)',
+    from: 'epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0)',
+    to: 'epoch: log.reduce((largest, { epoch }) => Math.max(largest, epoch), 1)',
   },
   {
     what: 'a start goes on from an older checkpoint',
-    file: 'lib/runtime/restore.ts',
+    file: 'lib/snapshot/history.ts',
     from: '[...commits].reverse()',
     to: '[...commits]',
+  },
+  {
+    what: 'what an older checkpoint was gone back to from is gone on from again',
+    file: 'lib/snapshot/history.ts',
+    from: 'n > since || older.includes(n)',
+    to: 'true',
+    spec: 'spec/snapshot/history.spec.ts',
+  },
+  {
+    what: 'an older checkpoint is restored although sinks have published since',
+    file: 'lib/runtime/restore.ts',
+    from: 'if (newer !== undefined && !acceptDuplicates) {',
+    to: 'if (newer !== undefined && acceptDuplicates) {',
+    spec: 'spec/runtime/olderCheckpoint.spec.ts',
+  },
+  {
+    what: 'a job that is done publishes again when it is started again',
+    file: 'lib/control/serialize.ts',
+    from: "if (order.kind === 'finished') return done()",
+    to: "if (order.kind === 'finished') return EMPTY",
+    spec: 'spec/runtime/olderCheckpoint.spec.ts',
   },
   {
     what: 'a start does not see that another run has gone on meanwhile',
@@ -474,7 +495,7 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a region restarts from an older part than it has published',
-    file: 'lib/runtime/restore.ts',
+    file: 'lib/snapshot/history.ts',
     from: 'const snapshots = part.tasks.filter(({ task }) => !taken.has(task))',
     to: 'const snapshots = taken.size > 0 ? [] : part.tasks',
     spec: 'spec/runtime/regional.spec.ts',

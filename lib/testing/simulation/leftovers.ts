@@ -1,4 +1,4 @@
-import { newestParts } from '../../runtime/restore.ts'
+import { newestParts } from '../../snapshot/history.ts'
 import { objectsOf } from '../../snapshot/snapshot.ts'
 import type { Disk } from './disk.ts'
 
