@@ -31,6 +31,8 @@ export interface CheckpointReport {
 
 export interface TaskReport {
   readonly task: TaskId
+  /** It had ended before: its last snapshot stands for it. */
+  readonly ended: boolean
   /** Whether it was so in fact: records in flight are part of its snapshot. */
   readonly unaligned: boolean
   readonly startDelayMs: number
@@ -81,6 +83,7 @@ export const report = (of: Reported): CheckpointReport => {
 
 const taskReport = ({ snapshot, times, sizes }: Acknowledged): TaskReport => ({
   task: snapshot.task,
+  ended: snapshot.ended,
   unaligned: sizes.inFlightRecords > 0,
   startDelayMs: times.startDelayMs,
   alignmentMs: times.alignmentMs,
