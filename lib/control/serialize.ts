@@ -124,7 +124,6 @@ const serialized = <E extends { readonly kind: string }>(
     const object = (attempt: number) => (ended ? names.ended(task, attempt) : names.snapshot(checkpoint, task))
     const isAborted = () =>
       snapshot.epoch <= (stoppedUpTo.get(task) ?? 0) || (!ended && checkpoint <= (abortedUpTo.get(task) ?? 0))
-    const begunMs = scheduler.now()
     let attempts = 0
     /** What has been put, and is not yet the coordinator's. */
     let mayBeThere = false
@@ -138,7 +137,7 @@ const serialized = <E extends { readonly kind: string }>(
               map((inStore): Acknowledged => {
                 // Before the next checkpoint can hear of it, and capture.
                 snapshot.captured?.release()
-                const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
+                const times = { ...snapshot.times, asyncMs: scheduler.now() - snapshot.times.wholeAtMs }
                 return { kind: 'acknowledged', checkpoint, snapshot: { task, ended, ...inStore }, sizes, times }
               }),
             ),

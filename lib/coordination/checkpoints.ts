@@ -580,10 +580,14 @@ const epochBegun = (
 ): Step => {
   const [first] = tasks as readonly [TaskId]
   const [next, effect] = failover(state.failover, { kind: 'epochBegun', group: groupNumber(state, first) }, nowMs)
-  if (effect === undefined) return [state, []]
+  if (effect?.kind !== 'restart') return [state, []]
+  const { attempt } = effect
   const { part } = memberOf(state.standings, regionOf(state, numberOf(state, first)))
   const from = part && { checkpoint: part.checkpoint, entry: part.entry }
-  return then(unended({ ...state, failover: next }, tasks), of => [of, [{ kind: 'restart', tasks, epoch, from }]])
+  return then(unended({ ...state, failover: next }, tasks), of => [
+    of,
+    [{ kind: 'restart', tasks, epoch, attempt, from }],
+  ])
 }
 
 /** The last snapshots of these tasks stand for them no more; what no part names of them is deleted. */
@@ -746,8 +750,16 @@ const reported = (
     regions: state.layout.regions.length,
     failedRegions: pending.failed.map(({ region }) => region),
     acknowledged: acknowledgedBy,
+    missing: reason === undefined ? [] : missingIn(state, pending),
   })
 }
+
+/** Of regions that were asked. */
+const missingIn = ({ layout }: CheckpointsState, pending: Pending): readonly TaskId[] =>
+  layout.tasks.filter(
+    (_, task) =>
+      !hasAcknowledged(pending, task) && memberOf(pending.parts, layout.regionOf[task] as number).kind !== 'exempt',
+  )
 
 const only = (of: Requested | undefined) => (of?.request === undefined ? {} : { request: of.request })
 

@@ -139,6 +139,8 @@ export type CheckpointOrder =
       readonly kind: 'restart'
       readonly tasks: readonly TaskId[]
       readonly epoch: number
+      /** Restarts of these tasks, with this one. */
+      readonly attempt: number
       readonly from: { readonly checkpoint: CheckpointId; readonly entry: number } | undefined
     }
   | { readonly kind: 'failJob'; readonly error: unknown }

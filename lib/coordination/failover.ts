@@ -41,7 +41,8 @@ export type FailoverEvent =
 
 export type FailoverEffect =
   | { readonly kind: 'stop'; readonly attempt: number; readonly restartInMs: number }
-  | { readonly kind: 'beginEpoch' | 'restart' }
+  | { readonly kind: 'beginEpoch' }
+  | { readonly kind: 'restart'; readonly attempt: number }
   | { readonly kind: 'giveUp'; readonly error: unknown }
 
 export const initialFailover = (policy: RestartPolicy = none()): Failover => ({
@@ -64,7 +65,8 @@ export const failover = (state: Failover, event: FailoverEvent, nowMs: number): 
     case 'decided':
       return waitsFor === 'commit' ? beginsEpoch(state, group) : [state, undefined]
     case 'epochBegun':
-      return waitsFor === 'epoch' ? [waiting(state, group, 'tasks'), { kind: 'restart' }] : [state, undefined]
+      if (waitsFor !== 'epoch') return [state, undefined]
+      return [waiting(state, group, 'tasks'), { kind: 'restart', attempt: state.failures.get(group)?.attempts ?? 0 }]
     case 'epochFailed':
       return waitsFor === 'epoch' ? failed(state, event, nowMs) : [state, undefined]
     case 'started': {

@@ -27,6 +27,14 @@ import { BufferBudget } from '../channel/budget.ts'
 import { CaptureBudget } from '../channel/captureBudget.ts'
 import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
+import {
+  type CheckpointHistory,
+  checkpointHistory,
+  nothingRemembered,
+  type Remembered,
+  type RememberedEvent,
+  remembered,
+} from '../coordination/checkpointHistory.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
@@ -45,6 +53,7 @@ import type { Store } from '../store/store.ts'
 import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
+import type { JobEvent } from './jobEvents.ts'
 import type { Settings } from './options.ts'
 import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
@@ -61,6 +70,9 @@ export class Execution {
   /** Completes when the job is done; errs with what failed it. */
   readonly outcome$ = new Subject<never>()
   readonly reports$ = new Subject<CheckpointReport>()
+  readonly #jobEvents$ = new Subject<JobEvent>()
+  /** By task: the last of its events. */
+  readonly #standings = new Map<TaskId, JobEvent>()
   readonly #environment: Environment
   readonly #plan: Plan
   #settings: Settings
@@ -90,6 +102,7 @@ export class Execution {
   readonly #restarting = new Map<TaskId, Subscription>()
   /** By the first task of each group that has been restarted: what it began with. */
   readonly #restartedWith = new Map<TaskId, InFlightCount>()
+  #remembered: Remembered
   #requests = 0
   #begun = false
   #ended = false
@@ -108,6 +121,7 @@ export class Execution {
     this.#buffersAtStart = buffers
     this.#budget = new BufferBudget({ buffersMax: buffers.pooled, guaranteed: buffers.guaranteed })
     this.#captures = new CaptureBudget(buffers.captured)
+    this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
@@ -152,6 +166,15 @@ export class Execution {
     if (!this.#begun || this.#ended) return
     this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
     this.#debloat()
+  }
+
+  /** First how each task stands. */
+  get jobEvents$(): Observable<JobEvent> {
+    return defer(() => concat(of(...this.#standings.values()), this.#jobEvents$))
+  }
+
+  get checkpointHistory(): CheckpointHistory {
+    return checkpointHistory(this.#remembered)
   }
 
   /** What channels and snapshots hold at the most. */
@@ -250,6 +273,8 @@ export class Execution {
       restored: restored?.tasks,
       report: event => {
         if (event.kind === 'snapshot') this.#environment.observe?.(event)
+        if (event.kind === 'failed') this.#tells('taskFailed', event.task, { error: event.error })
+        if (event.kind === 'snapshot' && event.ended) this.#tells('taskFinished', event.task, {})
         this.#events$.next(event)
       },
       isWanted,
@@ -327,7 +352,8 @@ export class Execution {
     )
     this.#begun = true
     this.#onRunning(restored)
-    for (const task of this.#tasks) task.start()
+    if (restored !== undefined) this.#remember({ kind: 'restored', checkpoint: restored.checkpoint })
+    this.#started(this.#tasks, 0)
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
     if (ended.size === this.#tasks.length) this.#end()
   }
@@ -336,6 +362,7 @@ export class Execution {
     if (this.#settings.checks) this.#checkBound()
     switch (order.kind) {
       case 'trigger':
+        this.#remember({ kind: 'triggered', checkpoint: order.barrier.checkpoint })
         for (const task of this.#tasks) task.trigger(order.barrier)
         return
       case 'publish':
@@ -349,11 +376,12 @@ export class Execution {
         return
       case 'report':
         if (this.#settings.checks) this.#checkCaptures(order.report)
+        this.#remember({ kind: 'reported', report: order.report })
         this.reports$.next(order.report)
         if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
       case 'stop':
-        return this.#stop(order.tasks)
+        return this.#stop(order)
       case 'restart':
         return this.#restart(order)
       case 'failJob':
@@ -372,13 +400,38 @@ export class Execution {
     }
   }
 
-  #stop(tasks: readonly TaskId[]): void {
+  #remember(event: RememberedEvent): void {
+    this.#remembered = remembered(this.#remembered, event)
+  }
+
+  #tells<K extends JobEvent['kind']>(
+    kind: K,
+    task: TaskId,
+    of: Omit<Extract<JobEvent, { kind: K }>, 'kind' | 'task' | 'atMs'>,
+  ): void {
+    const event = { kind, task, atMs: this.#environment.scheduler.now(), ...of } as unknown as JobEvent
+    this.#standings.set(task, event)
+    this.#jobEvents$.next(event)
+  }
+
+  #started(tasks: readonly RunningTask[], attempt: number): void {
+    for (const task of tasks) {
+      if (task.endedBefore) this.#tells('taskFinished', task.id, {})
+      else this.#tells('taskRunning', task.id, { attempt })
+      task.start()
+    }
+  }
+
+  #stop({ tasks, failed, attempt, restartInMs }: CheckpointOrder & { kind: 'stop' }): void {
     this.#restarting.get(tasks[0] as TaskId)?.unsubscribe()
-    for (const id of tasks) this.#taskOf.get(id)?.stop()
+    for (const id of tasks) {
+      this.#taskOf.get(id)?.stop()
+      this.#tells('taskRestarting', id, { failed, attempt, restartInMs })
+    }
   }
 
   /** What goes wrong is a failure of these tasks, which the coordinator has to decide on again. */
-  #restart({ tasks, epoch, from: part }: CheckpointOrder & { kind: 'restart' }): void {
+  #restart({ tasks, epoch, attempt, from: part }: CheckpointOrder & { kind: 'restart' }): void {
     const first = tasks[0] as TaskId
     const isWanted = new Set(tasks)
     const restarting = this.#restored(part, isWanted)
@@ -392,8 +445,11 @@ export class Execution {
         }),
       )
       .subscribe({
-        next: ({ made, restored }) => this.#restarted(made, restored),
-        error: error => this.#events$.next({ kind: 'failed', task: first, error }),
+        next: ({ made, restored }) => this.#restarted(made, { restored, attempt }),
+        error: error => {
+          this.#tells('taskFailed', first, { error })
+          this.#events$.next({ kind: 'failed', task: first, error })
+        },
       })
     this.#restarting.set(first, restarting)
     this.#running.add(restarting)
@@ -423,8 +479,12 @@ export class Execution {
     this.#tasks = [...taskOf.values()]
   }
 
-  #restarted(made: readonly RunningTask[], restored: RestoredJob | undefined): void {
-    for (const task of made) task.start()
+  #restarted(
+    made: readonly RunningTask[],
+    { restored, attempt }: { readonly restored: RestoredJob | undefined; readonly attempt: number },
+  ): void {
+    if (restored !== undefined) this.#remember({ kind: 'restored', checkpoint: restored.checkpoint })
+    this.#started(made, attempt)
     const { debloat } = this.#settings.channels
     if (debloat !== undefined) for (const task of made) task.debloat(debloat)
     const ids = new Set(made.map(({ id }) => id))
@@ -476,6 +536,7 @@ export class Execution {
     if (error === undefined) this.outcome$.complete()
     else this.outcome$.error(error)
     this.reports$.complete()
+    this.#jobEvents$.complete()
   }
 }
 
@@ -507,10 +568,15 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
           checkpoint: restored!.checkpoint,
           snapshot,
           sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-          times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+          times: noTimes,
         },
       ]),
   )
+
+const noTimes = {
+  ...{ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 },
+  ...{ syncMs: 0, begunAtMs: 0, wholeAtMs: 0, asyncMs: 0 },
+}
 
 const checkClaimed = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) if (task.failure !== undefined) throw task.failure.error

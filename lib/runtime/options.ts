@@ -40,6 +40,8 @@ export interface RunOptions {
     readonly guarantee?: Guarantee
     /** Completed checkpoints that are kept; default 1. */
     readonly retainedCount?: number
+    /** Reports of checkpoints that `Job.checkpointHistory` has; default 10. Each has about 200 bytes a task. */
+    readonly historyCount?: number
     /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
     readonly inlineBytesMax?: number
     /** From a completion to the next trigger of the schedule; default 0. */
@@ -128,6 +130,7 @@ export interface Settings {
     readonly alignment: Alignment
     readonly guarantee: Guarantee
     readonly retainedCount: number
+    readonly historyCount: number
     readonly inlineBytesMax: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
@@ -172,6 +175,8 @@ export const settings = (options: RunOptions): Settings => {
       alignment: alignmentOf(checkpoints),
       guarantee: checkpoints.guarantee ?? 'exactly-once',
       retainedCount: checkpoints.retainedCount ?? 1,
+      // Source: Flink's web.checkpoints.history.
+      historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       minPauseMs: checkpoints.minPauseMs ?? 0,
@@ -392,6 +397,7 @@ const optionsType = t.partial({
     ...changeable,
     guarantee,
     retainedCount: count,
+    historyCount: countOrNone,
     inlineBytesMax: countOrNone,
     publishTimeoutMs: duration,
   }),

@@ -1,5 +1,6 @@
 import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { Halves } from '../channel/channel.ts'
+import type { CheckpointHistory } from '../coordination/checkpointHistory.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { global } from '../coordination/policy.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
@@ -17,6 +18,7 @@ import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
 import { explained } from './explainRegions.ts'
+import type { JobEvent } from './jobEvents.ts'
 import {
   type ChangedOptions,
   changed,
@@ -41,6 +43,10 @@ export interface Job {
   readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
   readonly checkpoints$: Observable<CheckpointReport>
+  /** What has become of this run's checkpoints: counts, the newest reports, and how their figures are distributed. */
+  checkpointHistory(): CheckpointHistory
+  /** The last that has happened to each of the job's tasks, then what happens to them; completes with the job. */
+  readonly events$: Observable<JobEvent>
   /**
    * Takes a checkpoint now, or after the one under way.
    * Rejects with `NOT_RUNNING` before the job runs and once it has ended, with `INVALID_OPTION` for an alignment that is none
@@ -168,6 +174,8 @@ export const runIn = (
       return execution.buffers
     },
     checkpoints$: execution.reports$,
+    checkpointHistory: () => execution.checkpointHistory,
+    events$: execution.jobEvents$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
       return firstValueFrom(execution.request(alignment))

@@ -37,7 +37,7 @@ import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
-import type { ChannelData, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
@@ -46,7 +46,7 @@ import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
-import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
+import { type BarrierMetrics, type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
 
 /** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
@@ -174,6 +174,11 @@ export class RunningTask implements Task, Member {
   /** What has failed while the task was built. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failedBeforeStart
+  }
+
+  /** It is restored as ended, and only says so. */
+  get endedBefore(): boolean {
+    return this.#options.restored?.ended === true
   }
 
   /** Restored state that no operator has asked for. */
@@ -481,7 +486,7 @@ export class RunningTask implements Task, Member {
       case 'captured':
         return this.#snapshot?.capture(element)
       case 'aligned':
-        return this.#finish(metricsOf(element))
+        return this.#finish({ ...metricsOf(element), lastBarrier: this.#lastBarrier(element.checkpoint) })
       case 'aborted':
         this.#dropSnapshot()
         // A newer barrier may have done it as it arrived, in the producer's turn: there is more to take now.
@@ -503,6 +508,7 @@ export class RunningTask implements Task, Member {
   #begin(barrier: Barrier): void {
     const { clock, observe } = this.#options
     const begunMs = clock()
+    const begunAtMs = this.scheduler.now()
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
@@ -515,6 +521,7 @@ export class RunningTask implements Task, Member {
       operators: captured,
       durable: this.#durable(),
       syncMs: clock() - begunMs,
+      begunAtMs,
       channels: this.#options.channels,
       recovering: { generations: this.#gate?.captureGenerations(), parked: this.#gate?.captureParked() ?? [] },
       buffers: this.#options.captures.hold(),
@@ -530,7 +537,16 @@ export class RunningTask implements Task, Member {
     return this.#outboxes.capture(checkpoint, (this.#owedMarkers ?? this.#gate?.captureGenerations())?.generation)
   }
 
-  #finish(metrics: AlignmentMetrics): void {
+  /** The one that has just been taken. */
+  #lastBarrier(checkpoint: CheckpointId): LastBarrier {
+    const { channel, input, from } = this.#options.channels[
+      (this.#gate as ChannelGate<unknown>).current
+    ] as InputChannel
+    const producer = (this.#options.stage.inputs[input] as Edge).from.id
+    return { from: `${producer}/${from}`, buffers: channel.buffersBefore(checkpoint) }
+  }
+
+  #finish(metrics: BarrierMetrics): void {
     if (this.#snapshot === undefined) return
     this.#snapshot.metrics = metrics
     this.#reportIfWhole()
@@ -542,7 +558,7 @@ export class RunningTask implements Task, Member {
     if (snapshot?.metrics === undefined || this.#outboxes.holds(snapshot.checkpoint)) return
     this.#limit?.unsubscribe()
     this.#snapshot = undefined
-    this.#report(snapshot.finished(snapshot.metrics))
+    this.#report(snapshot.finished(snapshot.metrics, this.scheduler.now()))
   }
 
   /** The barrier has waited in sending halves for too long. */
@@ -593,7 +609,7 @@ export class RunningTask implements Task, Member {
       inFlight: [],
       outputs: [],
       durable: this.#durable(),
-      times: { ...instant, syncMs: 0 },
+      times: { ...instant, syncMs: 0, begunAtMs: this.scheduler.now(), wholeAtMs: this.scheduler.now() },
     })
     this.#reading?.close()
   }

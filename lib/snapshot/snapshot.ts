@@ -55,6 +55,17 @@ export interface SnapshotTimes {
   readonly processedDuringAlignment: number
   /** In which the task did nothing else. */
   readonly syncMs: number
+  /** By the job's clock: when the snapshot began, and when it was whole. */
+  readonly begunAtMs: number
+  readonly wholeAtMs: number
+  readonly lastBarrier?: LastBarrier
+}
+
+/** The barrier that a task took last of a checkpoint's. */
+export interface LastBarrier {
+  readonly from: TaskId
+  /** That stood in its channel when it came there; over a link only those that had arrived. */
+  readonly buffers: number | undefined
 }
 
 export interface SnapshotSizes {

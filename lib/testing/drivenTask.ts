@@ -274,6 +274,7 @@ export class DrivenTask {
       operators: this.task.capture(),
       durable: [],
       syncMs: 0,
+      begunAtMs: 0,
       channels: this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
       recovering: { generations: undefined, parked: [] },
       buffers: this.#captures.hold(),
@@ -282,7 +283,7 @@ export class DrivenTask {
 
   #finish(): void {
     if (this.#taken !== undefined) releaseSnapshot(this.#taken)
-    const snapshot = this.#underWay?.finished(instant)
+    const snapshot = this.#underWay?.finished(instant, 0)
     invariant(snapshot?.kind !== 'declined', () => 'the captures of a harness have no bound')
     this.#taken = snapshot
     this.#underWay = undefined

@@ -98,7 +98,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
     outputs: [],
     durable: options.durable ?? [],
-    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3 },
+    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, begunAtMs: 0, wholeAtMs: 0 },
   }
 }
 
@@ -461,7 +461,15 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
   expect(event).toMatchObject({
     sizes: { inFlightRecords: 2, stateBytes: expect.any(Number), inFlightBytes: expect.any(Number) },
-    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, asyncMs: 0 },
+    times: {
+      startDelayMs: 1,
+      alignmentMs: 2,
+      processedDuringAlignment: 0,
+      syncMs: 3,
+      begunAtMs: 0,
+      wholeAtMs: 0,
+      asyncMs: 0,
+    },
   })
   const { object, bytes, crc } = event.snapshot as SnapshotObject
   const read = await lastValueFrom(store.get(object))

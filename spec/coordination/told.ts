@@ -11,7 +11,15 @@ export const acknowledged = (task: string, of: { checkpoint: number; ended?: boo
     checkpoint,
     snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
     sizes: { stateBytes: 10, inFlightBytes: 5, inFlightRecords: 2 },
-    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, asyncMs: 4 },
+    times: {
+      startDelayMs: 1,
+      alignmentMs: 2,
+      processedDuringAlignment: 0,
+      syncMs: 3,
+      begunAtMs: 0,
+      wholeAtMs: 0,
+      asyncMs: 4,
+    },
   }
 }
 

@@ -893,6 +893,20 @@ export const planted: readonly Planted[] = [
     spec: 'spec/control/serialize.spec.ts',
   },
   {
+    what: 'the way of a barrier is measured from the trigger, not from where it came from',
+    file: 'lib/coordination/criticalPath.ts',
+    from: 'ms: cameMs - from.begunMs',
+    to: 'ms: cameMs',
+    spec: 'spec/coordination/criticalPath.spec.ts',
+  },
+  {
+    what: 'a history grows without end',
+    file: 'lib/coordination/checkpointHistory.ts',
+    from: '.slice(-state.count)',
+    to: '',
+    spec: 'spec/coordination/checkpointHistory.spec.ts',
+  },
+  {
     what: 'a stopped task keeps its buffers',
     file: 'lib/runtime/task.ts',
     from: 'writer.close()',

@@ -18,6 +18,7 @@ test('every option has a default', () => {
       alignment: 'aligned',
       guarantee: 'exactly-once',
       retainedCount: 1,
+      historyCount: 10,
       inlineBytesMax: 20_480,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
@@ -107,7 +108,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, inlineBytesMax, publishTimeoutMs.',
+    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

@@ -16,6 +16,7 @@ const begun = (
     operators: [],
     durable: [],
     syncMs: 0,
+    begunAtMs: 0,
     buffers: budget.hold(),
     channels: [0, 1, 2].map(from => ({ channel: new Channel(), input: 0, from })),
     recovering: {
@@ -25,7 +26,7 @@ const begun = (
   })
 
 const finished = (snapshot: SnapshotUnderWay) =>
-  snapshot.finished({ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 })
+  snapshot.finished({ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }, 0)
 
 const inFlight = (snapshot: SnapshotUnderWay) => {
   const of = finished(snapshot)
