@@ -198,7 +198,10 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
 
 const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
   if (allEnded(state) || allFinal(state)) return [state, []]
-  const periodic = request.request === undefined
+  const { timed = false } = request
+  const periodic = request.request === undefined && !timed
+  // One that waits already will be of the same moment.
+  if (timed && state.admission.queue.some(waiting => waiting.request.timed)) return [state, []]
   if (periodic && state.pending !== undefined) return [state, []]
   return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : 'checkpoint' }, nowMs)
 }

@@ -3,10 +3,11 @@ import type { Completes, Part } from '../snapshot/log.ts'
 import type { SnapshotSizes, SnapshotTimes, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Policy } from './policy.ts'
 import type { CheckpointReport } from './report.ts'
+import type { Requests, Timetable } from './timetable.ts'
 import type { FailureCause } from './tolerance.ts'
 
 /** What the coordinator hears. Facts, never an Observable's error. */
-export type CoordinateEvent = CheckpointEvent | Configured
+export type CoordinateEvent = CheckpointEvent | Configured | Backlog
 
 /** The schedule is another from now on; the checkpoint under way keeps what it was triggered with. */
 export interface Configured {
@@ -14,10 +15,21 @@ export interface Configured {
   readonly schedule: Schedule
 }
 
+/** The task's source works off what had come before it was opened, or does so no more. */
+export interface Backlog {
+  readonly kind: 'backlog'
+  readonly task: TaskId
+  readonly is: boolean
+}
+
 /** When checkpoints are taken, and how. */
 export interface Schedule {
   /** Between two triggers; undefined: only on request. */
   readonly everyMs: number | undefined
+  /** The same while a source works off a backlog; Infinity: none then; undefined: as without. */
+  readonly backlogEveryMs?: number | undefined
+  /** What else asks for checkpoints. */
+  readonly schedule?: Timetable | Requests | undefined
   /** From the trigger; a checkpoint that takes longer fails. */
   readonly timeoutMs: number
   readonly alignment: Alignment
@@ -78,6 +90,8 @@ export interface Requested {
   readonly kind: 'requested'
   /** The user's, by its number; the schedule's have none. */
   readonly request?: number
+  /** It is to be taken at this time: it waits for the one under way, and for no pause. */
+  readonly timed?: true
   readonly alignment: Alignment
 }
 

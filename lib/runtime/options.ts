@@ -1,7 +1,9 @@
 import * as t from 'io-ts'
+import { isObservable, type Observable } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import { global, type Policy } from '../coordination/policy.ts'
 import { none, type RestartPolicy } from '../coordination/restarts.ts'
+import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
@@ -30,8 +32,14 @@ export interface RunOptions {
   /** Costly checks, such as freezing what operators emit; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
-    /** Between two triggers; without it checkpoints are only taken on request and at the end. */
+    /** Between two triggers; without it, or with Infinity, and without a schedule, checkpoints are only taken on request and at the end. */
     readonly everyMs?: number
+    /**
+     * Between two triggers while a source works off a backlog (`SplitReader.inBacklog`); default: as otherwise. Infinity: none then.
+     */
+    readonly backlogEveryMs?: number
+    /** Other times: `hourly()`, `cron(...)`, or an Observable that asks. Such a checkpoint waits for the one under way, and for no pause. */
+    readonly schedule?: Timetable | Observable<TriggerRequest>
     /** A checkpoint that takes longer fails; default 10 minutes. */
     readonly timeoutMs?: number
     /** Default 'aligned'. With a timeout: aligned first, unaligned so long after the trigger. */
@@ -110,7 +118,14 @@ export interface DebloatSettings {
 export interface ChangedOptions {
   readonly checkpoints?: Pick<
     NonNullable<RunOptions['checkpoints']>,
-    'everyMs' | 'timeoutMs' | 'alignment' | 'minPauseMs' | 'tolerableFailures' | 'policy'
+    | 'everyMs'
+    | 'backlogEveryMs'
+    | 'schedule'
+    | 'timeoutMs'
+    | 'alignment'
+    | 'minPauseMs'
+    | 'tolerableFailures'
+    | 'policy'
   >
   readonly channels?: Pick<NonNullable<RunOptions['channels']>, 'debloat'>
 }
@@ -126,6 +141,8 @@ export interface Settings {
   readonly checks: boolean
   readonly checkpoints: {
     readonly everyMs: number | undefined
+    readonly backlogEveryMs: number | undefined
+    readonly schedule: Timetable | Observable<TriggerRequest> | undefined
     readonly timeoutMs: number
     readonly alignment: Alignment
     readonly guarantee: Guarantee
@@ -171,6 +188,8 @@ export const settings = (options: RunOptions): Settings => {
     checks: checked.checks ?? false,
     checkpoints: {
       everyMs: checkpoints.everyMs,
+      backlogEveryMs: checkpoints.backlogEveryMs,
+      schedule: checkpoints.schedule,
       timeoutMs: checkpoints.timeoutMs ?? 600_000,
       alignment: alignmentOf(checkpoints),
       guarantee: checkpoints.guarantee ?? 'exactly-once',
@@ -317,6 +336,14 @@ const keyGroups = numberThat(
 const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
 /** setTimeout takes no more. */
 const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
+const durationOrNone = numberThat(
+  'a duration in ms above 0, or Infinity',
+  n => (n > 0 && n < 2 ** 31) || n === Number.POSITIVE_INFINITY,
+)
+const countOrAny = numberThat(
+  'a whole number of at least 0, or Infinity',
+  n => (Number.isSafeInteger(n) && n >= 0) || n === Number.POSITIVE_INFINITY,
+)
 const pause = numberThat('a duration in ms of at least 0', n => n >= 0 && n < 2 ** 31)
 const isAlignment = (u: unknown): u is Alignment =>
   u === 'aligned' ||
@@ -376,12 +403,23 @@ const debloatType = t.partial({
 })
 const debloat = t.union([t.boolean, debloatType])
 
+const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
+  isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
+const schedule = new t.Type<Timetable | Observable<TriggerRequest>, unknown, unknown>(
+  'hourly(), cron(...) or an Observable',
+  isSchedule,
+  (u, context) => (isSchedule(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const changeable = {
-  everyMs: duration,
+  everyMs: durationOrNone,
+  backlogEveryMs: durationOrNone,
+  schedule,
   timeoutMs: duration,
   alignment,
   minPauseMs: pause,
-  tolerableFailures: countOrNone,
+  tolerableFailures: countOrAny,
   policy,
 }
 

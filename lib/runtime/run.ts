@@ -186,10 +186,16 @@ export const runIn = (
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(asRegionsAllow(chosen, regions))
-      const { everyMs, timeoutMs, alignment } = chosen.checkpoints
+      const { everyMs, backlogEveryMs, schedule, timeoutMs, alignment, ...others } = chosen.checkpoints
+      const { minPauseMs, tolerableFailures, policy } = others
       const { debloat = false } = chosen.channels
       return {
-        checkpoints: { timeoutMs, alignment, ...(everyMs === undefined ? {} : { everyMs }) },
+        checkpoints: {
+          ...(everyMs === undefined ? {} : { everyMs }),
+          ...(backlogEveryMs === undefined ? {} : { backlogEveryMs }),
+          ...(schedule === undefined ? {} : { schedule }),
+          ...{ timeoutMs, alignment, minPauseMs, tolerableFailures, policy },
+        },
         channels: { debloat: debloat === false ? false : debloatOption(debloat) },
       }
     },

@@ -54,7 +54,9 @@ export type TaskDoing =
   | { readonly kind: 'built' | 'turn'; readonly task: TaskId }
   | { readonly kind: 'begun'; readonly task: TaskId; readonly checkpoint: CheckpointId }
 
-export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' }>
+export type TaskEvent =
+  | TaskSnapshot
+  | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' | 'backlog' }>
 
 export interface RunningTaskOptions {
   readonly id: TaskId
@@ -128,6 +130,7 @@ export class RunningTask implements Task, Member {
   /** By input; none while debloating is off. */
   #debloaters: readonly Debloater[] = []
   #active = false
+  #inBacklog = false
 
   constructor(options: RunningTaskOptions) {
     this.id = options.id
@@ -435,7 +438,15 @@ export class RunningTask implements Task, Member {
       gate.take({ recordsMax: this.#recordsMax, takes: takesData ? 'all' : 'no data' })
     } else if (takesData && this.#owedMarkers === undefined) {
       for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
+      this.#tellBacklog()
     }
+  }
+
+  #tellBacklog(): void {
+    const is = this.#reading?.inBacklog === true
+    if (is === this.#inBacklog) return
+    this.#inBacklog = is
+    this.#report({ kind: 'backlog', task: this.id, is })
   }
 
   /** The generation of recovered data is worked off. */

@@ -67,7 +67,7 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ checks: 1 }, 'checks: expected boolean, found 1'],
   [{ checkpoints: 5 }, 'checkpoints: expected'],
   [{ checkpoints: null }, 'checkpoints: expected'],
-  [{ checkpoints: { everyMs: 0 } }, 'checkpoints.everyMs: expected a duration in ms above 0, found 0'],
+  [{ checkpoints: { everyMs: 0 } }, 'checkpoints.everyMs: expected a duration in ms above 0, or Infinity, found 0'],
   [{ checkpoints: { timeoutMs: 2 ** 31 } }, 'checkpoints.timeoutMs: expected a duration in ms above 0'],
   [
     { checkpoints: { timeoutMs: Number.POSITIVE_INFINITY } },
@@ -108,7 +108,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]
