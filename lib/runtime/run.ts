@@ -71,8 +71,11 @@ export interface Job {
 }
 
 export interface Warning {
-  /** `ONE_REGION`: the policy is regional, but all tasks are one region, so the job runs with `global()`. */
-  readonly code: 'ONE_REGION'
+  /**
+   * `ONE_REGION`: the policy is regional, but all tasks are one region, so the job runs with `global()`. `TRANSACTION_TIMEOUT`: a
+   * sink's outside may give up what a checkpoint contains before it is published.
+   */
+  readonly code: 'ONE_REGION' | 'TRANSACTION_TIMEOUT'
   readonly message: string
 }
 
@@ -169,7 +172,7 @@ export const runIn = (
   return {
     done,
     status$,
-    warnings: warningsOf(chosen, planned, regions),
+    warnings: [...oneRegion(chosen, planned, regions), ...transactionTimeouts(chosen, planned)],
     get buffers() {
       return execution.buffers
     },
@@ -212,11 +215,32 @@ type Regions = ReturnType<typeof connected>
 const asRegionsAllow = (chosen: Settings, regions: Regions): Settings =>
   regions.length > 1 ? chosen : { ...chosen, checkpoints: { ...chosen.checkpoints, policy: global() } }
 
-const warningsOf = ({ checkpoints: { policy } }: Settings, planned: Plan, regions: Regions): readonly Warning[] => {
+const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions: Regions): readonly Warning[] => {
   if (policy.kind === 'global' || regions.length > 1) return []
   const { oneBecause } = explained(planned, regions)
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
+
+/**
+ * A transaction must outlive the time from its cut to the end of the checkpoint after it, as that one may be the first to contain it,
+ * and a restart. Source: Flink's Kafka sink asks the same of transaction.timeout.ms.
+ */
+const transactionTimeouts = ({ checkpoints }: Settings, { stages }: Plan): readonly Warning[] => {
+  const { timeoutMs, everyMs = 0, minPauseMs } = checkpoints
+  const intervalMs = Math.max(Number.isFinite(everyMs) ? everyMs : 0, minPauseMs)
+  const neededMs = timeoutMs + intervalMs + restartMs
+  return stages
+    .flatMap(({ pipelines }) => pipelines)
+    .flatMap(({ name, sink: { transactionTimeoutMs = Number.POSITIVE_INFINITY } }) => {
+      if (transactionTimeoutMs >= neededMs) return []
+      const needed = `${neededMs} ms: checkpoints.timeoutMs (${timeoutMs}), the interval (${intervalMs}) and a minute for a restart`
+      const message = `${name}: its transactions are given up after ${transactionTimeoutMs} ms, but may have to last for ${needed}. Give it a longer time, or checkpoints a shorter one.`
+      return [{ code: 'TRANSACTION_TIMEOUT', message }]
+    })
+}
+
+/** From a failure until a restart has published what the last checkpoint contains; a guess. */
+const restartMs = 60_000
 
 const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
   checkpoint: restored.checkpoint,

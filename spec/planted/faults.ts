@@ -907,6 +907,27 @@ export const planted: readonly Planted[] = [
     spec: 'spec/coordination/checkpointHistory.spec.ts',
   },
   {
+    what: 'a time of the schedule is dropped while a checkpoint is under way',
+    file: 'lib/coordination/checkpoints.ts',
+    from: 'const periodic = request.request === undefined && !timed',
+    to: 'const periodic = request.request === undefined',
+    spec: 'spec/control/triggers.spec.ts',
+  },
+  {
+    what: 'a backlog is worked off with the usual interval',
+    file: 'lib/control/triggers.ts',
+    from: 'this.#inBacklog ? backlogEveryMs : everyMs',
+    to: 'everyMs',
+    spec: 'spec/control/triggers.spec.ts',
+  },
+  {
+    what: 'an hour is said to be whole before all tasks have published it',
+    file: 'lib/node/hours.ts',
+    from: 'if (marks.every(',
+    to: 'if (marks.some(',
+    spec: 'spec/node/hours.spec.ts',
+  },
+  {
     what: 'a stopped task keeps its buffers',
     file: 'lib/runtime/task.ts',
     from: 'writer.close()',
