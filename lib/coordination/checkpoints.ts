@@ -541,13 +541,17 @@ const lastFailed = (reason: string) =>
     remedy: 'Start the job again on the same store once the cause is mended: it goes on from the checkpoint before.',
   })
 
+/** Only of a region's last part somebody waits for it. */
 const published = (
   state: CheckpointsState,
-  { task, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
+  { tasks, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
 ): Step => {
-  const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
-  if (part?.final !== true || part.checkpoint !== checkpoint) return [state, []]
-  const unpublished = state.unpublished - 1
+  const last = tasks.filter(task => {
+    const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
+    return part?.final === true && part.checkpoint === checkpoint
+  })
+  if (last.length === 0) return [state, []]
+  const unpublished = state.unpublished - last.length
   return [{ ...state, unpublished }, unpublished === 0 ? [{ kind: 'finished' }] : []]
 }
 

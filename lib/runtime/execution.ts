@@ -29,7 +29,7 @@ import { serialize } from '../control/serialize.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
-import type { Alignment, SplitId } from '../element.ts'
+import type { Alignment, CheckpointId, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
@@ -78,6 +78,8 @@ export class Execution {
   #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
   #taskOf: ReadonlyMap<TaskId, RunningTask> = new Map()
+  /** While tasks are being told: those that have published at once. */
+  #publishing: { readonly checkpoint: CheckpointId; readonly done: TaskId[] } | undefined
   #requests = 0
   #begun = false
   #ended = false
@@ -222,10 +224,7 @@ export class Execution {
       splits,
       restored: start.restored?.tasks,
       running: this.#running,
-      report: event => {
-        if (event.kind === 'snapshot') this.#environment.observe?.(event)
-        this.#events$.next(event)
-      },
+      report: event => this.#heard(event),
     })
     this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
     checkClaimed(this.#tasks)
@@ -324,8 +323,7 @@ export class Execution {
         for (const task of this.#tasks) task.trigger(order.barrier)
         return
       case 'publish':
-        for (const id of order.tasks) this.#taskOf.get(id)?.publish(order.checkpoint)
-        return
+        return this.#publish(order)
       case 'abort':
         for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint)
         return
@@ -350,6 +348,24 @@ export class Execution {
       default:
         return absurd(order)
     }
+  }
+
+  #heard(event: TaskEvent): void {
+    const publishing = this.#publishing
+    if (event.kind === 'published' && event.checkpoint === publishing?.checkpoint) publishing.done.push(...event.tasks)
+    else {
+      if (event.kind === 'snapshot') this.#environment.observe?.(event)
+      this.#events$.next(event)
+    }
+  }
+
+  /** What is published at once is one event, however many tasks there are. */
+  #publish({ checkpoint, tasks }: CheckpointOrder & { kind: 'publish' }): void {
+    const done: TaskId[] = []
+    this.#publishing = { checkpoint, done }
+    for (const id of tasks) this.#taskOf.get(id)?.publish(checkpoint)
+    this.#publishing = undefined
+    if (done.length > 0) this.#events$.next({ kind: 'published', tasks: done, checkpoint })
   }
 
   /** With nothing to do, nothing could be done: otherwise nobody has woken who could do it, and it may wait for ever. */

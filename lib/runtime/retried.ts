@@ -12,24 +12,25 @@ export interface Retrying {
   readonly place: string
   /** Sees each failure that is followed by another attempt. */
   readonly onFailure: (error: unknown) => void
+  /** Before it completes. */
+  readonly onSuccess?: () => void
 }
 
 /**
- * Publishes, again and again with longer pauses from 100 ms to 10 s, until it has succeeded.
+ * Publishes, again and again with longer pauses from 100 ms to 10 s, until it has succeeded. What succeeds at once takes no timer.
  *
  * @throws PUBLISH_FAILED once the time is up; at once what no other attempt can mend: a `SpillwayError` of another code, such as
  * TRANSACTION_LOST
  */
 export const retried = (
   attempt: Observable<unknown>,
-  { scheduler, timeoutMs, seed, place, onFailure }: Retrying,
-): Observable<unknown> =>
+  { scheduler, timeoutMs, seed, place, onFailure, onSuccess = () => {} }: Retrying,
+): Observable<never> =>
   new Observable(subscriber => {
     let state = initialRestarts(pauses, seed)
     let attempts = 1
     let last = 'it has not answered'
     const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
-    subscriber.add(scheduler.schedule(timeUp, timeoutMs))
     const delay = (error: unknown) => {
       const [next, effect] = restarts(state, { kind: 'failed' }, scheduler.now())
       state = next
@@ -39,7 +40,16 @@ export const retried = (
       onFailure(error)
       return timer(effect.delayMs, scheduler)
     }
-    subscriber.add(attempt.pipe(retry({ delay })).subscribe(subscriber))
+    subscriber.add(
+      attempt.pipe(retry({ delay })).subscribe({
+        error: error => subscriber.error(error),
+        complete: () => {
+          onSuccess()
+          subscriber.complete()
+        },
+      }),
+    )
+    if (!subscriber.closed) subscriber.add(scheduler.schedule(timeUp, timeoutMs))
   })
 
 /** What a sink says in its own words may pass; a code says what is the matter, and only one of them is of the moment. */

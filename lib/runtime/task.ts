@@ -1,4 +1,4 @@
-import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import { concatMap, from, merge, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
@@ -153,7 +153,7 @@ export class RunningTask implements Task, Member {
     }
     this.#running.add(
       this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
-        next: checkpoint => options.report({ kind: 'published', task: this.id, checkpoint }),
+        next: checkpoint => options.report({ kind: 'published', tasks: [this.id], checkpoint }),
         error: error => this.#fail(error),
       }),
     )
@@ -219,7 +219,8 @@ export class RunningTask implements Task, Member {
 
   /** The task's part of the checkpoint is durable. */
   publish(checkpoint: CheckpointId): void {
-    this.#completed$.next(checkpoint)
+    if (this.#sinks.length > 0) this.#completed$.next(checkpoint)
+    else this.#options.report({ kind: 'published', tasks: [this.id], checkpoint })
   }
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
@@ -577,15 +578,13 @@ export class RunningTask implements Task, Member {
 
   #published(checkpoint: CheckpointId): Observable<CheckpointId> {
     return new Observable(subscriber =>
-      from(this.#sinks)
-        .pipe(mergeMap(sink => sink.published(checkpoint)))
-        .subscribe({
-          error: error => subscriber.error(error),
-          complete: () => {
-            subscriber.next(checkpoint)
-            subscriber.complete()
-          },
-        }),
+      merge(...this.#sinks.map(sink => sink.published(checkpoint))).subscribe({
+        error: error => subscriber.error(error),
+        complete: () => {
+          subscriber.next(checkpoint)
+          subscriber.complete()
+        },
+      }),
     )
   }
 

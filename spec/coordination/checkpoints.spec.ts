@@ -69,7 +69,7 @@ const parsed = (line: string): CheckpointEvent => {
     case 'commitFailed':
       return { kind, checkpoint, reason: 'no' }
     case 'published':
-      return { kind, task: second as string, checkpoint }
+      return { kind, tasks: [second as string], checkpoint }
     default:
       return { kind: 'failed', task: first as string, error: new Error('no') }
   }
@@ -488,7 +488,7 @@ class Job {
       }
       this.written(0, true)
       this.committed('durable')
-      for (const task of this.#unpublished) this.hear({ kind: 'published', task, checkpoint: this.#finalId })
+      this.hear({ kind: 'published', tasks: [...this.#unpublished], checkpoint: this.#finalId })
     }
     while (this.#writing.length > 0) this.written(0, true)
     expect(this.finished).toBe(true)
