@@ -1,6 +1,5 @@
 import {
   catchError,
-  concat,
   concatMap,
   connect,
   defer,
@@ -8,36 +7,27 @@ import {
   filter,
   finalize,
   from,
-  identity,
   ignoreElements,
   last,
-  type MonoTypeOperatorFunction,
   map,
   merge,
   mergeMap,
   type Observable,
   type OperatorFunction,
   of,
-  retry,
   type SchedulerLike,
   Subject,
-  takeUntil,
   tap,
-  throwError,
-  timer,
 } from 'rxjs'
-import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
-import type { FailureCause } from '../coordination/tolerance.ts'
-import type { CheckpointId } from '../element.ts'
+import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { messageOf, SpillwayError } from '../error.ts'
-import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { encodedSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
-import { encodedEntry, type JobFacts, objectNames, readEntry } from '../snapshot/log.ts'
-import type { InlineSnapshot, SnapshotObject, SnapshotSizes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import { encodedEntry, type JobFacts, readEntry } from '../snapshot/log.ts'
+import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
 import { mergeInTurn } from './mergeInTurn.ts'
+import { SnapshotWriter } from './snapshotWriter.ts'
 
 export interface SerializeOptions {
   readonly store: Store
@@ -55,9 +45,6 @@ export interface SerializeOptions {
   /** The number of the next entry of the store's log. */
   readonly nextEntry: number
 }
-
-/** How a snapshot is in the store. */
-type Kept = Omit<InlineSnapshot, 'task' | 'ended'> | Omit<SnapshotObject, 'task' | 'ended'>
 
 export type SerializeEvent = TaskSnapshot | CheckpointOrder
 
@@ -86,68 +73,15 @@ const serialized = <E extends { readonly kind: string }>(
   shared: Observable<SerializeEvent | E>,
   options: SerializeOptions,
 ): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, job, writesMax, inlineBytesMax, scheduler } = options
-  const names = objectNames(epoch)
+  const { store, encoding, epoch, job, writesMax } = options
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
   let tried = 0
-  /** By task: its snapshots up to this checkpoint's are given up; ids only grow, and one is under way at a time. */
-  const abortedUpTo = new Map<TaskId, CheckpointId>()
-  const garbage$ = new Subject<string>()
+  const left$ = new Subject<string>()
+  const writer = new SnapshotWriter({ ...options, onLeft: object => left$.next(object) })
 
   const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
     shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
-
-  const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
-    const { task, checkpoint, ended } = snapshot
-    const object = (attempt: number) => (ended ? names.ended(task, attempt) : names.snapshot(checkpoint, task))
-    const isAborted = () => !ended && checkpoint <= (abortedUpTo.get(task) ?? 0)
-    const begunMs = scheduler.now()
-    let attempts = 0
-    /** What has been put, and is not yet the coordinator's. */
-    let mayBeThere = false
-    const writing = defer(() => {
-      const name = object(++attempts)
-      return concat(
-        merge(...snapshot.durable).pipe(ignoreElements()),
-        encodedSnapshot(snapshot, encoding, scheduler).pipe(
-          concatMap(({ sections, sizes }) =>
-            kept(sections, sizes, name).pipe(
-              map((inStore): Acknowledged => {
-                // Before the next checkpoint can hear of it, and capture.
-                snapshot.captured?.release()
-                const times = { ...snapshot.times, asyncMs: scheduler.now() - begunMs }
-                return { kind: 'acknowledged', checkpoint, snapshot: { task, ended, ...inStore }, sizes, times }
-              }),
-            ),
-          ),
-        ),
-      )
-    })
-    const kept = (sections: readonly Section[], sizes: SnapshotSizes, name: string): Observable<Kept> => {
-      if (sizes.stateBytes + sizes.inFlightBytes <= inlineBytesMax) return of({ sections })
-      const bytes = snapshotObject({ ended, sections }, encoding)
-      const inStore = { object: name, bytes: bytes.length, crc: checksumOf(bytes) }
-      mayBeThere = true
-      return concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore)).pipe(
-        tap(() => {
-          mayBeThere = false
-        }),
-      )
-    }
-    const gone = kind('abort').pipe(filter(isAborted))
-    return (isAborted() ? EMPTY : writing.pipe(ended ? retriedLast(scheduler) : identity)).pipe(
-      catchError(error =>
-        of<StoreEvent>({ kind: 'declined', task, ended, checkpoint, reason: messageOf(error), cause: causeOf(error) }),
-      ),
-      takeUntil(gone),
-      finalize(() => {
-        releaseSnapshot(snapshot)
-        // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-        if (isAborted() && mayBeThere) garbage$.next(object(1))
-      }),
-    )
-  }
 
   const committed = ({ kind: _, ...commit }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
     const { checkpoint } = commit
@@ -199,37 +133,19 @@ const serialized = <E extends { readonly kind: string }>(
 
   return merge(
     kind('abort').pipe(
-      mergeMap(({ checkpoint, tasks }) => {
-        for (const task of tasks) abortedUpTo.set(task, checkpoint)
-        return EMPTY
-      }),
+      tap(order => writer.abort(order)),
+      ignoreElements(),
     ),
     kind('snapshot').pipe(
-      mergeInTurn(written, writesMax),
-      finalize(() => garbage$.complete()),
+      mergeInTurn(snapshot => writer.written(snapshot), writesMax),
+      finalize(() => left$.complete()),
     ),
-    garbage$.pipe(mergeMap(object => deleted([object], []))),
+    left$.pipe(mergeMap(object => deleted([object], []))),
     kind('commit').pipe(concatMap(committed)),
     kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
     shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
   )
 }
-
-/** No later snapshot takes the place of a task's last one, so a store that fails for a moment must not lose it. */
-const retriedLast = <A>(scheduler: SchedulerLike): MonoTypeOperatorFunction<A> =>
-  retry({
-    count: lastAttempts - 1,
-    delay: (error, attempt) =>
-      error instanceof SpillwayError && error.code === 'NOT_ENCODABLE'
-        ? throwError(() => error)
-        : timer(attempt * lastRetryMs, scheduler),
-  })
-
-const causeOf = (error: unknown): FailureCause =>
-  error instanceof SpillwayError && error.code === 'STORE_FAILED' ? 'io' : 'async'
-
-const lastAttempts = 4
-const lastRetryMs = 1_000
 
 const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'snapshot',
