@@ -68,9 +68,7 @@ export class Reading<T> {
     this.#source = source.name
     this.#idleAfterMs = idleAfterMs
     this.#scheduler = scheduler
-    const position = t.intersection([t.type({ position: source.position }), t.partial({ idle: t.literal(true) })])
-    const stand = t.union([t.literal('ended'), position]) as t.Type<Stand>
-    const stored = state.keepBySplit('position', stand, () => this.#captured())
+    const stored = state.keepBySplit('position', standType(source.position), () => this.#captured())
     for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
       const from = stored[split]
@@ -211,6 +209,15 @@ export class Reading<T> {
     }
     return captured
   }
+}
+
+/** Encodes by itself, at every snapshot: a union would look through its members each time. */
+const standType = (position: t.Type<unknown>): t.Type<Stand> => {
+  const open = t.intersection([t.type({ position }), t.partial({ idle: t.literal(true) })])
+  const { name, is, validate } = t.union([t.literal('ended'), open]) as t.Type<Stand>
+  const encode = (stand: Stand) =>
+    stand === 'ended' ? stand : ({ ...stand, position: position.encode(stand.position) } as Stand)
+  return new t.Type(name, is, validate, position.encode === t.identity ? t.identity : encode)
 }
 
 const droppedOf = (reader: SplitReader<unknown, unknown>): number => reader.dropped?.() ?? 0
