@@ -72,8 +72,8 @@ interface Pending {
   readonly asked: number
   /** Parts neither ready nor failed. */
   readonly open: number
-  /** Regions whose parts wait for a commit. */
-  readonly ready: readonly number[]
+  /** Parts that wait for a commit. */
+  readonly readyCount: number
   readonly committing: { readonly regions: readonly number[]; readonly completes: boolean } | undefined
   readonly failed: readonly FailedPart[]
 }
@@ -213,7 +213,7 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     parts,
     asked: all.filter(({ kind }) => kind !== 'exempt').length,
     open: all.filter(({ kind }) => kind === 'open').length,
-    ready: all.flatMap(({ kind }, region) => (kind === 'ready' ? [region] : [])),
+    readyCount: all.filter(({ kind }) => kind === 'ready').length,
     committing: undefined,
     failed: [],
   }
@@ -242,7 +242,7 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
     acknowledged: withMember(pending.acknowledged, task, event),
     parts: withMember(pending.parts, region, missing === 0 ? ready : { kind: 'open', missing }),
     open: missing === 0 ? pending.open - 1 : pending.open,
-    ready: missing === 0 ? [...pending.ready, region] : pending.ready,
+    readyCount: missing === 0 ? pending.readyCount + 1 : pending.readyCount,
   }
   const step: Step = [{ ...known, pending: next }, []]
   return missing === 0 ? then(step, of => goOn(of, { nowMs })) : step
@@ -324,7 +324,7 @@ const partsFailed = (
   const failing = regions.filter(isOpen)
   if (failing.length === 0) return [state, []]
   const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
-  const withdrawn = state.whole ? pending.ready : []
+  const withdrawn = state.whole ? waitingIn(pending) : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
   for (const region of failed) parts = withMember(parts, region, lost)
@@ -332,7 +332,7 @@ const partsFailed = (
     ...pending,
     parts,
     open: pending.open - all.length,
-    ready: state.whole ? [] : pending.ready,
+    readyCount: state.whole ? 0 : pending.readyCount,
     failed: [...pending.failed, ...failed.map(region => asFailed(state, region, { reason, cause }))],
   }
   const members = failed.flatMap(region => membersIn(state.layout, region))
@@ -359,10 +359,10 @@ const asFailed = (
 const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; due?: boolean }): Step => {
   const { pending, layout } = state
   if (pending === undefined || pending.committing !== undefined) return [state, []]
-  const { open, ready: waiting } = pending
-  if (waiting.length > 0) {
-    const enough = waiting.length * commitsMax >= layout.regions.length
-    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, waiting) : [state, []]
+  const { open, readyCount } = pending
+  if (readyCount > 0) {
+    const enough = readyCount * commitsMax >= layout.regions.length
+    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, waitingIn(pending)) : [state, []]
   }
   if (open > 0) return [state, []]
   const outcome = outcomeOf(state, pending)
@@ -384,7 +384,7 @@ const commit = (state: CheckpointsState, pending: Pending, regions: readonly num
     parts,
     ...(completes ? { completes: { carriedOver: carriedOver(state, pending) } } : {}),
   }
-  return [{ ...state, pending: { ...pending, ready: [], committing: { regions, completes } } }, [order]]
+  return [{ ...state, pending: { ...pending, readyCount: 0, committing: { regions, completes } } }, [order]]
 }
 
 /** The parts that a completed checkpoint takes over. */
@@ -597,6 +597,10 @@ const allEnded = ({ endedCount, layout }: CheckpointsState): boolean => endedCou
 
 const hasEnded = (state: CheckpointsState, region: number): boolean =>
   membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined)
+
+/** The regions whose parts are ready; those of a commit under way are among them. */
+const waitingIn = ({ parts }: Pending): readonly number[] =>
+  membersOf(parts).flatMap(({ kind }, region) => (kind === 'ready' ? [region] : []))
 
 const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
 
