@@ -1,10 +1,8 @@
 import {
   catchError,
   concatMap,
-  connect,
   defer,
   EMPTY,
-  filter,
   finalize,
   from,
   ignoreElements,
@@ -12,12 +10,11 @@ import {
   map,
   merge,
   mergeMap,
-  type Observable,
+  Observable,
   type OperatorFunction,
   of,
   type SchedulerLike,
   Subject,
-  tap,
 } from 'rxjs'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { messageOf, SpillwayError } from '../error.ts'
@@ -67,21 +64,34 @@ export const serialize =
     options: SerializeOptions,
   ): OperatorFunction<SerializeEvent | E, StoreEvent | Exclude<E, SerializeEvent>> =>
   source =>
-    source.pipe(connect(shared => serialized(shared, options)))
+    new Observable(subscriber => {
+      const routes = routed(options)
+      subscriber.add(routes.out$.subscribe(subscriber))
+      return source.subscribe({
+        next: event => {
+          if (passes(event)) subscriber.next(event)
+          else routes.take(event as SerializeEvent)
+        },
+        error: error => subscriber.error(error),
+        complete: () => routes.complete(),
+      })
+    })
 
-const serialized = <E extends { readonly kind: string }>(
-  shared: Observable<SerializeEvent | E>,
-  options: SerializeOptions,
-): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
+const passes = <E extends { readonly kind: string }>(event: SerializeEvent | E): event is Exclude<E, SerializeEvent> =>
+  !own.has(event.kind)
+
+/** Each kind goes its own way. */
+const routed = (options: SerializeOptions) => {
   const { store, encoding, epoch, job, writesMax } = options
+  const snapshots$ = new Subject<TaskSnapshot>()
+  const commits$ = new Subject<CheckpointOrder & { kind: 'commit' }>()
+  const releases$ = new Subject<CheckpointOrder & { kind: 'release' }>()
+  /** Completes behind the last snapshot. */
+  const left$ = new Subject<string>()
+  const writer = new SnapshotWriter({ ...options, onLeft: object => left$.next(object) })
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
   let tried = 0
-  const left$ = new Subject<string>()
-  const writer = new SnapshotWriter({ ...options, onLeft: object => left$.next(object) })
-
-  const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
-    shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
 
   const committed = ({ kind: _, ...commit }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
     const { checkpoint } = commit
@@ -131,20 +141,28 @@ const serialized = <E extends { readonly kind: string }>(
       ignoreElements(),
     )
 
-  return merge(
-    kind('abort').pipe(
-      tap(order => writer.abort(order)),
-      ignoreElements(),
-    ),
-    kind('snapshot').pipe(
+  const out$: Observable<StoreEvent> = merge(
+    snapshots$.pipe(
       mergeInTurn(snapshot => writer.written(snapshot), writesMax),
       finalize(() => left$.complete()),
     ),
     left$.pipe(mergeMap(object => deleted([object], []))),
-    kind('commit').pipe(concatMap(committed)),
-    kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
-    shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
+    commits$.pipe(concatMap(committed)),
+    releases$.pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
   )
+
+  const take = (event: SerializeEvent): void => {
+    if (event.kind === 'snapshot') snapshots$.next(event)
+    else if (event.kind === 'commit') commits$.next(event)
+    else if (event.kind === 'release') releases$.next(event)
+    else if (event.kind === 'abort') writer.abort(event)
+  }
+
+  const complete = (): void => {
+    for (const route$ of [snapshots$, commits$, releases$]) route$.complete()
+  }
+
+  return { out$, take, complete }
 }
 
 const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([

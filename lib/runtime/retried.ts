@@ -1,4 +1,4 @@
-import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs'
+import { Observable, type SchedulerLike } from 'rxjs'
 import { exponentialDelay, initialRestarts, restarts } from '../coordination/restarts.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 
@@ -28,27 +28,26 @@ export const retried = (
 ): Observable<never> =>
   new Observable(subscriber => {
     let state = initialRestarts(pauses, seed)
-    let attempts = 1
+    let attempts = 0
     let last = 'it has not answered'
-    const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
-    const delay = (error: unknown) => {
+    const attempted = (): void => {
+      attempts++
+      subscriber.add(attempt.subscribe({ error: failed, complete: succeeded }))
+    }
+    const succeeded = (): void => {
+      onSuccess()
+      subscriber.complete()
+    }
+    const failed = (error: unknown): void => {
       const [next, effect] = restarts(state, { kind: 'failed' }, scheduler.now())
       state = next
-      if (!mayPass(error) || effect.kind === 'giveUp') return throwError(() => error)
-      attempts++
+      if (!mayPass(error) || effect.kind === 'giveUp') return subscriber.error(error)
       last = messageOf(error)
       onFailure(error)
-      return timer(effect.delayMs, scheduler)
+      subscriber.add(scheduler.schedule(attempted, effect.delayMs))
     }
-    subscriber.add(
-      attempt.pipe(retry({ delay })).subscribe({
-        error: error => subscriber.error(error),
-        complete: () => {
-          onSuccess()
-          subscriber.complete()
-        },
-      }),
-    )
+    const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
+    attempted()
     if (!subscriber.closed) subscriber.add(scheduler.schedule(timeUp, timeoutMs))
   })
 

@@ -2,7 +2,6 @@ import * as t from 'io-ts'
 import {
   defer,
   EMPTY,
-  from,
   type Observable,
   type ObservableInput,
   ReplaySubject,
@@ -132,24 +131,21 @@ export class SinkOutput {
   }
 
   #tried(attempt: () => ObservableInput<unknown>, onSuccess: () => void): Observable<never> {
-    return retried(
-      defer(() => from(attempt())),
-      {
-        scheduler: this.#scheduler,
-        timeoutMs: this.#publishTimeoutMs,
-        seed: this.#seed,
-        place: this.#name,
-        onFailure: error => {
-          this.#failedAttempts++
-          this.#lastFailure = messageOf(error)
-        },
-        onSuccess: () => {
-          this.#failedAttempts = 0
-          this.#lastFailure = undefined
-          onSuccess()
-        },
+    return retried(defer(attempt), {
+      scheduler: this.#scheduler,
+      timeoutMs: this.#publishTimeoutMs,
+      seed: this.#seed,
+      place: this.#name,
+      onFailure: error => {
+        this.#failedAttempts++
+        this.#lastFailure = messageOf(error)
       },
-    )
+      onSuccess: () => {
+        this.#failedAttempts = 0
+        this.#lastFailure = undefined
+        onSuccess()
+      },
+    })
   }
 
   /** Every snapshot until the publication waits for it; it is done once, while the sink is open. */

@@ -29,7 +29,7 @@ import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
 import type { ChannelData, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
-import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
+import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
@@ -544,7 +544,7 @@ export class RunningTask implements Task, Member {
   }
 
   #capture(): readonly CapturedOperator[] {
-    return this.#states.map(state => state.capture())
+    return capturedOf(this.#states)
   }
 
   #durable(): readonly Observable<unknown>[] {

@@ -61,7 +61,7 @@ export class OperatorState {
     codec: t.Type<V, any>,
     now: () => Readonly<Record<SplitId, V>>,
   ): Readonly<Record<SplitId, V>> {
-    return this.keep(bySplit(name), t.record(t.string, codec), now) ?? {}
+    return this.keep(bySplit(name), bySplitType(codec), now) ?? {}
   }
 
   /** A keyed table that has been asked for. */
@@ -75,21 +75,25 @@ export class OperatorState {
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
   }
 
-  capture(): CapturedOperator {
-    const kept: Record<string, unknown> = {}
+  /** Undefined: there is nothing to store. */
+  capture(): CapturedOperator | undefined {
+    let kept: Record<string, unknown> | undefined
     for (const [name, now] of this.#kept) {
       const value = now()
-      if (value !== undefined) kept[name] = value
+      if (value === undefined) continue
+      kept ??= {}
+      kept[name] = value
     }
-    return {
-      operator: this.operator,
-      kept,
-      tables: [...this.#tables].map(([name, { table, encode }]) => ({
-        name,
-        encode,
-        captured: table.capture({ beforeCall: this.callOpen }),
-      })),
-    }
+    if (this.#tables.size > 0) return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables() }
+    return kept && { operator: this.operator, kept, tables: [] }
+  }
+
+  #capturedTables(): CapturedOperator['tables'] {
+    return [...this.#tables].map(([name, { table, encode }]) => ({
+      name,
+      encode,
+      captured: table.capture({ beforeCall: this.callOpen }),
+    }))
   }
 
   #claim(name: string): void {
@@ -104,6 +108,24 @@ export class OperatorState {
       code: 'STATE_NOT_MATCHED',
     })
   }
+}
+
+/** Of those operators that have anything to store. */
+export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
+  const all: CapturedOperator[] = []
+  for (const state of states) {
+    const captured = state.capture()
+    if (captured !== undefined) all.push(captured)
+  }
+  return all
+}
+
+/** Encodes by itself, at every snapshot: a record looks through its keys even where its members are stored as they are. */
+const bySplitType = <V>(codec: t.Type<V, any>): t.Type<Readonly<Record<SplitId, V>>, any> => {
+  const { name, is, validate } = t.record(t.string, codec)
+  const encode = (values: Readonly<Record<SplitId, V>>) =>
+    Object.fromEntries(Object.entries(values).map(([split, value]) => [split, codec.encode(value)]))
+  return new t.Type(name, is, validate, codec.encode === t.identity ? t.identity : encode)
 }
 
 const bySplit = (name: string): string => `${splitPrefix}${name}`

@@ -368,15 +368,15 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a part is committed before its snapshots are stored',
-    file: 'lib/control/serialize.ts',
-    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore))',
-    to: 'merge(of(inStore), store.put(name, bytes).pipe(ignoreElements()))',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'step.add(putting.subscribe({ error: failed, complete: () => acknowledge(inStore as Kept, sizes) }))',
+    to: 'putting.subscribe({ error: () => {} })\n        acknowledge(inStore as Kept, sizes)',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
-    file: 'lib/control/serialize.ts',
-    from: '        merge(...snapshot.durable).pipe(ignoreElements()),\n',
-    to: '',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'if (durable.length === 0) encode()',
+    to: 'if (durable.length >= 0) encode()',
   },
   {
     what: "another run's log entry is taken for one's own",
@@ -386,8 +386,8 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'the writing of a sinking checkpoint goes on',
-    file: 'lib/control/serialize.ts',
-    from: '      takeUntil(gone),\n',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'if (this.#isAborted(snapshot)) stop()',
     to: '',
     spec: 'spec/control/serialize.spec.ts',
   },
@@ -406,8 +406,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a publication that has failed is passed over',
     file: 'lib/runtime/retried.ts',
-    from: 'return timer(effect.delayMs, scheduler)',
-    to: 'return new Observable<number>(subscriber => subscriber.complete())',
+    from: 'subscriber.add(scheduler.schedule(attempted, effect.delayMs))',
+    to: 'succeeded()',
   },
   {
     what: 'a transaction that is lost is asked for again and again',
@@ -683,8 +683,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'restored data of a later generation is left out of the snapshot',
     file: 'lib/runtime/snapshotUnderWay.ts',
-    from: '[...this.#inFlight.values(), ...this.#parked]',
-    to: '[...this.#inFlight.values()]',
+    from: '[...(this.#inFlight?.values() ?? []), ...this.#parked]',
+    to: '[...(this.#inFlight?.values() ?? [])]',
     spec: 'spec/runtime/rescaledInFlight.spec.ts',
   },
   {
