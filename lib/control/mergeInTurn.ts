@@ -8,7 +8,7 @@ export const mergeInTurn =
   <A, B>(project: (value: A) => Observable<B>, concurrentMax: number): OperatorFunction<A, B> =>
   source =>
     new Observable(subscriber => {
-      let waiting: A[] = []
+      const waiting: A[] = []
       let first = 0
       let active = 0
       let looping = false
@@ -17,12 +17,19 @@ export const mergeInTurn =
       const next = (): void => {
         if (looping) return
         looping = true
-        while (active < concurrentMax && first < waiting.length && !subscriber.closed) begin(waiting[first++] as A)
+        while (active < concurrentMax && first < waiting.length && !subscriber.closed) begin(taken())
         looping = false
-        if (first < waiting.length) return
-        waiting = []
-        first = 0
-        if (completed && active === 0) subscriber.complete()
+        if (first === waiting.length && completed && active === 0) subscriber.complete()
+      }
+
+      /** What has been taken is not held until the last one has. */
+      const taken = (): A => {
+        const value = waiting[first++] as A
+        if (first * 2 > waiting.length) {
+          waiting.splice(0, first)
+          first = 0
+        }
+        return value
       }
 
       const begin = (value: A): void => {

@@ -69,9 +69,9 @@ export class Reading<T> {
     this.#idleAfterMs = idleAfterMs
     this.#scheduler = scheduler
     const stored = state.keepBySplit('position', standType(source.position), () => this.#captured())
-    for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
+    for (const split of stored.keys()) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
-      const from = stored[split]
+      const from = stored.get(split)
       if (from === 'ended') this.#stands.set(split, 'ended')
       else {
         const reader = source.open(split, from?.position)
@@ -202,12 +202,12 @@ export class Reading<T> {
     )
   }
 
-  #captured(): Record<SplitId, Stand> {
-    const captured: Record<SplitId, Stand> = Object.fromEntries(this.#stands)
-    for (const { split, reader, idle } of this.#open) {
-      captured[split] = { position: reader.position(), ...(idle ? { idle } : {}) }
-    }
-    return captured
+  #captured(): readonly [SplitId, Stand][] {
+    const open = this.#open.map(({ split, reader, idle }): [SplitId, Stand] => {
+      const position = reader.position()
+      return [split, idle ? { position, idle } : { position }]
+    })
+    return this.#stands.size === 0 ? open : [...this.#stands, ...open]
   }
 }
 

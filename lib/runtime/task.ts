@@ -548,7 +548,9 @@ export class RunningTask implements Task, Member {
   }
 
   #durable(): readonly Observable<unknown>[] {
-    return this.#sinks.flatMap(sink => sink.durable)
+    const [sink, ...others] = this.#sinks
+    if (sink === undefined) return []
+    return others.length === 0 ? sink.durable : this.#sinks.flatMap(({ durable }) => durable)
   }
 
   #outputEnded(): void {

@@ -34,7 +34,8 @@ export const snapshotEncoder = (
 
   /** Of the first snapshot; gives what it costs. It leaves its place before anybody hears of it, as others may come then. */
   const encodeNext = (): number => {
-    const { subscriber, chunks, sections, sizes } = waiting[0] as UnderWay
+    const underWay = waiting[0] as UnderWay
+    const { subscriber, chunks } = underWay
     if (subscriber.closed) {
       waiting.shift()
       return 0
@@ -42,11 +43,11 @@ export const snapshotEncoder = (
     try {
       const next = chunks.next()
       if (next.done !== true) {
-        addChunk(next.value, sections, sizes)
+        addChunk(underWay, next.value)
         return next.value.chunk.length
       }
       waiting.shift()
-      subscriber.next({ sections, sizes })
+      subscriber.next({ sections: underWay.sections, sizes: underWay.sizes })
       subscriber.complete()
     } catch (error) {
       waiting.shift()
@@ -66,7 +67,7 @@ export const snapshotEncoder = (
 interface UnderWay {
   readonly subscriber: Subscriber<Encoded>
   readonly chunks: Iterator<Chunk>
-  readonly sections: MutableSection[]
+  sections: MutableSection[]
   readonly sizes: { -readonly [K in keyof SnapshotSizes]: SnapshotSizes[K] }
 }
 
@@ -74,9 +75,12 @@ interface MutableSection extends Section {
   readonly chunks: Uint8Array[]
 }
 
-const addChunk = ({ section, chunk, records }: Chunk, sections: MutableSection[], sizes: UnderWay['sizes']): void => {
+const addChunk = (underWay: UnderWay, { section, chunk, records }: Chunk): void => {
+  const { sections, sizes } = underWay
   const last = sections.at(-1)
   if (last?.name === section) last.chunks.push(chunk)
+  // Not by push, which makes room for more: of small snapshots, which stay in memory until their commit, it is the only one.
+  else if (last === undefined) underWay.sections = [{ name: section, chunks: [chunk] }]
   else sections.push({ name: section, chunks: [chunk] })
   if (records === undefined) sizes.stateBytes += chunk.length
   else {

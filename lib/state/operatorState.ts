@@ -55,13 +55,12 @@ export class OperatorState {
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
 
-  /** As `keep`, of each split: at another parallelism a value goes where its split goes. */
-  keepBySplit<V>(
-    name: string,
-    codec: t.Type<V, any>,
-    now: () => Readonly<Record<SplitId, V>>,
-  ): Readonly<Record<SplitId, V>> {
-    return this.keep(bySplit(name), bySplitType(codec), now) ?? {}
+  /**
+   * As `keep`, of each split: at another parallelism a value goes where its split goes. Stored as pairs, since a record with
+   * a number for a key, as names of splits often are, has room for all numbers below it.
+   */
+  keepBySplit<V>(name: string, codec: t.Type<V, any>, now: () => readonly [SplitId, V][]): ReadonlyMap<SplitId, V> {
+    return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
   }
 
   /** A keyed table that has been asked for. */
@@ -112,20 +111,15 @@ export class OperatorState {
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
-  const all: CapturedOperator[] = []
+  // Not by push, which makes room for more: thousands of snapshots wait for their turn.
+  const all = new Array<CapturedOperator>(states.length)
+  let count = 0
   for (const state of states) {
     const captured = state.capture()
-    if (captured !== undefined) all.push(captured)
+    if (captured !== undefined) all[count++] = captured
   }
+  all.length = count
   return all
-}
-
-/** Encodes by itself, at every snapshot: a record looks through its keys even where its members are stored as they are. */
-const bySplitType = <V>(codec: t.Type<V, any>): t.Type<Readonly<Record<SplitId, V>>, any> => {
-  const { name, is, validate } = t.record(t.string, codec)
-  const encode = (values: Readonly<Record<SplitId, V>>) =>
-    Object.fromEntries(Object.entries(values).map(([split, value]) => [split, codec.encode(value)]))
-  return new t.Type(name, is, validate, codec.encode === t.identity ? t.identity : encode)
 }
 
 const bySplit = (name: string): string => `${splitPrefix}${name}`
