@@ -23,8 +23,7 @@ import { encodedEntry, type JobFacts, readEntry } from '../snapshot/log.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
-import { mergeInTurn } from './mergeInTurn.ts'
-import { SnapshotWriter } from './snapshotWriter.ts'
+import { type SnapshotEvent, SnapshotWriter } from './snapshotWriter.ts'
 
 export interface SerializeOptions {
   readonly store: Store
@@ -83,12 +82,17 @@ const passes = <E extends { readonly kind: string }>(event: SerializeEvent | E):
 /** Each kind goes its own way. */
 const routed = (options: SerializeOptions) => {
   const { store, encoding, epoch, job, writesMax } = options
-  const snapshots$ = new Subject<TaskSnapshot>()
   const commits$ = new Subject<CheckpointOrder & { kind: 'commit' }>()
   const releases$ = new Subject<CheckpointOrder & { kind: 'release' }>()
-  /** Completes behind the last snapshot. */
+  const written$ = new Subject<SnapshotEvent>()
   const left$ = new Subject<string>()
-  const writer = new SnapshotWriter({ ...options, onLeft: object => left$.next(object) })
+  const writer = new SnapshotWriter({
+    ...options,
+    say: event => written$.next(event),
+    onLeft: object => left$.next(object),
+    onIdle: () => completeIfIdle(),
+  })
+  let completed = false
   let entry = options.nextEntry
   /** The number of the last entry whose append was tried. */
   let tried = 0
@@ -142,24 +146,28 @@ const routed = (options: SerializeOptions) => {
     )
 
   const out$: Observable<StoreEvent> = merge(
-    snapshots$.pipe(
-      mergeInTurn(snapshot => writer.written(snapshot), writesMax),
-      finalize(() => left$.complete()),
-    ),
+    written$,
     left$.pipe(mergeMap(object => deleted([object], []))),
     commits$.pipe(concatMap(committed)),
     releases$.pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
-  )
+  ).pipe(finalize(() => writer.stop()))
 
   const take = (event: SerializeEvent): void => {
-    if (event.kind === 'snapshot') snapshots$.next(event)
+    if (event.kind === 'snapshot') writer.write(event)
     else if (event.kind === 'commit') commits$.next(event)
     else if (event.kind === 'release') releases$.next(event)
     else if (event.kind === 'abort') writer.abort(event)
   }
 
   const complete = (): void => {
-    for (const route$ of [snapshots$, commits$, releases$]) route$.complete()
+    completed = true
+    for (const route$ of [commits$, releases$]) route$.complete()
+    completeIfIdle()
+  }
+
+  const completeIfIdle = (): void => {
+    if (!completed || !writer.idle) return
+    for (const route$ of [written$, left$]) route$.complete()
   }
 
   return { out$, take, complete }

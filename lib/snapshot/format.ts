@@ -26,16 +26,23 @@ export interface Chunk {
   readonly records: number | undefined
 }
 
-/** A snapshot's bytes, each chunk made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
-export function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
-  for (const { operator, kept, tables } of snapshot.operators) {
-    if (Object.keys(kept).length > 0) {
-      yield {
-        section: name('kept', operator),
-        chunk: encoding.encode(kept, operator),
-        records: recordsInFrame(kept),
-      }
-    }
+/** Of the operators' small values. @throws NOT_ENCODABLE, naming operator and path. */
+export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): readonly Chunk[] =>
+  operators
+    .filter(({ kept }) => Object.keys(kept).length > 0)
+    .map(({ operator, kept }) => ({
+      section: name('kept', operator),
+      chunk: encoding.encode(kept, operator),
+      records: recordsInFrame(kept),
+    }))
+
+/** Whether there is more than that. */
+export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
+  inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
+
+/** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
+export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+  for (const { operator, tables } of snapshot.operators) {
     for (const { name: table, captured, encode } of tables) {
       const section = name('table', operator, table)
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {

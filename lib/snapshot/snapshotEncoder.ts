@@ -1,7 +1,8 @@
-import { Observable, type SchedulerLike, type Subscriber } from 'rxjs'
+import type { SchedulerLike } from 'rxjs'
+import { Line } from '../line.ts'
 import type { Section } from './container.ts'
 import type { Encoding } from './encoding.ts'
-import { type Chunk, chunksOf } from './format.ts'
+import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
@@ -9,83 +10,112 @@ export interface Encoded {
   readonly sizes: SnapshotSizes
 }
 
+/** A snapshot to encode, and who hears what has become of it, once. */
+export interface ToEncode {
+  readonly snapshot: TaskSnapshot
+  /** Nobody waits for it any more. */
+  readonly stopped: boolean
+  encoded(encoded: Encoded): void
+  /** With `NOT_ENCODABLE`, naming operator and path. */
+  failed(error: unknown): void
+}
+
 /**
  * Encodes snapshots one after the other in pieces of about a millisecond, each an action of the scheduler: a piece is a chunk of
  * a large snapshot, or many small snapshots.
- *
- * What it gives emits once; unsubscribing gives the snapshot up. Errs with `NOT_ENCODABLE`, naming operator and path.
  */
-export const snapshotEncoder = (
-  encoding: Encoding,
-  scheduler: SchedulerLike,
-): ((snapshot: TaskSnapshot) => Observable<Encoded>) => {
-  const waiting: UnderWay[] = []
-  let scheduled = false
+export class SnapshotEncoder {
+  readonly #encoding: Encoding
+  readonly #scheduler: SchedulerLike
+  readonly #waiting = new Line<ToEncode>()
+  /** Of a snapshot that has more than small values. */
+  #underWay: UnderWay | undefined
+  #scheduled = false
 
-  const schedule = (): void => {
-    if (scheduled) return
-    scheduled = true
-    scheduler.schedule(function () {
-      for (let left = pieceBytes; left > 0 && waiting.length > 0; ) left -= encodeNext()
-      if (waiting.length > 0) this.schedule()
-      else scheduled = false
+  constructor(encoding: Encoding, scheduler: SchedulerLike) {
+    this.#encoding = encoding
+    this.#scheduler = scheduler
+  }
+
+  encode(of: ToEncode): void {
+    this.#waiting.push(of)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    const encoder = this
+    this.#scheduler.schedule(function () {
+      for (let left = pieceBytes; left > 0 && encoder.#busy; ) left -= encoder.#encodeSome()
+      if (encoder.#busy) this.schedule()
+      else encoder.#scheduled = false
     })
   }
 
-  /** Of the first snapshot; gives what it costs. It leaves its place before anybody hears of it, as others may come then. */
-  const encodeNext = (): number => {
-    const underWay = waiting[0] as UnderWay
-    const { subscriber, chunks } = underWay
-    if (subscriber.closed) {
-      waiting.shift()
-      return 0
-    }
+  get #busy(): boolean {
+    return this.#underWay !== undefined || this.#waiting.length > 0
+  }
+
+  /** Gives what it costs. A snapshot has left its place before anybody hears of it, as others may come then. */
+  #encodeSome(): number {
+    return this.#underWay === undefined ? this.#begin(this.#waiting.take()) : this.#goOn(this.#underWay)
+  }
+
+  #begin(of: ToEncode): number {
+    if (of.stopped) return 0
+    const encoded = nothing()
     try {
-      const next = chunks.next()
-      if (next.done !== true) {
-        addChunk(underWay, next.value)
+      for (const chunk of keptChunks(of.snapshot, this.#encoding)) add(encoded, chunk)
+    } catch (error) {
+      of.failed(error)
+      return snapshotBytes
+    }
+    if (hasMore(of.snapshot)) this.#underWay = { of, encoded, chunks: moreChunks(of.snapshot, this.#encoding) }
+    else of.encoded(encoded)
+    return snapshotBytes + encoded.sizes.stateBytes
+  }
+
+  #goOn({ of, encoded, chunks }: UnderWay): number {
+    try {
+      const next = of.stopped ? undefined : chunks.next()
+      if (next?.done === false) {
+        add(encoded, next.value)
         return next.value.chunk.length
       }
-      waiting.shift()
-      subscriber.next({ sections: underWay.sections, sizes: underWay.sizes })
-      subscriber.complete()
+      this.#underWay = undefined
     } catch (error) {
-      waiting.shift()
-      subscriber.error(error)
+      this.#underWay = undefined
+      of.failed(error)
+      return snapshotBytes
     }
-    return snapshotBytes
+    if (!of.stopped) of.encoded(encoded)
+    return 0
   }
-
-  return snapshot =>
-    new Observable(subscriber => {
-      const sizes = { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 }
-      waiting.push({ subscriber, chunks: chunksOf(snapshot, encoding), sections: [], sizes })
-      schedule()
-    })
 }
 
 interface UnderWay {
-  readonly subscriber: Subscriber<Encoded>
+  readonly of: ToEncode
+  readonly encoded: Growing
   readonly chunks: Iterator<Chunk>
-  sections: MutableSection[]
+}
+
+interface Growing extends Encoded {
+  sections: { readonly name: string; readonly chunks: Uint8Array[] }[]
   readonly sizes: { -readonly [K in keyof SnapshotSizes]: SnapshotSizes[K] }
 }
 
-interface MutableSection extends Section {
-  readonly chunks: Uint8Array[]
-}
+const nothing = (): Growing => ({
+  sections: [],
+  sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
+})
 
-const addChunk = (underWay: UnderWay, { section, chunk, records }: Chunk): void => {
-  const { sections, sizes } = underWay
-  const last = sections.at(-1)
+const add = (to: Growing, { section, chunk, records }: Chunk): void => {
+  const last = to.sections.at(-1)
   if (last?.name === section) last.chunks.push(chunk)
-  // Not by push, which makes room for more: of small snapshots, which stay in memory until their commit, it is the only one.
-  else if (last === undefined) underWay.sections = [{ name: section, chunks: [chunk] }]
-  else sections.push({ name: section, chunks: [chunk] })
-  if (records === undefined) sizes.stateBytes += chunk.length
+  // Not by push, which makes room for more: most of the small ones, which stay in memory until their commit, have no other.
+  else if (last === undefined) to.sections = [{ name: section, chunks: [chunk] }]
+  else to.sections.push({ name: section, chunks: [chunk] })
+  if (records === undefined) to.sizes.stateBytes += chunk.length
   else {
-    sizes.inFlightBytes += chunk.length
-    sizes.inFlightRecords += records
+    to.sizes.inFlightBytes += chunk.length
+    to.sizes.inFlightRecords += records
   }
 }
 

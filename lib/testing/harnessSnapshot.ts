@@ -3,7 +3,7 @@ import type { Subtask } from '../graph/task.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { readSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
-import { snapshotEncoder } from '../snapshot/snapshotEncoder.ts'
+import { SnapshotEncoder } from '../snapshot/snapshotEncoder.ts'
 
 /** A task's snapshot as a store would hold it, and whose it is. */
 export interface HarnessSnapshot {
@@ -20,14 +20,13 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
   const encoding = msgpackEncoding()
   let bytes: Uint8Array | undefined
   let failed: { readonly error: unknown } | undefined
-  snapshotEncoder(
-    encoding,
-    scheduler,
-  )(snapshot).subscribe({
-    next: encoded => {
+  new SnapshotEncoder(encoding, scheduler).encode({
+    snapshot,
+    stopped: false,
+    encoded: encoded => {
       bytes = snapshotObject({ ended: snapshot.ended, sections: encoded.sections }, encoding)
     },
-    error: error => {
+    failed: error => {
       failed = { error }
     },
   })
