@@ -72,10 +72,17 @@ interface Pending {
   readonly asked: number
   /** Parts neither ready nor failed. */
   readonly open: number
-  /** Parts that wait for a commit. */
-  readonly readyCount: number
+  /** Regions whose parts wait for a commit, newest first. */
+  readonly ready: Ready | undefined
   readonly committing: { readonly regions: readonly number[]; readonly completes: boolean } | undefined
   readonly failed: readonly FailedPart[]
+}
+
+interface Ready {
+  readonly region: number
+  readonly before: Ready | undefined
+  /** With those before it. */
+  readonly count: number
 }
 
 export interface InitialCheckpoints {
@@ -213,7 +220,10 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     parts,
     asked: all.filter(({ kind }) => kind !== 'exempt').length,
     open: all.filter(({ kind }) => kind === 'open').length,
-    readyCount: all.filter(({ kind }) => kind === 'ready').length,
+    ready: all.reduce<Ready | undefined>(
+      (before, { kind }, region) => (kind === 'ready' ? withReady(before, region) : before),
+      undefined,
+    ),
     committing: undefined,
     failed: [],
   }
@@ -242,7 +252,7 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
     acknowledged: withMember(pending.acknowledged, task, event),
     parts: withMember(pending.parts, region, missing === 0 ? ready : { kind: 'open', missing }),
     open: missing === 0 ? pending.open - 1 : pending.open,
-    readyCount: missing === 0 ? pending.readyCount + 1 : pending.readyCount,
+    ready: missing === 0 ? withReady(pending.ready, region) : pending.ready,
   }
   const step: Step = [{ ...known, pending: next }, []]
   return missing === 0 ? then(step, of => goOn(of, { nowMs })) : step
@@ -324,7 +334,7 @@ const partsFailed = (
   const failing = regions.filter(isOpen)
   if (failing.length === 0) return [state, []]
   const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
-  const withdrawn = state.whole ? waitingIn(pending) : []
+  const withdrawn = state.whole ? regionsOf(pending.ready) : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
   for (const region of failed) parts = withMember(parts, region, lost)
@@ -332,7 +342,7 @@ const partsFailed = (
     ...pending,
     parts,
     open: pending.open - all.length,
-    readyCount: state.whole ? 0 : pending.readyCount,
+    ready: state.whole ? undefined : pending.ready,
     failed: [...pending.failed, ...failed.map(region => asFailed(state, region, { reason, cause }))],
   }
   const members = failed.flatMap(region => membersIn(state.layout, region))
@@ -359,10 +369,10 @@ const asFailed = (
 const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; due?: boolean }): Step => {
   const { pending, layout } = state
   if (pending === undefined || pending.committing !== undefined) return [state, []]
-  const { open, readyCount } = pending
-  if (readyCount > 0) {
-    const enough = readyCount * commitsMax >= layout.regions.length
-    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, waitingIn(pending)) : [state, []]
+  const { open, ready: newest } = pending
+  if (newest !== undefined) {
+    const enough = newest.count * commitsMax >= layout.regions.length
+    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, regionsOf(newest)) : [state, []]
   }
   if (open > 0) return [state, []]
   const outcome = outcomeOf(state, pending)
@@ -384,7 +394,7 @@ const commit = (state: CheckpointsState, pending: Pending, regions: readonly num
     parts,
     ...(completes ? { completes: { carriedOver: carriedOver(state, pending) } } : {}),
   }
-  return [{ ...state, pending: { ...pending, readyCount: 0, committing: { regions, completes } } }, [order]]
+  return [{ ...state, pending: { ...pending, ready: undefined, committing: { regions, completes } } }, [order]]
 }
 
 /** The parts that a completed checkpoint takes over. */
@@ -546,6 +556,7 @@ const published = (
   state: CheckpointsState,
   { tasks, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
 ): Step => {
+  if (state.endedCount === 0) return [state, []]
   const last = tasks.filter(task => {
     const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
     return part?.final === true && part.checkpoint === checkpoint
@@ -598,9 +609,18 @@ const allEnded = ({ endedCount, layout }: CheckpointsState): boolean => endedCou
 const hasEnded = (state: CheckpointsState, region: number): boolean =>
   membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined)
 
-/** The regions whose parts are ready; those of a commit under way are among them. */
-const waitingIn = ({ parts }: Pending): readonly number[] =>
-  membersOf(parts).flatMap(({ kind }, region) => (kind === 'ready' ? [region] : []))
+const withReady = (before: Ready | undefined, region: number): Ready => ({
+  region,
+  before,
+  count: (before?.count ?? 0) + 1,
+})
+
+/** Oldest first. */
+const regionsOf = (newest: Ready | undefined): readonly number[] => {
+  const regions = new Array<number>(newest?.count ?? 0)
+  for (let ready = newest; ready !== undefined; ready = ready.before) regions[ready.count - 1] = ready.region
+  return regions
+}
 
 const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
 

@@ -115,19 +115,17 @@ export class SinkOutput {
     this.durable = [...this.#durable.values()]
   }
 
-  /** Publishes what the checkpoint contains. */
+  /** Publishes what the checkpoint contains, of what is now unpublished. */
   published(checkpoint: CheckpointId): Observable<never> {
-    return defer(() => {
-      const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
-      if (due.length === 0) return EMPTY
-      return this.#tried(
-        () => this.#writer.publish(due.map(({ tx }) => tx)),
-        () => {
-          this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
-          for (const published of due) this.#durable.delete(published.checkpoint)
-        },
-      )
-    })
+    const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
+    if (due.length === 0) return EMPTY
+    return this.#tried(
+      () => this.#writer.publish(due.map(({ tx }) => tx)),
+      () => {
+        this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
+        for (const published of due) this.#durable.delete(published.checkpoint)
+      },
+    )
   }
 
   #tried(attempt: () => ObservableInput<unknown>, onSuccess: () => void): Observable<never> {

@@ -1,4 +1,4 @@
-import { concatMap, from, merge, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import { from, mergeMap, type Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
@@ -36,6 +36,7 @@ import type { Executor, Member } from './executor.ts'
 import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
+import { Publications } from './publications.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
 import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
@@ -99,7 +100,8 @@ export class RunningTask implements Task, Member {
   readonly #pace: Pace
   readonly #running = new Subscription()
   readonly #checked = new Set<Stream<any, any>>()
-  readonly #completed$ = new Subject<CheckpointId>()
+  /** Where there are sinks. */
+  #publications: Publications | undefined
   #head = new Subject<StreamElement<any>>()
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
@@ -151,12 +153,13 @@ export class RunningTask implements Task, Member {
       this.#build()
       this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
     }
-    this.#running.add(
-      this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
-        next: checkpoint => options.report({ kind: 'published', tasks: [this.id], checkpoint }),
-        error: error => this.#fail(error),
-      }),
-    )
+    if (this.#sinks.length > 0) {
+      this.#publications = new Publications({
+        sinks: this.#sinks,
+        onPublished: checkpoint => this.#published(checkpoint),
+        onError: error => this.#fail(error),
+      })
+    }
   }
 
   /** What has failed while the task was built. */
@@ -200,6 +203,7 @@ export class RunningTask implements Task, Member {
     this.#running.unsubscribe()
     this.#limit?.unsubscribe()
     this.#reading?.close()
+    this.#publications?.stop()
     for (const sink of this.#sinks) sink.close()
   }
 
@@ -219,8 +223,8 @@ export class RunningTask implements Task, Member {
 
   /** The task's part of the checkpoint is durable. */
   publish(checkpoint: CheckpointId): void {
-    if (this.#sinks.length > 0) this.#completed$.next(checkpoint)
-    else this.#options.report({ kind: 'published', tasks: [this.id], checkpoint })
+    if (this.#publications === undefined) this.#published(checkpoint)
+    else this.#publications.publish(checkpoint)
   }
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
@@ -578,16 +582,8 @@ export class RunningTask implements Task, Member {
     this.#reading?.close()
   }
 
-  #published(checkpoint: CheckpointId): Observable<CheckpointId> {
-    return new Observable(subscriber =>
-      merge(...this.#sinks.map(sink => sink.published(checkpoint))).subscribe({
-        error: error => subscriber.error(error),
-        complete: () => {
-          subscriber.next(checkpoint)
-          subscriber.complete()
-        },
-      }),
-    )
+  #published(checkpoint: CheckpointId): void {
+    this.#options.report({ kind: 'published', tasks: [this.id], checkpoint })
   }
 
   // How it is put together.

@@ -40,8 +40,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
-    return indexes(parallelism).map(index => {
-      const id = `${stage.id}/${index}`
+    return stage.tasks.map((id, index) => {
       return new RunningTask({
         id,
         stage,
@@ -122,7 +121,7 @@ const outboxesOf = ({ to, input }: Edge, from: number, joined: Joined | undefine
   const { first, sending } = joined?.outputs[from] ?? { first: 0, sending: [] }
   if (to.alignedOnly) return []
   return sending.flatMap(({ outbox }, nth) =>
-    outbox === undefined ? [] : [{ outbox, to: `${to.id}/${first + nth}`, input, from }],
+    outbox === undefined ? [] : [{ outbox, to: to.tasks[first + nth] as TaskId, input, from }],
   )
 }
 
