@@ -113,7 +113,7 @@ export const coordinate =
       /** Parts that have been ready for so long wait no more for others. */
       const awaitCommit = (): void => {
         const { pending } = state
-        const waits = pending !== undefined && pending.ready.length > 0 && pending.committing === undefined
+        const waits = pending !== undefined && pending.ready !== undefined && pending.committing === undefined
         if (waits === !commitDue.closed) return
         commitDue.unsubscribe()
         timers.remove(commitDue)

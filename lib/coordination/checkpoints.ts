@@ -78,10 +78,17 @@ interface Pending {
   readonly asked: number
   /** Parts neither ready nor failed. */
   readonly open: number
-  /** Regions whose parts wait for a commit. */
-  readonly ready: readonly number[]
+  /** Regions whose parts wait for a commit, newest first. */
+  readonly ready: Ready | undefined
   readonly committing: { readonly regions: readonly number[]; readonly completes: boolean } | undefined
   readonly failed: readonly FailedPart[]
+}
+
+interface Ready {
+  readonly region: number
+  readonly before: Ready | undefined
+  /** With those before it. */
+  readonly count: number
 }
 
 export interface InitialCheckpoints {
@@ -244,7 +251,10 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     parts,
     asked: all.filter(({ kind }) => kind !== 'exempt').length,
     open: all.filter(({ kind }) => kind === 'open').length,
-    ready: all.flatMap(({ kind }, region) => (kind === 'ready' ? [region] : [])),
+    ready: all.reduce<Ready | undefined>(
+      (before, { kind }, region) => (kind === 'ready' ? withReady(before, region) : before),
+      undefined,
+    ),
     committing: undefined,
     failed: all.flatMap(({ kind }, region) => (kind === 'failed' ? [asFailed(state, region, notRunning)] : [])),
   }
@@ -274,7 +284,7 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
     acknowledged: withMember(pending.acknowledged, task, event),
     parts: withMember(pending.parts, region, missing === 0 ? ready : { kind: 'open', missing }),
     open: missing === 0 ? pending.open - 1 : pending.open,
-    ready: missing === 0 ? [...pending.ready, region] : pending.ready,
+    ready: missing === 0 ? withReady(pending.ready, region) : pending.ready,
   }
   const step: Step = [{ ...known, pending: next }, []]
   return missing === 0 ? then(step, of => goOn(of, { nowMs })) : step
@@ -374,10 +384,14 @@ const partsFailed = (
 ): Step => {
   const { pending } = state
   const isOpen = (region: number) => memberOf(pending.parts, region).kind === 'open'
-  const failing = regions.filter(region => isOpen(region) || (state.whole && pending.ready.includes(region)))
+  const failing = regions.filter(
+    region =>
+      isOpen(region) ||
+      (state.whole && memberOf(pending.parts, region).kind === 'ready' && pending.committing === undefined),
+  )
   if (failing.length === 0) return [state, []]
   const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
-  const withdrawn = state.whole ? pending.ready : []
+  const withdrawn = state.whole ? regionsOf(pending.ready) : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
   for (const region of failed) parts = withMember(parts, region, lost)
@@ -385,7 +399,7 @@ const partsFailed = (
     ...pending,
     parts,
     open: pending.open - all.length,
-    ready: state.whole ? [] : pending.ready,
+    ready: state.whole ? undefined : pending.ready,
     failed: [...pending.failed, ...failed.map(region => asFailed(state, region, { reason, cause }))],
   }
   const members = failed.flatMap(region => membersIn(state.layout, region))
@@ -412,10 +426,10 @@ const asFailed = (
 const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; due?: boolean }): Step => {
   const { pending, layout } = state
   if (pending === undefined || pending.committing !== undefined) return [state, []]
-  const { open, ready: waiting } = pending
-  if (waiting.length > 0) {
-    const enough = waiting.length * commitsMax >= layout.regions.length
-    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, waiting) : [state, []]
+  const { open, ready: newest } = pending
+  if (newest !== undefined) {
+    const enough = newest.count * commitsMax >= layout.regions.length
+    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, regionsOf(newest)) : [state, []]
   }
   if (open > 0) return [state, []]
   const outcome = outcomeOf(state, pending)
@@ -437,7 +451,7 @@ const commit = (state: CheckpointsState, pending: Pending, regions: readonly num
     parts,
     ...(completes ? { completes: { carriedOver: carriedOver(state, pending) } } : {}),
   }
-  return [{ ...state, pending: { ...pending, ready: [], committing: { regions, completes } } }, [order]]
+  return [{ ...state, pending: { ...pending, ready: undefined, committing: { regions, completes } } }, [order]]
 }
 
 /** The parts that a completed checkpoint takes over. */
@@ -713,12 +727,17 @@ const lastFailed = (reason: string) =>
     remedy: 'Start the job again on the same store once the cause is mended: it goes on from the checkpoint before.',
   })
 
+/** Only of a region's last part somebody waits for it. */
 const published = (
   state: CheckpointsState,
-  { task, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
+  { tasks, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
 ): Step => {
-  const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
-  return part?.final === true && part.checkpoint === checkpoint ? withPublished(state, [task]) : [state, []]
+  if (state.endedCount === 0) return [state, []]
+  const last = tasks.filter(task => {
+    const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
+    return part?.final === true && part.checkpoint === checkpoint
+  })
+  return withPublished(state, last)
 }
 
 /** All that these tasks have written is. */
@@ -805,6 +824,19 @@ const partKind = (state: CheckpointsState, task: TaskId): PendingPart['kind'] | 
 
 const groupNumber = ({ layout }: CheckpointsState, task: TaskId): number =>
   layout.groupOf[layout.numberOf.get(task) as number] as number
+
+const withReady = (before: Ready | undefined, region: number): Ready => ({
+  region,
+  before,
+  count: (before?.count ?? 0) + 1,
+})
+
+/** Oldest first. */
+const regionsOf = (newest: Ready | undefined): readonly number[] => {
+  const regions = new Array<number>(newest?.count ?? 0)
+  for (let ready = newest; ready !== undefined; ready = ready.before) regions[ready.count - 1] = ready.region
+  return regions
+}
 
 const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
 

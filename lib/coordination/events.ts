@@ -67,8 +67,8 @@ export type CheckpointEvent =
     }
   /** Parts have been ready, and waiting for others to share a commit with, for long enough. */
   | { readonly kind: 'commitDue'; readonly checkpoint: CheckpointId }
-  /** The task, which has ended, has published what its last part contains. */
-  | { readonly kind: 'published'; readonly task: TaskId; readonly checkpoint: CheckpointId }
+  /** These tasks have published what their part of the checkpoint contains. */
+  | { readonly kind: 'published'; readonly tasks: readonly TaskId[]; readonly checkpoint: CheckpointId }
   | { readonly kind: 'expired'; readonly checkpoint: CheckpointId }
   /** Other limits, from the next decision on; the regions stay. */
   | { readonly kind: 'limited'; readonly policy: Policy; readonly minPauseMs: number }

@@ -106,7 +106,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
 const inlineBytesMax = 0
 const job = { keyGroups: 128, stages: { '0:a': 1 } }
 
-type Passing = { readonly kind: 'published'; readonly task: string; readonly checkpoint: number }
+type Passing = { readonly kind: 'published'; readonly tasks: readonly string[]; readonly checkpoint: number }
 
 const said = (event: CoordinateEvent): string => {
   switch (event.kind) {
@@ -380,7 +380,7 @@ const cases: Readonly<Record<string, Case>> = {
     in: ' pnt--',
     out: 'P----',
     events: {
-      p: { kind: 'published', task: 'a', checkpoint: 1 },
+      p: { kind: 'published', tasks: ['a'], checkpoint: 1 },
       n: { kind: 'notify', checkpoint: 1, tasks: [] },
       t: { kind: 'finished' },
     },

@@ -404,7 +404,7 @@ class Job {
       }
       this.written(0, true)
       this.committed('durable')
-      for (const task of this.#unpublished) this.hear({ kind: 'published', task, checkpoint: this.#finalId })
+      this.hear({ kind: 'published', tasks: [...this.#unpublished], checkpoint: this.#finalId })
     }
     while (this.#writing.length > 0) this.written(0, true)
     expect(this.finished).toBe(true)

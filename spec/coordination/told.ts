@@ -96,7 +96,7 @@ export const parsed = (line: string): CheckpointEvent => {
     case 'commitFailed':
       return { kind, checkpoint, reason: 'no' }
     case 'published':
-      return { kind, task: second as string, checkpoint }
+      return { kind, tasks: [second as string], checkpoint }
     // The tasks are those of its group: `a b` or `c`.
     case 'stands':
       return {
