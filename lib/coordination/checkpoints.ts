@@ -405,10 +405,25 @@ const partsFailed = (
   const members = failed.flatMap(region => membersIn(state.layout, region))
   const written = members.flatMap(task => memberOf(pending.acknowledged, task)?.snapshot ?? [])
   const orders: readonly CheckpointOrder[] = [
-    { kind: 'abort', checkpoint: pending.barrier.checkpoint, tasks: namesOf(state, members), reason },
+    aborted(state, failed, { checkpoint: pending.barrier.checkpoint, reason }),
     ...releaseOf(written.filter(({ ended }) => !ended)),
   ]
   return then([{ ...state, pending: next }, orders], of => goOn(of, { nowMs }))
+}
+
+const aborted = (
+  state: CheckpointsState,
+  regions: readonly number[],
+  { checkpoint, reason }: { readonly checkpoint: CheckpointId; readonly reason: string },
+): CheckpointOrder => {
+  const latestFinished = new Map<TaskId, CheckpointId>()
+  for (const region of regions) {
+    const { part } = memberOf(state.standings, region)
+    if (part === undefined) continue
+    for (const task of namesOf(state, membersIn(state.layout, region))) latestFinished.set(task, part.checkpoint)
+  }
+  const members = regions.flatMap(region => membersIn(state.layout, region))
+  return { kind: 'abort', checkpoint, tasks: namesOf(state, members), latestFinished, reason }
 }
 
 const asFailed = (
@@ -556,8 +571,7 @@ const commitFailed = (
     committing: undefined,
     failed: [...pending.failed, ...regions.map(region => asFailed(state, region, { reason, cause }))],
   }
-  const members = regions.flatMap(region => membersIn(state.layout, region))
-  const abort: CheckpointOrder = { kind: 'abort', checkpoint, tasks: namesOf(state, members), reason }
+  const abort = aborted(state, regions, { checkpoint, reason })
   return then(
     then([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs })),
     of => restartsDecided(of, nowMs),

@@ -124,11 +124,15 @@ export type CheckpointOrder =
     }
   /** To the tasks of finished parts: the checkpoint is complete. */
   | { readonly kind: 'notify'; readonly checkpoint: CheckpointId; readonly tasks: readonly TaskId[] }
-  /** To the tasks of a part that has failed, and to the store: nobody waits for their snapshots any more. */
+  /**
+   * To the tasks of a part that has failed, and to the store: nobody waits for their snapshots any more. `latestFinished`: by task the
+   * newest part of its region; one that has missed the message publishes it now. Source: Flink's notifyCheckpointAborted.
+   */
   | {
       readonly kind: 'abort'
       readonly checkpoint: CheckpointId
       readonly tasks: readonly TaskId[]
+      readonly latestFinished: ReadonlyMap<TaskId, CheckpointId>
       readonly reason: string
     }
   /** The user's request starts no checkpoint. */

@@ -365,7 +365,7 @@ export class Execution {
       case 'publish':
         return this.#publish(order)
       case 'abort':
-        for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint)
+        for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint, order.latestFinished.get(id))
         return
       case 'refuse':
         this.#refused$.next(order)

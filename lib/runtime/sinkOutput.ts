@@ -115,6 +115,11 @@ export class SinkOutput {
     this.durable = [...this.#durable.values()]
   }
 
+  /** Something that the checkpoint contains is not published. */
+  isUnpublished(checkpoint: CheckpointId): boolean {
+    return this.#unpublished.some(of => of.checkpoint <= checkpoint)
+  }
+
   /** Publishes what the checkpoint contains, of what is now unpublished. */
   published(checkpoint: CheckpointId): Observable<never> {
     const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)

@@ -244,8 +244,8 @@ export class RunningTask implements Task, Member {
     else this.#publications.publish(checkpoint)
   }
 
-  /** The checkpoint is given up; barriers of it that still come do nothing. */
-  abort(checkpoint: CheckpointId): void {
+  /** The checkpoint is given up; barriers of it that still come do nothing. Publishes its newest finished part, if that was missed. */
+  abort(checkpoint: CheckpointId, latestFinished: CheckpointId | undefined): void {
     if (this.#state === 'new' || this.#state === 'stopped') return
     if (this.#triggered?.checkpoint === checkpoint) {
       this.#triggered = undefined
@@ -254,6 +254,8 @@ export class RunningTask implements Task, Member {
     this.#gate?.cancel(checkpoint)
     if (this.#snapshot?.checkpoint === checkpoint) this.#dropSnapshot()
     this.#options.executor.wake(this)
+    if (latestFinished === undefined) return
+    if (this.#sinks.some(sink => sink.isUnpublished(latestFinished))) this.publish(latestFinished)
   }
 
   turn(): void {

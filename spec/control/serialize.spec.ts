@@ -149,7 +149,13 @@ interface Case {
 const releases: string[] = []
 const snap = (name: string, options?: SnapshotOptions) => snapshot(name, options, releases)
 const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, parts: [] })
-const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, tasks: ['a', 'b'], reason: '' })
+const abort = (checkpoint: number): SerializeEvent => ({
+  kind: 'abort',
+  checkpoint,
+  tasks: ['a', 'b'],
+  latestFinished: new Map(),
+  reason: '',
+})
 const beginEpoch: SerializeEvent = { kind: 'beginEpoch', tasks: ['a', 'b'] }
 const stop: SerializeEvent = {
   kind: 'stop',

@@ -139,6 +139,22 @@ test('a failed region is carried over by reference: nothing of its last part is 
   expect(job.committed()).toEqual(['publish 2 a1,a2', 'notify 2 a1,a2', 'completed 2', 'release 1/a1,1/a2,101'])
 })
 
+test('an abort says which part of theirs is finished, so that tasks that have missed it publish it', () => {
+  const job = new Coordinator({ connected: [['a1', 'a2'], ['b1'], ['c1']] })
+  job.all([requested, ...['a1', 'a2', 'b1'].map(task => acknowledged(task, 1)), declined('c1', 1)])
+  while (job.commits.length > 0) job.committed()
+  job.all([requested, acknowledged('b1', 2)])
+  while (job.commits.length > 0) job.committed()
+  const [next, orders] = checkpoints(job.state, { kind: 'expired', checkpoint: 2 }, 0)
+  job.state = next
+  const abort = orders.find(order => order.kind === 'abort')
+  expect(abort?.tasks).toEqual(['a1', 'a2', 'c1'])
+  expect([...(abort?.latestFinished ?? [])]).toEqual([
+    ['a1', 1],
+    ['a2', 1],
+  ])
+})
+
 test('a commit that fails fails its parts, and the checkpoint is judged without them', () => {
   const job = new Coordinator({})
   finish(job, 1)

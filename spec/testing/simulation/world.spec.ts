@@ -129,7 +129,7 @@ test('a run goes from phase to phase', () => {
     { kind: 'published', tasks: ['a'], checkpoint: 1 },
     { kind: 'published', tasks: ['b'], checkpoint: 1 },
     { kind: 'trigger', barrier: { ...barrier, checkpoint: 2 } },
-    { kind: 'abort', checkpoint: 2, tasks: ['a', 'b'], reason: '' },
+    { kind: 'abort', checkpoint: 2, tasks: ['a', 'b'], latestFinished: new Map(), reason: '' },
     snapshot('a', true),
     snapshot('b', true),
   ]
