@@ -1,5 +1,6 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
-import { checkpoints, type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpoints.ts'
+import { checkpoints } from '../coordination/checkpoints.ts'
+import { type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpointsState.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
 import { messageOf, SpillwayError } from '../error.ts'

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { type CheckpointsState, initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global } from '../../lib/coordination/policy.ts'
 import { finishedPart } from '../../lib/coordination/retention.ts'

@@ -1,4 +1,5 @@
-import { checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global } from '../../lib/coordination/policy.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'

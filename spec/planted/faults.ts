@@ -356,7 +356,7 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'the job is done before its sinks have published',
-    file: 'lib/coordination/checkpoints.ts',
+    file: 'lib/coordination/checkpointsState.ts',
     from: "unpublished === 0 ? [{ kind: 'finished' }] : []",
     to: "[{ kind: 'finished' }]",
   },
@@ -852,15 +852,15 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a restarted region goes on from what the job was started from',
-    file: 'lib/coordination/checkpoints.ts',
+    file: 'lib/coordination/restarting.ts',
     from: 'const from = part && { checkpoint: part.checkpoint, entry: part.entry }',
     to: 'const from = undefined',
     spec: 'spec/coordination/failover.spec.ts',
   },
   {
     what: 'what tasks wrote last still stands for them when they are restarted',
-    file: 'lib/coordination/checkpoints.ts',
-    from: 'return then(unended({ ...state, failover: next }, tasks), of =>',
+    file: 'lib/coordination/restarting.ts',
+    from: 'return andThen(unended({ ...state, failover: next }, tasks), of =>',
     to: 'return then([{ ...state, failover: next }, []], of =>',
     spec: 'spec/coordination/failover.spec.ts',
   },
