@@ -542,6 +542,21 @@ test('a small snapshot is not put, but stands in the entry that commits it', asy
   expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
 })
 
+test.each([0, 1_000])('an abort stops what waits to be encoded, with %d bytes inline', inlineBytesMax => {
+  const scheduler = new TestScheduler(() => {})
+  const { store, log } = slowStore(() => scheduler.now(), scheduler, {})
+  const options = { store, encoding, scheduler, writesMax: 2, epoch, inlineBytesMax, job, nextEntry: 1 }
+  const events$ = new Subject<SerializeEvent>()
+  const heard: string[] = []
+  events$.pipe(serialize<Passing>(options)).subscribe(event => heard.push(said(event)))
+  const small = { ...snapshot('a1'), operators: [{ operator: 'scan', kept: { n: 1 }, tables: [] }], inFlight: [] }
+  events$.next(small)
+  events$.next(abort(1))
+  events$.next({ ...small, checkpoint: 2 })
+  scheduler.flush()
+  expect({ heard, log }).toEqual({ heard: ['ack a2'], log: inlineBytesMax === 0 ? ['0 put c2/a'] : [] })
+})
+
 test('thousands of snapshots that wait when their checkpoint is aborted are passed over, and what follows is written', () => {
   const scheduler = new TestScheduler(() => {})
   const { store } = slowStore(() => scheduler.now(), scheduler, {})

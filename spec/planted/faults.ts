@@ -370,7 +370,7 @@ export const planted: readonly Planted[] = [
     what: 'a part is committed before its snapshots are stored',
     file: 'lib/control/snapshotWriter.ts',
     from: 'this.#take(putting, () => this.#acknowledge(inStore as Kept, sizes))',
-    to: 'putting.subscribe({ error: () => {} })\n    this.#acknowledge(inStore as Kept, sizes)',
+    to: 'this.#take(putting, () => {})\n    this.#acknowledge(inStore as Kept, sizes)',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
@@ -534,6 +534,27 @@ export const planted: readonly Planted[] = [
     from: 'if (sink.sharedTransaction !== true || regionsOf(id, regions) < 2) continue',
     to: 'if (sink.sharedTransaction !== false) continue',
     spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
+    what: 'a small snapshot in a log entry is read with the bytes of another',
+    file: 'lib/snapshot/log.ts',
+    from: 'for (const chunk of own) chunks.push(chunk)',
+    to: 'for (const chunk of own) chunks.unshift(chunk)',
+    spec: 'spec/snapshot/log.spec.ts',
+  },
+  {
+    what: 'of two snapshots of a task the coordinator keeps the older one',
+    file: 'lib/coordination/vector.ts',
+    from: 'all[change.count - 1] = change',
+    to: 'all[newest.count - change.count] = change',
+    spec: 'spec/coordination/vector.spec.ts',
+  },
+  {
+    what: 'a snapshot that nobody waits for any more is encoded, and said to be written',
+    file: 'lib/snapshot/snapshotEncoder.ts',
+    from: '    if (of.stopped) return 0\n',
+    to: '',
+    spec: 'spec/control/serialize.spec.ts',
   },
   {
     what: 'a damaged section of a snapshot is restored',
