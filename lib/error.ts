@@ -62,6 +62,8 @@ export type ErrorCode =
   | 'OBJECT_EXISTS'
   | 'FENCED'
   | 'DAMAGED'
+  | 'CHECKPOINT_NOT_FOUND'
+  | 'WOULD_DUPLICATE'
   | 'STATE_NOT_MATCHED'
   | 'STATE_WOULD_BE_DROPPED'
   | 'KEY_GROUPS_CHANGED'
@@ -69,6 +71,8 @@ export type ErrorCode =
   // the job's handle
   | 'CHECKPOINT_FAILED'
   | 'CHECKPOINT_REFUSED'
+  | 'RESTARTS_EXHAUSTED'
+  | 'SCHEDULE_FAILED'
   | 'CANCELLED'
   | 'NOT_RUNNING'
 

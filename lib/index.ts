@@ -2,9 +2,28 @@ export type { Guarantee } from './alignment/alignment.ts'
 export type { Announced, Captured, Gate, GateOrder, Taken } from './channel/gate.ts'
 export { keyedWithBroadcast } from './control/keyedWithBroadcast.ts'
 export { type FromInput, multiInput } from './control/multiInput.ts'
+export type { CheckpointHistory, SummaryFigure } from './coordination/checkpointHistory.ts'
+export { type Distribution, distribution } from './coordination/distribution.ts'
 export type { CheckpointOrder, CoordinateEvent } from './coordination/events.ts'
 export { global, type Policy, type RegionalLimits, regional } from './coordination/policy.ts'
-export type { CheckpointReport, TaskReport } from './coordination/report.ts'
+export {
+  type CheckpointReport,
+  type StageReport,
+  stageReports,
+  type TaskFigure,
+  type TaskReport,
+} from './coordination/report.ts'
+export {
+  type ExponentialDelay,
+  exponentialDelay,
+  type FailureRate,
+  type FixedDelay,
+  failureRate,
+  fixedDelay,
+  none,
+  type RestartPolicy,
+} from './coordination/restarts.ts'
+export { cron, hourly, type Timetable, type TimeZoneOption, type TriggerRequest } from './coordination/timetable.ts'
 export {
   type Active,
   type Alignment,
@@ -79,6 +98,7 @@ export type { Awaiting, Rest, Subtask, Task } from './graph/task.ts'
 export type { BufferBound } from './runtime/bufferBound.ts'
 export type { InputMetrics } from './runtime/debloater.ts'
 export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.ts'
+export type { JobEvent } from './runtime/jobEvents.ts'
 export type { ChangedOptions, DebloatOption, RunOptions } from './runtime/options.ts'
 export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from './runtime/run.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'

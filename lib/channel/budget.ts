@@ -81,6 +81,15 @@ export class BufferBudget {
     if (this.#waiting.includes(by)) this.#waiting = this.#waiting.filter(other => other !== by)
   }
 
+  /** By a pool that is closed. */
+  forget(closed: BufferPool, { guaranteed, drawn }: { readonly guaranteed: number; readonly drawn: number }): void {
+    this.wantNoMore(closed)
+    this.#toTell.delete(closed)
+    this.#promised -= guaranteed
+    for (let i = 0; i < drawn; i++) this.giveBack()
+    this.settle()
+  }
+
   giveBack(): void {
     invariant(this.#drawn > 0, () => 'a buffer that is given back has been drawn')
     this.#drawn--
@@ -115,6 +124,7 @@ export class BufferPool {
   readonly #budget: BufferBudget
   readonly #options: PoolOptions
   #state: PoolState
+  #closed = false
 
   constructor(budget: BufferBudget, options: PoolOptions) {
     this.#budget = budget
@@ -163,6 +173,14 @@ export class BufferPool {
     this.#budget.settle()
   }
 
+  /** Its writer is no more: all that it has is the budget's again, whatever its channels still hold. */
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    const { guaranteed } = this.#options
+    this.#budget.forget(this, { guaranteed, drawn: this.#state.size - guaranteed })
+  }
+
   /** By the budget: it has one more. */
   drawn(): void {
     this.#happened({ kind: 'resized', size: this.#state.size + 1 })
@@ -174,6 +192,7 @@ export class BufferPool {
   }
 
   #happened(event: PoolEvent): void {
+    if (this.#closed) return
     const before = this.available
     this.#become(event)
     this.#resize()

@@ -8,7 +8,8 @@ import { invariant } from '../invariant.ts'
  * Source: Flink keeps captured buffers in the network's own pools; here they have a budget instead.
  */
 export class CaptureBudget {
-  readonly buffersMax: number
+  /** May grow, as more is restored. */
+  buffersMax: number
   #held = 0
 
   constructor(buffersMax: number) {

@@ -60,6 +60,8 @@ export interface ReceivingHalf<T> {
   endCapture(checkpoint: CheckpointId): void
   /** The checkpoint's barrier, which stands in the queue, moves behind the unaligned ones at its head. */
   prioritize(checkpoint: CheckpointId): void
+  /** Buffers that stood here when the checkpoint's barrier came. */
+  buffersBefore(checkpoint: CheckpointId): number | undefined
   /** Buffers queued, or being filled. */
   readonly inUse: number
   /** Those of them that are in this process, without what a held channel does not count as its producer's. */
@@ -242,6 +244,10 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
     return this.#queue.slice(this.#first, this.#first + Math.max(0, before)).filter(isData)
   }
 
+  buffersBefore(checkpoint: CheckpointId): number | undefined {
+    return this.#barriers.find(barrier => barrier.checkpoint === checkpoint)?.buffers
+  }
+
   endCapture(checkpoint: CheckpointId): void {
     if (this.#capturing === checkpoint) this.#capturing = undefined
   }
@@ -301,7 +307,11 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
     const isFirst = isUnaligned(barrier) && this.#consumer?.keepsOrder !== true
-    this.#barriers = withBarrier(this.#barriers, { checkpoint: barrier.checkpoint, ordinal: this.#pushed })
+    this.#barriers = withBarrier(this.#barriers, {
+      checkpoint: barrier.checkpoint,
+      ordinal: this.#pushed,
+      buffers: this.#buffers,
+    })
     if (!isFirst) return this.#append(barrier)
     if (this.#queue === unused) this.#queue = aloneIn(barrier)
     else this.#own().splice(this.#first, 0, barrier)
@@ -362,6 +372,8 @@ const isData = ({ kind }: StreamElement<unknown>): boolean =>
 interface SentBarrier {
   readonly checkpoint: CheckpointId
   readonly ordinal: number
+  /** That stood in the channel. */
+  readonly buffers: number
 }
 
 /** Shared by all channels that have nothing to keep. */
@@ -391,7 +403,7 @@ const aloneIn = remembering(
 
 const withBarrier = remembering(
   (before: readonly SentBarrier[], barrier: SentBarrier): readonly SentBarrier[] => [...before, barrier],
-  (before, { checkpoint, ordinal }) => [before, checkpoint, ordinal],
+  (before, { checkpoint, ordinal, buffers }) => [before, checkpoint, ordinal, buffers],
 )
 
 const withoutBefore = remembering(

@@ -223,6 +223,10 @@ class SplitReceiving<T> implements ReceivingHalf<T>, Producer {
     return this.#queue.take(recordsMax)
   }
 
+  buffersBefore(checkpoint: CheckpointId): number | undefined {
+    return this.#queue.buffersBefore(checkpoint)
+  }
+
   capture(checkpoint: CheckpointId): readonly InFlight<T>[] {
     return this.#queue.capture(checkpoint)
   }

@@ -114,6 +114,11 @@ export class Writer<T> implements Producer {
     }
   }
 
+  /** Its task is no more. */
+  close(): void {
+    this.#options.pool.close()
+  }
+
   /** Sends what is partly filled, and the watermarks behind it. */
   flush(): void {
     this.#partial = false

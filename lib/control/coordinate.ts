@@ -2,7 +2,9 @@ import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, 
 import { checkpoints, type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpoints.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
-import { SpillwayError } from '../error.ts'
+import { messageOf, SpillwayError } from '../error.ts'
+import type { TaskId } from '../snapshot/snapshot.ts'
+import { Triggers } from './triggers.ts'
 
 /** The job's tasks and where they stand, and the schedule as it is at first: a `configured` event changes it. */
 export interface CoordinateOptions extends InitialCheckpoints, Partial<Omit<Schedule, 'policy'>> {
@@ -10,8 +12,9 @@ export interface CoordinateOptions extends InitialCheckpoints, Partial<Omit<Sche
 }
 
 /**
- * Decides which checkpoints are taken and what becomes of them, by `checkpoints`, and how many may fail, by `tolerance`; holds the
- * timers that the functions ask for: the schedule's, the pending checkpoint's, and that of parts that wait for a commit. Another
+ * Decides which checkpoints are taken and what becomes of them, and of tasks that fail, by `checkpoints`, and how many checkpoints may fail, by
+ * `tolerance`; holds the timers that the functions ask for, beside the schedule's (`Triggers`): the pending checkpoint's, that of parts that wait for
+ * a commit, and those of tasks that wait to be restarted. Another
  * interval counts from the last trigger of the schedule.
  *
  * Emits orders, all of one event before it hears the next. After `finished` its timers stop. Completes with its source.
@@ -27,8 +30,8 @@ export const coordinate =
       const timers = new Subscription()
       let expiry = Subscription.EMPTY
       let commitDue = Subscription.EMPTY
-      let next = Subscription.EMPTY
-      let lastMs = scheduler.now()
+      /** Tasks whose sources work off what had come before. */
+      const inBacklog = new Set<TaskId>()
 
       const waiting: CoordinateEvent[] = []
 
@@ -46,11 +49,16 @@ export const coordinate =
       }
 
       const decided = (event: CoordinateEvent): void => {
+        if (event.kind === 'backlog') {
+          if (event.is) inBacklog.add(event.task)
+          else inBacklog.delete(event.task)
+          return triggers.backlog(inBacklog.size > 0)
+        }
         if (event.kind !== 'configured') return about(event)
         schedule = event.schedule
         tolerated = { ...tolerated, tolerableFailures: schedule.tolerableFailures }
         about({ kind: 'limited', policy: schedule.policy ?? state.policy, minPauseMs: schedule.minPauseMs })
-        scheduleNext()
+        triggers.become(schedule)
       }
 
       const about = (event: CheckpointEvent): void => {
@@ -70,9 +78,25 @@ export const coordinate =
           expiry.unsubscribe()
           timers.remove(expiry)
         }
-        if (order.kind === 'finished') timers.unsubscribe()
+        if (order.kind === 'stop') {
+          for (const task of order.tasks) inBacklog.delete(task)
+          triggers.backlog(inBacklog.size > 0)
+          restartLater(order)
+        }
+        if (order.kind === 'finished') {
+          timers.unsubscribe()
+          triggers.stop()
+        }
         subscriber.next(order)
         if (order.kind === 'report') tolerate(order)
+      }
+
+      const restartLater = ({ failed: task, restartInMs }: CheckpointOrder & { kind: 'stop' }): void => {
+        const due = scheduler.schedule(() => {
+          timers.remove(due)
+          heard({ kind: 'restartDue', task })
+        }, restartInMs)
+        timers.add(due)
       }
 
       const tolerate = ({ report }: CheckpointOrder & { kind: 'report' }): void => {
@@ -102,30 +126,18 @@ export const coordinate =
         timers.add(commitDue)
       }
 
-      const scheduleNext = (): void => {
-        next.unsubscribe()
-        timers.remove(next)
-        const { everyMs } = schedule
-        if (everyMs === undefined) return
-        next = scheduler.schedule(due, Math.max(0, lastMs + everyMs - scheduler.now()))
-        timers.add(next)
-      }
+      const triggers = new Triggers(schedule, {
+        scheduler,
+        pausedUntilMs: () => {
+          const { completedAtMs = Number.NEGATIVE_INFINITY, minPauseMs } = state.admission
+          return completedAtMs + minPauseMs
+        },
+        request: heard,
+        failed: error => subscriber.next({ kind: 'failJob', error: scheduleFailed(error) }),
+      })
 
-      const due = (): void => {
-        const { completedAtMs = Number.NEGATIVE_INFINITY, minPauseMs } = state.admission
-        const pauseMs = completedAtMs + minPauseMs - scheduler.now()
-        if (pauseMs > 0) {
-          next = scheduler.schedule(due, pauseMs)
-          timers.add(next)
-          return
-        }
-        lastMs = scheduler.now()
-        heard({ kind: 'requested', alignment: schedule.alignment })
-        if (!timers.closed) scheduleNext()
-      }
-
-      scheduleNext()
       subscriber.add(timers)
+      subscriber.add(() => triggers.stop())
       return source.subscribe({
         next: heard,
         error: error => subscriber.error(error),
@@ -141,6 +153,14 @@ const tooManyFailed = (
     place: `checkpoint ${id}`,
     problem: `more than ${tolerableFailures} checkpoints in a row have failed, the last because ${reason}.`,
     remedy: 'Mend the cause and start the job again on the same store, or give a higher checkpoints.tolerableFailures.',
+  })
+
+const scheduleFailed = (cause: unknown) =>
+  new SpillwayError('SCHEDULE_FAILED', {
+    place: 'checkpoints.schedule',
+    problem: `the Observable that asks for checkpoints has failed: ${messageOf(cause)}.`,
+    remedy: 'Mend it, or let it catch what may fail and go on.',
+    cause,
   })
 
 /** The defaults of `run`. */

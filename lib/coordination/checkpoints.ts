@@ -5,9 +5,11 @@ import type { CarriedOver, Part } from '../snapshot/log.ts'
 import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import { type Admission, admission, initialAdmission } from './admission.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
+import { type Failover, type FailoverEvent, failover, initialFailover, restartedWith } from './failover.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { type FailedPart, global, type Policy } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
+import type { RestartPolicy } from './restarts.ts'
 import { type Completed, type FinishedPart, finishedPart, type Kept, released } from './retention.ts'
 import type { FailureCause } from './tolerance.ts'
 import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector.ts'
@@ -24,6 +26,8 @@ import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector
  *   the commit itself fails it, and nothing is released then: the log's entry may be there all the same (the next start tidies up).
  * - Once every part is finished or failed, the policy says what the checkpoint comes to. A completed one names for each failed
  *   region the part that it finished last; no object is copied or moved.
+ * - A group of joined tasks of which one fails is restarted from its newest part, as `failover` says: its region's part fails, and
+ *   while it does not run its region fails in each checkpoint at once. Otherwise the job fails.
  * - A region whose tasks have all ended is asked no more once such a part of it is finished; that part is never
  *   carried over. When all tasks have ended, one more checkpoint made of their last snapshots alone publishes what is left.
  *
@@ -43,8 +47,10 @@ export interface CheckpointsState extends Kept {
   readonly whole: boolean
   readonly admission: Admission<Requested>
   readonly pending: Pending | undefined
-  /** Tasks that have ended, or have not: what they wrote last is not yet published. */
+  /** By task: it has ended, and what it wrote last is published. */
+  readonly published: Vector<boolean>
   readonly unpublished: number
+  readonly failover: Failover
 }
 
 /** How a region stands between checkpoints. */
@@ -89,6 +95,8 @@ export interface InitialCheckpoints {
   readonly retainedCount?: number
   readonly minPauseMs?: number
   readonly queueMax?: number
+  /** Of what has failed; default: the job fails. */
+  readonly restart?: RestartPolicy
   /** Tasks restored as ended, and the parts that the job was restored from. */
   readonly ended?: ReadonlyMap<TaskId, Acknowledged>
   readonly restored?: {
@@ -109,15 +117,21 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     minPauseMs = 0,
     queueMax = 1_000,
   } = options
-  const layout = layoutOf(policy.regions(connected))
+  const layout = layoutOf(policy.regions(connected), connected)
   const { tasks, regions, numberOf } = layout
   const ended = vectorOf(tasks.length, task => options.ended?.get(tasks[task] as TaskId))
   const hasEnded = (region: number) =>
     regions[region]?.every(task => options.ended?.has(tasks[task] as TaskId) === true) === true
-  const partOf = new Map<number | undefined, FinishedPart>()
+  const partOf = new Map<number, FinishedPart>()
   if (restored?.dealtAnew === false) {
-    for (const part of restored.parts) for (const task of part.tasks) partOf.set(numberOf.get(task), part)
+    for (const part of restored.parts) for (const task of part.tasks) partOf.set(numberOf.get(task) as number, part)
   }
+  /** None if its tasks are of several, as after a change of the policy. */
+  const partOfRegion = (region: number): FinishedPart | undefined => {
+    const [first, ...others] = (regions[region] ?? []).map(task => partOf.get(task))
+    return others.every(other => other === first) ? first : undefined
+  }
+  const published = vectorOf(tasks.length, task => hasEnded(layout.regionOf[task] as number))
   return {
     policy,
     layout,
@@ -126,13 +140,15 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     ended,
     endedCount: options.ended?.size ?? 0,
     standings: vectorOf(regions.length, region => ({
-      part: partOf.get(regions[region]?.[0]),
+      part: partOfRegion(region),
       carriedOver: 0,
     })),
     whole: restored?.dealtAnew ?? false,
     admission: initialAdmission({ concurrentMax: 1, minPauseMs, queueMax, unaligned: true }),
     pending: undefined,
-    unpublished: regions.reduce((count, members, region) => count + (hasEnded(region) ? 0 : members.length), 0),
+    published,
+    unpublished: membersOf(published).filter(is => !is).length,
+    failover: initialFailover(options.restart),
     retained: restored === undefined ? [] : [{ ...restored, entry: undefined }],
     known: restored?.parts ?? [],
     entries: new Set(restored?.parts.map(({ entry }) => entry)),
@@ -161,6 +177,16 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
       return isPending(state, event.checkpoint) ? commitFailed(state, event, nowMs) : [state, []]
     case 'published':
       return published(state, event)
+    case 'stands':
+      return stands(state, event)
+    case 'restartDue':
+      return restartDue(state, event.task, nowMs)
+    case 'epochBegun':
+      return epochBegun(state, event, nowMs)
+    case 'epochFailed':
+      return epochFailed(state, event, nowMs)
+    case 'restarted':
+      return restarted(state, event, nowMs)
     case 'limited':
       return [{ ...state, policy: event.policy, admission: { ...state.admission, minPauseMs: event.minPauseMs } }, []]
     default:
@@ -171,8 +197,11 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
 // Beginning.
 
 const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
-  if (allEnded(state)) return [state, []]
-  const periodic = request.request === undefined
+  if (allEnded(state) || allFinal(state)) return [state, []]
+  const { timed = false } = request
+  const periodic = request.request === undefined && !timed
+  // One that waits already will be of the same moment.
+  if (timed && state.admission.queue.some(waiting => waiting.request.timed)) return [state, []]
   if (periodic && state.pending !== undefined) return [state, []]
   return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : 'checkpoint' }, nowMs)
 }
@@ -200,8 +229,10 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     alignment: request?.alignment ?? 'aligned',
     savepoint: false,
   }
+  const down = regionsDown(state)
   const parts = vectorOf(regions.length, (region): PendingPart => {
     if (memberOf(state.standings, region).part?.final === true) return exempt
+    if (down.has(region)) return lost
     const missing = (regions[region] ?? []).filter(task => memberOf(state.ended, task) === undefined).length
     return missing === 0 ? ready : { kind: 'open', missing }
   })
@@ -215,10 +246,10 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     open: all.filter(({ kind }) => kind === 'open').length,
     ready: all.flatMap(({ kind }, region) => (kind === 'ready' ? [region] : [])),
     committing: undefined,
-    failed: [],
+    failed: all.flatMap(({ kind }, region) => (kind === 'failed' ? [asFailed(state, region, notRunning)] : [])),
   }
   const next = { ...state, nextId: state.nextId + 1, pending }
-  const orders: readonly CheckpointOrder[] = request === undefined ? [] : [{ kind: 'trigger', barrier }]
+  const orders: readonly CheckpointOrder[] = pending.open === 0 ? [] : [{ kind: 'trigger', barrier }]
   return then([next, orders], of => goOn(of, { nowMs }))
 }
 
@@ -230,6 +261,7 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
   const known = snapshot.ended ? withEnded(state, task, event) : state
   const region = regionOf(state, task)
   if (isRepeated(state, event, { task, region })) return [state, []]
+  if (isDown(state, task)) return [state, releaseOf([snapshot])]
   const { pending } = known
   const part = pending === undefined ? exempt : memberOf(pending.parts, region)
   if (pending === undefined || part.kind !== 'open' || !belongsTo(pending, event)) {
@@ -279,7 +311,7 @@ const declined = (
 ): Step => {
   const reason = `${event.task} declined: ${event.reason}`
   // Nothing else could ever stand for a task that has ended.
-  if (event.ended) return [{ ...state, pending: undefined }, [{ kind: 'failJob', error: lastFailed(reason) }]]
+  if (event.ended) return taskFailed(state, { kind: 'failed', task: event.task, error: lastFailed(reason) }, nowMs)
   if (!isPending(state, event.checkpoint)) return [state, []]
   const region = regionOf(state, numberOf(state, event.task))
   return partsFailed(state, [region], { reason, cause: event.cause, nowMs })
@@ -290,12 +322,33 @@ const taskFailed = (
   { task, error }: Extract<CheckpointEvent, { kind: 'failed' }>,
   nowMs: number,
 ): Step => {
-  const failJob: CheckpointOrder = { kind: 'failJob', error }
   const number = state.layout.numberOf.get(task)
-  const { pending } = state
-  if (number === undefined || pending === undefined) return [state, [failJob]]
-  const failure = { reason: `${task} failed`, cause: 'task-failed', nowMs } as const
-  return then(partsFailed({ ...state, pending }, [regionOf(state, number)], failure), of => [of, [failJob]])
+  // Not of a task: the log is another run's.
+  if (number === undefined) return [state, [{ kind: 'failJob', error }]]
+  return failedOver(state, { kind: 'failed', group: state.layout.groupOf[number] as number, error }, { task, nowMs })
+}
+
+/** What becomes of a group of which a task has failed, or could not be restarted. */
+const failedOver = (
+  state: CheckpointsState,
+  event: Extract<FailoverEvent, { kind: 'failed' | 'epochFailed' }>,
+  { task, nowMs }: { readonly task: TaskId; readonly nowMs: number },
+): Step => {
+  const [next, effect] = failover(state.failover, event, nowMs)
+  if (effect === undefined) return [state, []]
+  const after = { ...state, failover: next }
+  const order: CheckpointOrder =
+    effect.kind === 'stop'
+      ? { ...effect, tasks: restartedWith(task, state.layout), failed: task, error: event.error }
+      : { kind: 'failJob', error: effect.kind === 'giveUp' ? effect.error : event.error }
+  const cause = effect.kind === 'stop' ? 'region-failover' : 'task-failed'
+  const failure = { reason: `${task} failed`, cause, nowMs } as const
+  const { pending } = after
+  const lost: Step =
+    pending === undefined
+      ? [after, []]
+      : partsFailed({ ...after, pending }, [regionOf(state, numberOf(state, task))], failure)
+  return then(lost, of => [of, [order]])
 }
 
 const expired = (state: CheckpointsState, checkpoint: CheckpointId, nowMs: number): Step => {
@@ -321,7 +374,7 @@ const partsFailed = (
 ): Step => {
   const { pending } = state
   const isOpen = (region: number) => memberOf(pending.parts, region).kind === 'open'
-  const failing = regions.filter(isOpen)
+  const failing = regions.filter(region => isOpen(region) || (state.whole && pending.ready.includes(region)))
   if (failing.length === 0) return [state, []]
   const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
   const withdrawn = state.whole ? pending.ready : []
@@ -417,33 +470,58 @@ const committed = (
   const { pending } = state
   const { regions, completes } = pending.committing ?? { regions: [], completes: false }
   const { checkpoint } = pending.barrier
-  let { standings } = state
+  const snapshotsOf = (region: number) =>
+    membersIn(state.layout, region).map(task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot)
   let { parts } = pending
-  const finished: FinishedPart[] = []
-  for (const region of regions) {
-    const snapshots = membersIn(state.layout, region).map(
-      task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot,
-    )
+  for (const region of regions) parts = withMember(parts, region, done)
+  const step = finished(
+    { ...state, pending: { ...pending, parts, committing: undefined } },
+    { checkpoint, entry, parts: new Map(regions.map(region => [region, snapshotsOf(region)])) },
+  )
+  const next = then(step, of => (completes ? completed(of, { entry, nowMs }) : goOn(of, { nowMs })))
+  return then(next, of => restartsDecided(of, nowMs))
+}
+
+interface Finished {
+  readonly checkpoint: CheckpointId
+  readonly entry: number
+  /** By region. */
+  readonly parts: ReadonlyMap<number, readonly StoredSnapshot[]>
+}
+
+/** A log entry names these parts. */
+const finished = (state: CheckpointsState, { checkpoint, entry, parts }: Finished): Step => {
+  let { standings } = state
+  const known = [...state.known]
+  for (const [region, snapshots] of parts) {
     const part = finishedPart({ checkpoint, entry }, snapshots)
-    finished.push(part)
+    known.push(part)
     standings = withMember(standings, region, { part, carriedOver: 0 })
-    parts = withMember(parts, region, done)
   }
-  const next: CheckpointsState & { readonly pending: Pending } = {
-    ...state,
-    standings,
-    whole: state.whole && regions.length === 0,
-    known: [...state.known, ...finished],
-    entries: new Set([...state.entries, entry]),
-    pending: { ...pending, parts, committing: undefined },
-  }
+  const regions = [...parts.keys()]
   const tasks = namesOf(
     state,
     regions.flatMap(region => membersIn(state.layout, region)),
   )
-  const orders: readonly CheckpointOrder[] =
-    regions.length === 0 ? [] : [{ kind: 'publish', checkpoint, regions, tasks }]
-  return then([next, orders], of => (completes ? completed(of as typeof next, { entry, nowMs }) : goOn(of, { nowMs })))
+  return [
+    {
+      ...state,
+      standings,
+      known,
+      whole: state.whole && regions.length === 0,
+      entries: new Set([...state.entries, entry]),
+    },
+    regions.length === 0 ? [] : [{ kind: 'publish', checkpoint, regions, tasks }],
+  ]
+}
+
+/** The checkpoint has been settled without them; they are their regions' restart points all the same. */
+const stands = (
+  state: CheckpointsState,
+  { checkpoint, entry, parts }: Extract<CheckpointEvent, { kind: 'stands' }>,
+): Step => {
+  const regionOfPart = ({ tasks: [first] }: Part) => regionOf(state, numberOf(state, (first as StoredSnapshot).task))
+  return finished(state, { checkpoint, entry, parts: new Map(parts.map(part => [regionOfPart(part), part.tasks])) })
 }
 
 const commitFailed = (
@@ -466,16 +544,111 @@ const commitFailed = (
   }
   const members = regions.flatMap(region => membersIn(state.layout, region))
   const abort: CheckpointOrder = { kind: 'abort', checkpoint, tasks: namesOf(state, members), reason }
-  return then([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs }))
+  return then(
+    then([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs })),
+    of => restartsDecided(of, nowMs),
+  )
+}
+
+// Restarts.
+
+const restartDue = (state: CheckpointsState, task: TaskId, nowMs: number): Step => {
+  const committing = partKind(state, task) === 'ready'
+  return wentOn(state, { kind: 'due', group: groupNumber(state, task), committing }, nowMs)
+}
+
+/** Of groups that have waited for a commit. */
+const restartsDecided = (state: CheckpointsState, nowMs: number): Step => {
+  let step: Step = [state, []]
+  for (const [group, waitsFor] of state.failover.down) {
+    const [first] = state.layout.groups[group] as readonly number[]
+    const task = state.layout.tasks[first as number] as TaskId
+    if (waitsFor !== 'commit' || partKind(state, task) === 'ready') continue
+    step = then(step, of => wentOn(of, { kind: 'decided', group }, nowMs))
+  }
+  return step
+}
+
+const wentOn = (state: CheckpointsState, event: FailoverEvent, nowMs: number): Step => {
+  const [next, effect] = failover(state.failover, event, nowMs)
+  const tasks = namesOf(state, state.layout.groups[event.group] as readonly number[])
+  return [{ ...state, failover: next }, effect?.kind === 'beginEpoch' ? [{ kind: 'beginEpoch', tasks }] : []]
+}
+
+/** Whatever commit was in doubt is so no more: the part that the group restarts from is its newest. */
+const epochBegun = (
+  state: CheckpointsState,
+  { tasks, epoch }: Extract<CheckpointEvent, { kind: 'epochBegun' }>,
+  nowMs: number,
+): Step => {
+  const [first] = tasks as readonly [TaskId]
+  const [next, effect] = failover(state.failover, { kind: 'epochBegun', group: groupNumber(state, first) }, nowMs)
+  if (effect?.kind !== 'restart') return [state, []]
+  const { attempt } = effect
+  const { part } = memberOf(state.standings, regionOf(state, numberOf(state, first)))
+  const from = part && { checkpoint: part.checkpoint, entry: part.entry }
+  return then(unended({ ...state, failover: next }, tasks), of => [
+    of,
+    [{ kind: 'restart', tasks, epoch, attempt, from }],
+  ])
+}
+
+/** The last snapshots of these tasks stand for them no more; what no part names of them is deleted. */
+const unended = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
+  let { ended, endedCount, pending } = state
+  const snapshots: StoredSnapshot[] = []
+  for (const task of tasks) {
+    const number = numberOf(state, task)
+    const last = memberOf(ended, number)
+    if (last === undefined) continue
+    ended = withMember(ended, number, undefined)
+    endedCount--
+    // Its next one may be of the same checkpoint, and is not the same again.
+    if (pending !== undefined) {
+      pending = { ...pending, acknowledged: withMember(pending.acknowledged, number, undefined) }
+    }
+    snapshots.push(last.snapshot)
+  }
+  if (snapshots.length === 0) return [state, []]
+  const named = new Set(state.known.flatMap(({ objects }) => objects))
+  const unnamed = snapshots.flatMap(objectsOf).filter(object => !named.has(object))
+  return [
+    { ...state, ended, endedCount, pending },
+    unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }],
+  ]
+}
+
+const epochFailed = (
+  state: CheckpointsState,
+  { tasks, error }: Extract<CheckpointEvent, { kind: 'epochFailed' }>,
+  nowMs: number,
+): Step => {
+  const [task] = tasks as readonly [TaskId]
+  return failedOver(state, { kind: 'epochFailed', group: groupNumber(state, task), error }, { task, nowMs })
+}
+
+const restarted = (
+  state: CheckpointsState,
+  { tasks, ended }: Extract<CheckpointEvent, { kind: 'restarted' }>,
+  nowMs: number,
+): Step => {
+  const [first] = tasks as readonly [TaskId]
+  const [next] = failover(state.failover, { kind: 'started', group: groupNumber(state, first) }, nowMs)
+  let after: CheckpointsState = { ...state, failover: next }
+  for (const [task, last] of ended) after = withEnded(after, numberOf(state, task), last)
+  // What it contains has been published at the start.
+  const isFinal = memberOf(state.standings, regionOf(state, numberOf(state, first))).part?.final === true
+  const step: Step = [after, []]
+  return then(isFinal ? then(step, of => withPublished(of, tasks)) : step, of => lastIfAllEnded(of, nowMs))
 }
 
 // The end of a checkpoint.
 
 const completed = (
-  state: CheckpointsState & { readonly pending: Pending },
+  state: CheckpointsState,
   { entry, nowMs }: { readonly entry: number; readonly nowMs: number },
 ): Step => {
-  const { pending } = state
+  const pending = state.pending as Pending
   const { checkpoint } = pending.barrier
   let { standings } = state
   for (const { region } of pending.failed) {
@@ -530,8 +703,7 @@ const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: Settl
 
 const lastIfAllEnded = (state: CheckpointsState, nowMs: number): Step => {
   if (!allEnded(state) || state.pending !== undefined || state.unpublished === 0) return [state, []]
-  const isFinal = membersOf(state.standings).every(({ part }) => part?.final === true)
-  return isFinal ? [state, []] : triggered(state, undefined, nowMs)
+  return allFinal(state) ? [state, []] : triggered(state, undefined, nowMs)
 }
 
 const lastFailed = (reason: string) =>
@@ -546,9 +718,20 @@ const published = (
   { task, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
 ): Step => {
   const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
-  if (part?.final !== true || part.checkpoint !== checkpoint) return [state, []]
-  const unpublished = state.unpublished - 1
-  return [{ ...state, unpublished }, unpublished === 0 ? [{ kind: 'finished' }] : []]
+  return part?.final === true && part.checkpoint === checkpoint ? withPublished(state, [task]) : [state, []]
+}
+
+/** All that these tasks have written is. */
+const withPublished = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
+  let { published: all, unpublished } = state
+  for (const task of tasks) {
+    const number = numberOf(state, task)
+    if (memberOf(all, number)) continue
+    all = withMember(all, number, true)
+    unpublished--
+  }
+  if (unpublished === state.unpublished) return [state, []]
+  return [{ ...state, published: all, unpublished }, unpublished === 0 ? [{ kind: 'finished' }] : []]
 }
 
 // Small things.
@@ -570,8 +753,16 @@ const reported = (
     regions: state.layout.regions.length,
     failedRegions: pending.failed.map(({ region }) => region),
     acknowledged: acknowledgedBy,
+    missing: reason === undefined ? [] : missingIn(state, pending),
   })
 }
+
+/** Of regions that were asked. */
+const missingIn = ({ layout }: CheckpointsState, pending: Pending): readonly TaskId[] =>
+  layout.tasks.filter(
+    (_, task) =>
+      !hasAcknowledged(pending, task) && memberOf(pending.parts, layout.regionOf[task] as number).kind !== 'exempt',
+  )
 
 const only = (of: Requested | undefined) => (of?.request === undefined ? {} : { request: of.request })
 
@@ -589,10 +780,31 @@ const isPending = (
 const isLast = (state: CheckpointsState, { requested: request }: Pending): boolean =>
   request === undefined && allEnded(state)
 
-const allEnded = ({ endedCount, layout }: CheckpointsState): boolean => endedCount === layout.tasks.length
+/** What is being restarted may go on from where it had not ended. */
+const allEnded = ({ endedCount, layout, failover: { down } }: CheckpointsState): boolean =>
+  endedCount === layout.tasks.length && down.size === 0
+
+/** What is left to do is to publish. */
+const allFinal = ({ standings }: CheckpointsState): boolean =>
+  membersOf(standings).every(({ part }) => part?.final === true)
 
 const hasEnded = (state: CheckpointsState, region: number): boolean =>
-  membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined)
+  membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined && !isDown(state, task))
+
+const isDown = ({ failover: { down }, layout }: CheckpointsState, task: number): boolean =>
+  down.size > 0 && down.has(layout.groupOf[task] as number)
+
+/** Regions of which some tasks do not run. */
+const regionsDown = ({ failover: { down }, layout, whole }: CheckpointsState): ReadonlySet<number> =>
+  whole && down.size > 0
+    ? new Set(layout.regions.keys())
+    : new Set([...down.keys()].map(group => layout.regionOf[layout.groups[group]?.[0] as number] as number))
+
+const partKind = (state: CheckpointsState, task: TaskId): PendingPart['kind'] | undefined =>
+  state.pending && memberOf(state.pending.parts, regionOf(state, numberOf(state, task))).kind
+
+const groupNumber = ({ layout }: CheckpointsState, task: TaskId): number =>
+  layout.groupOf[layout.numberOf.get(task) as number] as number
 
 const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
 
@@ -612,6 +824,7 @@ const then = ([state, orders]: Step, next: (state: CheckpointsState) => Step): S
   return [after, more.length === 0 ? orders : [...orders, ...more]]
 }
 
+const notRunning = { reason: 'it is being restarted', cause: 'region-failover' } as const
 const exempt: PendingPart = { kind: 'exempt' }
 const ready: PendingPart = { kind: 'ready' }
 const done: PendingPart = { kind: 'finished' }

@@ -3,10 +3,11 @@ import type { Completes, Part } from '../snapshot/log.ts'
 import type { SnapshotSizes, SnapshotTimes, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Policy } from './policy.ts'
 import type { CheckpointReport } from './report.ts'
+import type { Requests, Timetable } from './timetable.ts'
 import type { FailureCause } from './tolerance.ts'
 
 /** What the coordinator hears. Facts, never an Observable's error. */
-export type CoordinateEvent = CheckpointEvent | Configured
+export type CoordinateEvent = CheckpointEvent | Configured | Backlog
 
 /** The schedule is another from now on; the checkpoint under way keeps what it was triggered with. */
 export interface Configured {
@@ -14,10 +15,21 @@ export interface Configured {
   readonly schedule: Schedule
 }
 
+/** The task's source works off what had come before it was opened, or does so no more. */
+export interface Backlog {
+  readonly kind: 'backlog'
+  readonly task: TaskId
+  readonly is: boolean
+}
+
 /** When checkpoints are taken, and how. */
 export interface Schedule {
   /** Between two triggers; undefined: only on request. */
   readonly everyMs: number | undefined
+  /** The same while a source works off a backlog; Infinity: none then; undefined: as without. */
+  readonly backlogEveryMs?: number | undefined
+  /** What else asks for checkpoints. */
+  readonly schedule?: Timetable | Requests | undefined
   /** From the trigger; a checkpoint that takes longer fails. */
   readonly timeoutMs: number
   readonly alignment: Alignment
@@ -46,6 +58,13 @@ export type CheckpointEvent =
   | { readonly kind: 'committed'; readonly checkpoint: CheckpointId; readonly entry: number }
   /** The entry may stand all the same, so what it names stays until a start has read the log. */
   | { readonly kind: 'commitFailed'; readonly checkpoint: CheckpointId; readonly reason: string }
+  /** An earlier commit, which had failed, has taken place all the same: its parts are durable. */
+  | {
+      readonly kind: 'stands'
+      readonly checkpoint: CheckpointId
+      readonly entry: number
+      readonly parts: readonly Part[]
+    }
   /** Parts have been ready, and waiting for others to share a commit with, for long enough. */
   | { readonly kind: 'commitDue'; readonly checkpoint: CheckpointId }
   /** The task, which has ended, has published what its last part contains. */
@@ -54,12 +73,25 @@ export type CheckpointEvent =
   /** Other limits, from the next decision on; the regions stay. */
   | { readonly kind: 'limited'; readonly policy: Policy; readonly minPauseMs: number }
   | { readonly kind: 'failed'; readonly task: TaskId; readonly error: unknown }
+  /** The pause after the failure of this task is over. */
+  | { readonly kind: 'restartDue'; readonly task: TaskId }
+  /** The order to begin an epoch has been carried out, or not. */
+  | { readonly kind: 'epochBegun'; readonly tasks: readonly TaskId[]; readonly epoch: number }
+  | { readonly kind: 'epochFailed'; readonly tasks: readonly TaskId[]; readonly error: unknown }
+  /** The order to restart has been carried out. Those restored as ended are represented by what they were restored from. */
+  | {
+      readonly kind: 'restarted'
+      readonly tasks: readonly TaskId[]
+      readonly ended: ReadonlyMap<TaskId, Acknowledged>
+    }
 
 /** Somebody wants a checkpoint: the schedule, or the user. */
 export interface Requested {
   readonly kind: 'requested'
   /** The user's, by its number; the schedule's have none. */
   readonly request?: number
+  /** It is to be taken at this time: it waits for the one under way, and for no pause. */
+  readonly timed?: true
   readonly alignment: Alignment
 }
 
@@ -103,6 +135,28 @@ export type CheckpointOrder =
   | { readonly kind: 'refuse'; readonly request: number; readonly reason: 'min-pause' | 'too-many-requests' }
   /** To the store: nothing names these any more. */
   | { readonly kind: 'release'; readonly objects: readonly string[]; readonly entries: readonly number[] }
+  /** To these tasks, and to the store: they are no more; nobody waits for anything of them. They are restarted later. */
+  | {
+      readonly kind: 'stop'
+      readonly tasks: readonly TaskId[]
+      /** The one that has failed. */
+      readonly failed: TaskId
+      readonly error: unknown
+      /** Restarts of these tasks, with the one to come. */
+      readonly attempt: number
+      readonly restartInMs: number
+    }
+  /** To the store: tasks that are to be restarted need an epoch that none has had. */
+  | { readonly kind: 'beginEpoch'; readonly tasks: readonly TaskId[] }
+  /** To the runtime: start these tasks from this part; from what the job was started from if they have finished none. */
+  | {
+      readonly kind: 'restart'
+      readonly tasks: readonly TaskId[]
+      readonly epoch: number
+      /** Restarts of these tasks, with this one. */
+      readonly attempt: number
+      readonly from: { readonly checkpoint: CheckpointId; readonly entry: number } | undefined
+    }
   | { readonly kind: 'failJob'; readonly error: unknown }
   /** To the outside. */
   | { readonly kind: 'report'; readonly report: CheckpointReport; readonly request?: number }

@@ -1,5 +1,7 @@
 import type { Alignment, CheckpointId } from '../element.ts'
-import type { TaskId } from '../snapshot/snapshot.ts'
+import type { LastBarrier, TaskId } from '../snapshot/snapshot.ts'
+import { criticalPath, explained, inTime } from './criticalPath.ts'
+import { type Distribution, distribution } from './distribution.ts'
 import type { Acknowledged } from './events.ts'
 import type { FailureCause } from './tolerance.ts'
 
@@ -24,24 +26,76 @@ export interface CheckpointReport {
   /** Of the job; and the numbers of those whose parts failed, and are carried over if the checkpoint is complete. */
   readonly regions: number
   readonly failedRegions: readonly number[]
+  /** Of those that have acknowledged, also if it failed; `stageReports` says how their figures are distributed. */
   readonly tasks: readonly TaskReport[]
-  /** Where the time went, in one sentence. */
+  /** Tasks that were asked and had not acknowledged. */
+  readonly missing: readonly TaskId[]
+  /** What it was, and where its time went. */
   readonly summary: string
 }
 
+/** What is known of one task's share. Times in ms; those `since the trigger` by the job's clock. */
 export interface TaskReport {
   readonly task: TaskId
+  /** It had ended before: its last snapshot stands for it. */
+  readonly ended: boolean
   /** Whether it was so in fact: records in flight are part of its snapshot. */
   readonly unaligned: boolean
+  /** From the trigger to the first barrier. */
   readonly startDelayMs: number
+  /** From the first barrier to the last. */
   readonly alignmentMs: number
   /** Buffers taken from the first barrier to the last. */
   readonly processedDuringAlignment: number
+  /** Since the trigger: when its snapshot began; when it had all barriers; when its snapshot was whole, and began to be written. */
+  readonly begunMs: number
+  readonly lastBarrierMs: number
+  readonly wholeMs: number
+  /** Where its last barrier came from, and how many buffers it found in the channel; none of a task that reads a source. */
+  readonly lastBarrier?: LastBarrier
+  /** In which the task did nothing else. */
   readonly syncMs: number
+  /** From a whole snapshot to the acknowledgement that it is stored: waiting for its turn, encoding, writing. */
   readonly asyncMs: number
   readonly stateBytes: number
   readonly inFlightBytes: number
   readonly inFlightRecords: number
+}
+
+/** The figures of a stage's tasks. */
+export interface StageReport {
+  /** Such as `2:cart`. */
+  readonly stage: string
+  readonly tasks: number
+  readonly figures: Readonly<Record<TaskFigure, Distribution>>
+}
+
+export type TaskFigure = (typeof taskFigures)[number]
+const taskFigures = [
+  'startDelayMs',
+  'alignmentMs',
+  'processedDuringAlignment',
+  'syncMs',
+  'asyncMs',
+  'stateBytes',
+  'inFlightBytes',
+  'inFlightRecords',
+] as const
+
+/** How a report's figures are distributed over each stage's tasks, without those that had ended. */
+export const stageReports = ({ tasks }: Pick<CheckpointReport, 'tasks'>): readonly StageReport[] => {
+  const byStage = new Map<string, TaskReport[]>()
+  for (const task of tasks) {
+    if (task.ended) continue
+    const stage = task.task.slice(0, task.task.lastIndexOf('/'))
+    const others = byStage.get(stage)
+    if (others === undefined) byStage.set(stage, [task])
+    else others.push(task)
+  }
+  return [...byStage].map(([stage, of]) => {
+    const figures = taskFigures.map(figure => [figure, distribution(of.map(task => task[figure]))] as const)
+    return { stage, tasks: of.length, figures: Object.fromEntries(figures) as StageReport['figures'] }
+  })
 }
 
 export interface Reported {
@@ -55,10 +109,11 @@ export interface Reported {
   readonly regions: number
   readonly failedRegions: readonly number[]
   readonly acknowledged: readonly Acknowledged[]
+  readonly missing: readonly TaskId[]
 }
 
 export const report = (of: Reported): CheckpointReport => {
-  const tasks = of.acknowledged.map(taskReport)
+  const tasks = of.acknowledged.map(acknowledged => taskReport(acknowledged, of.triggeredAtMs))
   const sum = (bytes: (task: TaskReport) => number) => tasks.reduce((total, task) => total + bytes(task), 0)
   const whole = {
     id: of.id,
@@ -75,51 +130,51 @@ export const report = (of: Reported): CheckpointReport => {
     regions: of.regions,
     failedRegions: of.failedRegions,
     tasks,
+    missing: of.missing,
   }
   return { ...whole, summary: summary(whole) }
 }
 
-const taskReport = ({ snapshot, times, sizes }: Acknowledged): TaskReport => ({
-  task: snapshot.task,
-  unaligned: sizes.inFlightRecords > 0,
-  startDelayMs: times.startDelayMs,
-  alignmentMs: times.alignmentMs,
-  processedDuringAlignment: times.processedDuringAlignment,
-  syncMs: times.syncMs,
-  asyncMs: times.asyncMs,
-  ...sizes,
-})
+const taskReport = ({ snapshot, times, sizes }: Acknowledged, triggeredAtMs: number): TaskReport => {
+  const { begunAtMs, wholeAtMs, lastBarrier } = times
+  const since = (atMs: number) => Math.max(0, atMs - triggeredAtMs)
+  return {
+    task: snapshot.task,
+    ended: snapshot.ended,
+    unaligned: sizes.inFlightRecords > 0,
+    startDelayMs: times.startDelayMs,
+    alignmentMs: times.alignmentMs,
+    processedDuringAlignment: times.processedDuringAlignment,
+    begunMs: since(begunAtMs),
+    lastBarrierMs: times.startDelayMs + times.alignmentMs,
+    wholeMs: since(wholeAtMs),
+    ...(lastBarrier === undefined ? {} : { lastBarrier }),
+    syncMs: times.syncMs,
+    asyncMs: times.asyncMs,
+    ...sizes,
+  }
+}
 
 const summary = (of: Omit<CheckpointReport, 'summary'>): string => {
   const what = `checkpoint ${of.id} (${inWords(of.alignment)}${of.kind === 'final' ? ', final' : ''})`
-  if (of.outcome === 'failed') return `${what} failed after ${rounded(of.durationMs)} ms: ${of.reason}`
+  if (of.outcome === 'failed') return `${what} failed after ${inTime(of.durationMs)}: ${of.reason}${soFar(of)}`
   const wrote = `wrote ${size(of.stateBytes)} of state and ${of.inFlightRecords} records (${size(of.inFlightBytes)}) in flight`
-  const slowest = longestPhase(of.tasks)
-  const where = slowest === undefined ? '' : `, longest ${slowest.phase} ${rounded(slowest.ms)} ms in ${slowest.task}`
-  return `${what} took ${rounded(of.durationMs)} ms and ${wrote}${where}`
+  return `${what} took ${inTime(of.durationMs)} and ${wrote}: ${explained(criticalPath(of), of.durationMs)}`
 }
+
+/** What is known of one that failed. */
+const soFar = ({ tasks, missing }: Omit<CheckpointReport, 'summary'>): string => {
+  const answered = tasks.filter(({ ended }) => !ended)
+  if (answered.length === 0) return ''
+  const last = answered.reduce((latest, task) => (endOf(task) > endOf(latest) ? task : latest))
+  const count = `${answered.length} of ${answered.length + missing.length} tasks had acknowledged`
+  return `; ${count}, the last of them, ${last.task}, after ${inTime(endOf(last))}`
+}
+
+const endOf = ({ wholeMs, asyncMs }: TaskReport): number => wholeMs + asyncMs
 
 const inWords = (alignment: Alignment): string =>
   typeof alignment === 'string' ? alignment : `aligned for ${alignment.alignedTimeoutMs} ms`
-
-const phases = [
-  ['waiting for the first barrier', 'startDelayMs'],
-  ['aligning barriers', 'alignmentMs'],
-  ['taking the snapshot', 'syncMs'],
-  ['writing', 'asyncMs'],
-] as const
-
-const longestPhase = (tasks: readonly TaskReport[]) => {
-  let longest: { phase: string; ms: number; task: TaskId } | undefined
-  for (const task of tasks) {
-    for (const [phase, field] of phases) {
-      if (task[field] > (longest?.ms ?? 0)) longest = { phase, ms: task[field], task: task.task }
-    }
-  }
-  return longest
-}
-
-const rounded = (ms: number): string => (ms < 10 ? ms.toFixed(1) : ms.toFixed(0))
 
 const size = (bytes: number): string =>
   bytes < 10_000

@@ -1,7 +1,6 @@
 import { SpillwayError } from '../error.ts'
-import { absurd, invariant } from '../invariant.ts'
+import { absurd } from '../invariant.ts'
 import { drawn } from '../random.ts'
-import type { TaskId } from '../snapshot/snapshot.ts'
 
 /** Whether, and how long after a failure, what has failed is started again. */
 export type RestartPolicy =
@@ -156,16 +155,6 @@ const rated = (state: Restarts, { failuresMax, intervalMs, delayMs }: FailureRat
     { ...state, failedAtMs, restartAtMs: nowMs + delayMs },
     { kind: 'restart', delayMs },
   ]
-}
-
-/**
- * The tasks that a task's failure restarts: those that channels join with it, directly or not. No other has had anything from
- * them, or gives them anything, since the part that they go on from.
- */
-export const restartedWith = (failed: TaskId, connected: readonly (readonly TaskId[])[]): readonly TaskId[] => {
-  const region = connected.find(tasks => tasks.includes(failed))
-  invariant(region !== undefined, () => `${failed} is a task of the job`)
-  return region
 }
 
 interface Range {

@@ -124,6 +124,12 @@ export class Reading<T> {
     return { recordsRead: this.#recordsRead, recordsDropped }
   }
 
+  /** Any of its splits works off a backlog. */
+  get inBacklog(): boolean {
+    for (const { reader } of this.#open) if (reader.inBacklog?.() === true) return true
+    return false
+  }
+
   close(): void {
     this.#look?.unsubscribe()
     for (const { reader } of this.#open.splice(0)) this.#closeReader(reader)

@@ -10,6 +10,11 @@ export interface Sink<in T, Tx = any> {
   readonly transaction: t.Type<Tx, any>
   /** Its tasks write into one transaction, so that all of them must be in one region; default false: each has its own. */
   readonly sharedTransaction?: boolean
+  /**
+   * The outside gives up a transaction that is cut and not published after so long; default: never. `run` warns where a checkpoint
+   * and a restart may take longer.
+   */
+  readonly transactionTimeoutMs?: number
   open(task: SinkTask): SinkWriter<T, Tx>
 }
 

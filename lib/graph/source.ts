@@ -46,6 +46,8 @@ export interface SplitReader<out T, out P> {
   takeSides?(): ReadonlyMap<string, readonly unknown[]> | undefined
   /** Records given up for lack of room since it was opened, of a source that drops. Asked also once it is closed. */
   dropped?(): number
+  /** What it gives had come before it was opened, and is worked off: then another interval may hold. Asked after each `next`. */
+  inBacklog?(): boolean
   /** Frees files and the like. Called once, also after an error. */
   close(): void
 }

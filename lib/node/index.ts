@@ -1,3 +1,3 @@
 export { fileStore } from './fileStore.ts'
 export { ndjsonFile } from './ndjsonFile.ts'
-export { ndjsonFiles } from './ndjsonFiles.ts'
+export { type NdjsonFilesOptions, ndjsonFiles } from './ndjsonFiles.ts'

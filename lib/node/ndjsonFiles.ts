@@ -1,11 +1,13 @@
+import { dirname } from 'node:path'
 import * as Either from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { defer, type Observable } from 'rxjs'
+import { asyncScheduler, defer, EMPTY, type Observable, type SchedulerLike } from 'rxjs'
 import { mismatch } from '../decode.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { Cut, Sink, SinkTask, SinkWriter } from '../graph/sink.ts'
 import { partName, pendingName } from './fileNames.ts'
+import { closeHoursBefore, hourDirectory, makeHour } from './hours.ts'
 import { PendingFiles } from './pendingFiles.ts'
 import { makeDirectory, publishAll, sweep } from './publishing.ts'
 
@@ -13,11 +15,21 @@ export interface NdjsonFilesOptions {
   readonly name?: string
   /** A file that would become longer is ended and another one begun, in bytes; default: one file a checkpoint and task. */
   readonly fileBytesMax?: number
+  /**
+   * Files appear in a directory an hour, `hour=2026-05-01T14Z`, by the time at which their checkpoint's writing began; once all tasks
+   * have published all of an hour it gets an empty file `_SUCCESS`. With `checkpoints.schedule: hourly()` an hour is whole, and
+   * visible, as soon as the checkpoint on the hour is durable; with an interval alone an hour's last checkpoint runs into the next.
+   */
+  readonly hourly?: boolean
+  /** Whose time tells the hours; default the host's. */
+  readonly scheduler?: SchedulerLike
 }
 
 /** Files that are written and wait for their checkpoint, and the names that they will have; both in the sink's directory. */
 export interface NdjsonTransaction {
   readonly files: readonly { readonly pending: string; readonly file: string }[]
+  /** It is its task's last one in the hours before this directory's. */
+  readonly closesBefore?: string
 }
 
 /**
@@ -33,15 +45,21 @@ export function ndjsonFiles<A>(
   codec: t.Type<A, any>,
   options: NdjsonFilesOptions = {},
 ): Sink<A, NdjsonTransaction> {
-  const { name = `ndjsonFiles:${directory}`, fileBytesMax } = options
+  const { name = `ndjsonFiles:${directory}`, fileBytesMax, hourly = false, scheduler = asyncScheduler } = options
   if (fileBytesMax !== undefined && !(fileBytesMax > 0)) {
     const problem = `fileBytesMax is ${fileBytesMax}.`
     throw new SpillwayError('INVALID_OPTION', { place: name, problem, remedy: 'Give a number of bytes above 0.' })
   }
   return {
     name,
-    transaction: t.type({ files: t.readonlyArray(t.type({ pending: t.string, file: t.string })) }),
-    open: task => new NdjsonWriter({ directory, name, codec, fileBytesMax, task }),
+    transaction: t.intersection([
+      t.type({ files: t.readonlyArray(t.type({ pending: t.string, file: t.string })) }),
+      t.partial({ closesBefore: t.string }),
+    ]),
+    open: task => {
+      const hour = hourly ? () => hourDirectory(scheduler.now()) : undefined
+      return new NdjsonWriter({ directory, name, codec, fileBytesMax, hour, task })
+    },
   }
 }
 
@@ -50,6 +68,8 @@ interface WriterOptions<A> {
   readonly name: string
   readonly codec: t.Type<A, any>
   readonly fileBytesMax: number | undefined
+  /** The directory of the hour that it is; undefined: there is one directory. */
+  readonly hour: (() => string) | undefined
   readonly task: SinkTask
 }
 
@@ -65,9 +85,12 @@ class NdjsonWriter<A> implements SinkWriter<A, NdjsonTransaction> {
   #pending: string[] = []
   #sequence = 0
   #isEmpty = true
+  /** In which this transaction began. */
+  #hour: string | undefined
 
   constructor(options: WriterOptions<A>) {
     this.#options = options
+    this.#hour = options.hour?.()
     this.#files = new PendingFiles(options.directory)
     this.#line = lines(options.codec, options.name)
   }
@@ -94,38 +117,44 @@ class NdjsonWriter<A> implements SinkWriter<A, NdjsonTransaction> {
 
   cut(checkpoint: CheckpointId): Cut<NdjsonTransaction> | undefined {
     this.#files.assertWorking()
-    if (this.#isEmpty) return undefined
+    const [begun, now] = [this.#hour, this.#options.hour?.()]
+    this.#hour = now
+    const closes = now === begun || now === undefined ? {} : { closesBefore: now }
+    if (this.#isEmpty) return now === begun ? undefined : { tx: { files: [], ...closes }, durable: EMPTY }
     this.#handOver()
     const { task, fileBytesMax } = this.#options
-    const files = this.#pending.map((pending, i) => ({
-      pending,
-      file: partName(task, { checkpoint, part: fileBytesMax === undefined ? undefined : i }),
-    }))
+    const files = this.#pending.map((pending, i) => {
+      const name = partName(task, { checkpoint, part: fileBytesMax === undefined ? undefined : i })
+      return { pending, file: begun === undefined ? name : `${begun}/${name}` }
+    })
     const durable = this.#files.finish()
     this.#pending = []
     this.#fileBytes = 0
     this.#isEmpty = true
-    return { tx: { files }, durable: defer(() => durable) }
+    return { tx: { files, ...closes }, durable: defer(() => durable) }
   }
 
   publish(transactions: readonly NdjsonTransaction[]): Observable<unknown> {
-    const { directory } = this.#options
-    return defer(() =>
-      publishAll(
-        directory,
-        transactions.flatMap(({ files }) => files),
-      ),
-    )
+    const closed = transactions.flatMap(({ closesBefore }) => closesBefore ?? []).at(-1)
+    return defer(() => this.#published(transactions, closed))
+  }
+
+  async #published(transactions: readonly NdjsonTransaction[], closed: string | undefined): Promise<void> {
+    const { directory, task, hour } = this.#options
+    const files = transactions.flatMap(of => of.files)
+    if (hour !== undefined) {
+      for (const made of new Set(files.map(({ file }) => dirname(file)))) await makeHour(directory, made)
+    }
+    await publishAll(directory, files)
+    if (closed !== undefined) await closeHoursBefore(directory, closed, task)
   }
 
   recover({ publish }: { readonly publish: readonly NdjsonTransaction[] }): Observable<unknown> {
     const { directory, task } = this.#options
     return defer(async () => {
       await makeDirectory(directory)
-      await publishAll(
-        directory,
-        publish.flatMap(({ files }) => files),
-      )
+      // All that it has written in hours before this one is in these, or in none.
+      await this.#published(publish, this.#hour)
       await sweep(directory, task)
       // Made before it is needed, so that another sink in this directory is noticed before anything is written.
       this.#begin()

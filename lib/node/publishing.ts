@@ -23,7 +23,8 @@ export async function publishAll(directory: string, publications: readonly Publi
       place = join(directory, file)
       await publish(join(directory, pending), place)
     }
-    await syncDirectory(directory)
+    for (const place of new Set(publications.map(({ file }) => dirname(join(directory, file)))))
+      await syncDirectory(place)
   } catch (error) {
     throw error instanceof SpillwayError ? error : publishFailed(place, error)
   }

@@ -52,21 +52,28 @@ export const bufferBound = (plan: Plan, { channels }: Settings): BufferBound => 
   return { guaranteed, pooled, overdraft, filling, restored: 0, captured, buffersMax, recordsMax }
 }
 
-/**
- * The bound of a job that begins with these tasks' in-flight data. It may be more than the pools have, as the job had larger
- * channels before, and its buffers larger ones; a checkpoint may capture it again.
- */
-export const restoredBound = (bound: BufferBound, tasks: Iterable<RestoredTask>): BufferBound => {
-  const elements = [...tasks].flatMap(({ inFlight }) => inFlight.flatMap(of => of.elements))
-  const restored = countBuffers(elements)
-  return {
-    ...bound,
-    restored,
-    captured: bound.captured + restored,
-    buffersMax: bound.buffersMax + 2 * restored,
-    recordsMax: bound.recordsMax + 2 * countRecords(elements),
-  }
+/** What tasks begin with in their channels. */
+export interface InFlightCount {
+  readonly buffers: number
+  readonly records: number
 }
+
+export const inFlightCount = (tasks: Iterable<RestoredTask>): InFlightCount => {
+  const elements = [...tasks].flatMap(({ inFlight }) => inFlight.flatMap(of => of.elements))
+  return { buffers: countBuffers(elements), records: countRecords(elements) }
+}
+
+/**
+ * The bound of a job that begins with so much in flight, or goes on with it in restarted tasks. It may be more than the pools
+ * have, as the job had larger channels before, and its buffers larger ones; a checkpoint may capture it again.
+ */
+export const restoredBound = (bound: BufferBound, { buffers, records }: InFlightCount): BufferBound => ({
+  ...bound,
+  restored: bound.restored + buffers,
+  captured: bound.captured + buffers,
+  buffersMax: bound.buffersMax + 2 * buffers,
+  recordsMax: bound.recordsMax + 2 * records,
+})
 
 /** How many channels each of its producer's tasks writes to. */
 const channelsOfWriters = ({ exchange, from: { parallelism: producers }, to }: Edge): readonly number[] =>

@@ -17,6 +17,7 @@ import {
   queueScheduler,
   Subject,
   Subscription,
+  share,
   switchMap,
   take,
   tap,
@@ -26,6 +27,14 @@ import { BufferBudget } from '../channel/budget.ts'
 import { CaptureBudget } from '../channel/captureBudget.ts'
 import { coordinate } from '../control/coordinate.ts'
 import { serialize } from '../control/serialize.ts'
+import {
+  type CheckpointHistory,
+  checkpointHistory,
+  nothingRemembered,
+  type Remembered,
+  type RememberedEvent,
+  remembered,
+} from '../coordination/checkpointHistory.ts'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
@@ -37,20 +46,21 @@ import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
-import { objectsOf, type TaskId } from '../snapshot/snapshot.ts'
+import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
-import { type BufferBound, restoredBound } from './bufferBound.ts'
+import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
+import type { JobEvent } from './jobEvents.ts'
 import type { Settings } from './options.ts'
-import { type Found, found, isDealtAnew, type RestoredJob, restoredFor } from './restore.ts'
+import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
-import { wired } from './wiring.ts'
+import { type Wiring, wired } from './wiring.ts'
 
 /**
  * One run of a job: starts it from its store, and is the loop
@@ -60,24 +70,39 @@ export class Execution {
   /** Completes when the job is done; errs with what failed it. */
   readonly outcome$ = new Subject<never>()
   readonly reports$ = new Subject<CheckpointReport>()
+  readonly #jobEvents$ = new Subject<JobEvent>()
+  /** By task: the last of its events. */
+  readonly #standings = new Map<TaskId, JobEvent>()
   readonly #environment: Environment
   readonly #plan: Plan
   #settings: Settings
   #buffers: BufferBound
+  /** Without what restarted tasks have begun with. */
+  #buffersAtStart: BufferBound
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
   readonly #onRunning: (restored: RestoredJob | undefined) => void
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
-  readonly #events$ = new Subject<TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' }>>()
+  readonly #events$ = new Subject<
+    TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' | 'restarted' }>
+  >()
   readonly #running = new Subscription()
   #debloating = Subscription.EMPTY
   readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
   readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
   readonly #budget: BufferBudget
-  #captures: CaptureBudget
+  readonly #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
   #taskOf: ReadonlyMap<TaskId, RunningTask> = new Map()
+  #splits: ReadonlyMap<Stage, readonly SplitId[]> = new Map()
+  /** The log entries of the parts that the job was started from. */
+  #startedFrom: readonly number[] = []
+  /** By the first task of each group that is being restarted. */
+  readonly #restarting = new Map<TaskId, Subscription>()
+  /** By the first task of each group that has been restarted: what it began with. */
+  readonly #restartedWith = new Map<TaskId, InFlightCount>()
+  #remembered: Remembered
   #requests = 0
   #begun = false
   #ended = false
@@ -93,8 +118,10 @@ export class Execution {
     this.#plan = plan
     this.#settings = settings
     this.#buffers = buffers
+    this.#buffersAtStart = buffers
     this.#budget = new BufferBudget({ buffersMax: buffers.pooled, guaranteed: buffers.guaranteed })
     this.#captures = new CaptureBudget(buffers.captured)
+    this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
@@ -105,12 +132,15 @@ export class Execution {
 
   start(): void {
     this.#running.add(
-      this.#splits()
+      this.#splitsRead()
         .pipe(
-          switchMap(splits =>
-            found(this.#store, { restore: this.#settings.restore, encoding: this.#encoding, readsMax }).pipe(
-              switchMap(start => this.#prepared(start, splits)),
-            ),
+          switchMap(() =>
+            found(this.#store, {
+              restore: this.#settings.restore,
+              sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
+              encoding: this.#encoding,
+              readsMax,
+            }).pipe(switchMap(start => this.#prepared(start))),
           ),
         )
         .subscribe({
@@ -136,6 +166,15 @@ export class Execution {
     if (!this.#begun || this.#ended) return
     this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
     this.#debloat()
+  }
+
+  /** First how each task stands. */
+  get jobEvents$(): Observable<JobEvent> {
+    return defer(() => concat(of(...this.#standings.values()), this.#jobEvents$))
+  }
+
+  get checkpointHistory(): CheckpointHistory {
+    return checkpointHistory(this.#remembered)
   }
 
   /** What channels and snapshots hold at the most. */
@@ -192,7 +231,7 @@ export class Execution {
   }
 
   /** The splits of each source, asked for once. */
-  #splits(): Observable<ReadonlyMap<Stage, readonly SplitId[]>> {
+  #splitsRead(): Observable<unknown> {
     const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
     return from(sources).pipe(
       mergeMap(stage =>
@@ -202,68 +241,68 @@ export class Execution {
         ),
       ),
       toArray(),
-      map(all => new Map(all)),
+      tap(all => {
+        this.#splits = new Map(all)
+      }),
     )
   }
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
-  #prepared(read: Found, splits: ReadonlyMap<Stage, readonly SplitId[]>): Observable<Found> {
-    const start = { ...read, restored: read.restored && this.#spread(read.restored, splits) }
-    this.#buffers = restoredBound(this.#buffers, start.restored?.tasks.values() ?? [])
-    this.#captures = new CaptureBudget(this.#buffers.captured)
-    this.#tasks = wired({
+  #prepared(read: Found): Observable<Found> {
+    const start = { ...read, restored: read.restored && this.#spread(read.restored) }
+    this.#buffersAtStart = restoredBound(this.#buffers, inFlightCount(start.restored?.tasks.values() ?? []))
+    this.#buffers = this.#buffersAtStart
+    this.#captures.buffersMax = this.#buffers.captured
+    this.#startedFrom = [...new Set(start.restored?.parts.map(({ entry }) => entry))].sort((a, b) => a - b)
+    this.#tasks = this.#made({ epoch: start.epoch, restored: start.restored, isWanted: () => true })
+    this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
+    checkClaimed(this.#tasks)
+    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+  }
+
+  #made({ epoch, restored, isWanted }: Pick<Wiring, 'epoch' | 'isWanted'> & { restored: RestoredJob | undefined }) {
+    return wired({
       plan: this.#plan,
       settings: this.#settings,
       budget: this.#budget,
       captures: this.#captures,
       environment: this.#environment,
       executor: this.#executor,
-      epoch: start.epoch,
-      splits,
-      restored: start.restored?.tasks,
-      running: this.#running,
+      epoch,
+      splits: this.#splits,
+      restored: restored?.tasks,
       report: event => {
         if (event.kind === 'snapshot') this.#environment.observe?.(event)
+        if (event.kind === 'failed') this.#tells('taskFailed', event.task, { error: event.error })
+        if (event.kind === 'snapshot' && event.ended) this.#tells('taskFinished', event.task, {})
         this.#events$.next(event)
       },
+      isWanted,
     })
-    this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
-    checkClaimed(this.#tasks)
-    return concat(
-      this.#logTaken(start),
-      from(this.#tasks).pipe(
-        mergeMap(task => task.recovered()),
-        ignoreElements(),
-      ),
-      this.#leftoversDeleted(start),
-      of(start),
-    )
   }
 
-  #spread(restored: RestoredJob, splits: ReadonlyMap<Stage, readonly SplitId[]>): RestoredJob {
-    return {
-      ...restored,
-      tasks: restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits }),
-    }
+  #spread(restored: RestoredJob): RestoredJob {
+    const target = { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits }
+    return { ...restored, tasks: restoredFor(restored, target) }
   }
 
   /**
    * Appends the start's entry: the next append of an older run meets it. Such a run may have gone on since the log was read,
    * and have deleted its entry of that number again.
    */
-  #logTaken({ epoch, nextEntry }: Found): Observable<never> {
-    const entry = encodedEntry({ kind: 'start', epoch }, this.#encoding)
+  #logTaken({ epoch, nextEntry, from, nextCheckpoint }: Found): Observable<never> {
+    const entry = encodedEntry({ kind: 'start', epoch, from, nextCheckpoint }, this.#encoding)
     return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
-  #leftoversDeleted({ restored, objects, commits }: Found): Observable<never> {
+  #leftoversDeleted({ restored, objects, commits, restarts }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
     const parts = restored?.parts ?? []
     const entries = new Set(parts.map(({ entry }) => entry))
     const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
     return from([
-      ...commits.filter(n => !entries.has(n)).map(n => this.#store.deleteEntry(n)),
+      ...[...commits.filter(n => !entries.has(n)), ...restarts].map(n => this.#store.deleteEntry(n)),
       ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
     ]).pipe(
       mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
@@ -275,7 +314,7 @@ export class Execution {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
-    const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler))
+    const obeyed$ = this.#orders$.pipe(observeOn(queueScheduler), share())
     const observe = (happening: Happening) => this.#environment.observe?.(happening)
     this.#running.add(obeyed$.pipe(tap(order => observe(order))).subscribe(order => this.#obey(order)))
     this.#running.add(
@@ -297,6 +336,7 @@ export class Execution {
           tap(event => observe(event)),
           coordinate({
             ...this.#settings.checkpoints,
+            restart: this.#settings.restart,
             scheduler,
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
@@ -312,7 +352,8 @@ export class Execution {
     )
     this.#begun = true
     this.#onRunning(restored)
-    for (const task of this.#tasks) task.start()
+    if (restored !== undefined) this.#remember({ kind: 'restored', checkpoint: restored.checkpoint })
+    this.#started(this.#tasks, 0)
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
     if (ended.size === this.#tasks.length) this.#end()
   }
@@ -321,6 +362,7 @@ export class Execution {
     if (this.#settings.checks) this.#checkBound()
     switch (order.kind) {
       case 'trigger':
+        this.#remember({ kind: 'triggered', checkpoint: order.barrier.checkpoint })
         for (const task of this.#tasks) task.trigger(order.barrier)
         return
       case 'publish':
@@ -334,9 +376,14 @@ export class Execution {
         return
       case 'report':
         if (this.#settings.checks) this.#checkCaptures(order.report)
+        this.#remember({ kind: 'reported', report: order.report })
         this.reports$.next(order.report)
         if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
+      case 'stop':
+        return this.#stop(order)
+      case 'restart':
+        return this.#restart(order)
       case 'failJob':
         return this.#end(order.error)
       case 'finished':
@@ -344,12 +391,105 @@ export class Execution {
         this.#events$.complete()
         return this.#orders$.complete()
       case 'commit':
+      case 'beginEpoch':
       case 'notify':
       case 'release':
         return
       default:
         return absurd(order)
     }
+  }
+
+  #remember(event: RememberedEvent): void {
+    this.#remembered = remembered(this.#remembered, event)
+  }
+
+  #tells<K extends JobEvent['kind']>(
+    kind: K,
+    task: TaskId,
+    of: Omit<Extract<JobEvent, { kind: K }>, 'kind' | 'task' | 'atMs'>,
+  ): void {
+    const event = { kind, task, atMs: this.#environment.scheduler.now(), ...of } as unknown as JobEvent
+    this.#standings.set(task, event)
+    this.#jobEvents$.next(event)
+  }
+
+  #started(tasks: readonly RunningTask[], attempt: number): void {
+    for (const task of tasks) {
+      if (task.endedBefore) this.#tells('taskFinished', task.id, {})
+      else this.#tells('taskRunning', task.id, { attempt })
+      task.start()
+    }
+  }
+
+  #stop({ tasks, failed, attempt, restartInMs }: CheckpointOrder & { kind: 'stop' }): void {
+    this.#restarting.get(tasks[0] as TaskId)?.unsubscribe()
+    for (const id of tasks) {
+      this.#taskOf.get(id)?.stop()
+      this.#tells('taskRestarting', id, { failed, attempt, restartInMs })
+    }
+  }
+
+  /** What goes wrong is a failure of these tasks, which the coordinator has to decide on again. */
+  #restart({ tasks, epoch, attempt, from: part }: CheckpointOrder & { kind: 'restart' }): void {
+    const first = tasks[0] as TaskId
+    const isWanted = new Set(tasks)
+    const restarting = this.#restored(part, isWanted)
+      .pipe(
+        switchMap(restored => {
+          this.#beginsWith(first, inFlightCount(shareOf(restored, tasks)))
+          const made = this.#made({ epoch, restored, isWanted: id => isWanted.has(id) })
+          this.#replaced(made)
+          checkClaimed(made)
+          return concat(recovered(made), of({ made, restored }))
+        }),
+      )
+      .subscribe({
+        next: ({ made, restored }) => this.#restarted(made, { restored, attempt }),
+        error: error => {
+          this.#tells('taskFailed', first, { error })
+          this.#events$.next({ kind: 'failed', task: first, error })
+        },
+      })
+    this.#restarting.set(first, restarting)
+    this.#running.add(restarting)
+  }
+
+  /** Of tasks that have finished no part in this run: what the job was started from. */
+  #restored(
+    part: { readonly entry: number } | undefined,
+    tasks: ReadonlySet<TaskId>,
+  ): Observable<RestoredJob | undefined> {
+    const reading = { encoding: this.#encoding, readsMax }
+    if (part !== undefined) return restoredAgain(this.#store, { ...reading, entries: [part.entry], tasks })
+    if (this.#startedFrom.length === 0) return of(undefined)
+    return restoredAgain(this.#store, { ...reading, entries: this.#startedFrom }).pipe(map(of => this.#spread(of)))
+  }
+
+  #beginsWith(group: TaskId, count: InFlightCount): void {
+    this.#restartedWith.set(group, count)
+    this.#buffers = [...this.#restartedWith.values()].reduce(restoredBound, this.#buffersAtStart)
+    this.#captures.buffersMax = this.#buffers.captured
+  }
+
+  #replaced(made: readonly RunningTask[]): void {
+    const taskOf = new Map(this.#taskOf)
+    for (const task of made) taskOf.set(task.id, task)
+    this.#taskOf = taskOf
+    this.#tasks = [...taskOf.values()]
+  }
+
+  #restarted(
+    made: readonly RunningTask[],
+    { restored, attempt }: { readonly restored: RestoredJob | undefined; readonly attempt: number },
+  ): void {
+    if (restored !== undefined) this.#remember({ kind: 'restored', checkpoint: restored.checkpoint })
+    this.#started(made, attempt)
+    const { debloat } = this.#settings.channels
+    if (debloat !== undefined) for (const task of made) task.debloat(debloat)
+    const ids = new Set(made.map(({ id }) => id))
+    const ended = new Map([...endedBefore(restored)].filter(([task]) => ids.has(task)))
+    this.#events$.next({ kind: 'restarted', tasks: [...ids], ended })
   }
 
   /** With nothing to do, nothing could be done: otherwise nobody has woken who could do it, and it may wait for ever. */
@@ -396,8 +536,19 @@ export class Execution {
     if (error === undefined) this.outcome$.complete()
     else this.outcome$.error(error)
     this.reports$.complete()
+    this.#jobEvents$.complete()
   }
 }
+
+/** Brings sinks up: before a task has been started. */
+const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
+  from(tasks).pipe(
+    mergeMap(task => task.recovered()),
+    ignoreElements(),
+  )
+
+const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
+  tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
 const restoredParts = (restored: RestoredJob, plan: Plan) => ({
   checkpoint: restored.checkpoint,
@@ -417,10 +568,15 @@ const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Ack
           checkpoint: restored!.checkpoint,
           snapshot,
           sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-          times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+          times: noTimes,
         },
       ]),
   )
+
+const noTimes = {
+  ...{ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 },
+  ...{ syncMs: 0, begunAtMs: 0, wholeAtMs: 0, asyncMs: 0 },
+}
 
 const checkClaimed = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) if (task.failure !== undefined) throw task.failure.error

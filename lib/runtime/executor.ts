@@ -83,6 +83,11 @@ export class Executor {
     this.#schedule()
   }
 
+  /** It is no more: nothing of it is sent. */
+  forget(partial: Flushable): void {
+    this.#partial.delete(partial)
+  }
+
   stop(): void {
     this.#stopped = true
     this.#ready.clear()

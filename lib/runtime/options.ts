@@ -1,8 +1,11 @@
 import * as t from 'io-ts'
+import { isObservable, type Observable } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import { global, type Policy } from '../coordination/policy.ts'
+import { none, type RestartPolicy } from '../coordination/restarts.ts'
+import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
-import type { Alignment } from '../element.ts'
+import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
@@ -17,15 +20,26 @@ export interface RunOptions {
   readonly keyGroups?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
-  /** Whether to go on from the store's newest part; default 'latest'. 'none' begins anew; ids and epochs go on. */
-  readonly restore?: 'latest' | 'none'
+  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; or a checkpoint by its id. */
+  readonly restore?: 'latest' | 'none' | OlderCheckpoint
+  /**
+   * Whether tasks that have failed are started again, with those that channels join to them, from their newest part; the others go
+   * on. Default `none()`: the job fails with its first task. What no repetition mends (FENCED, TRANSACTION_LOST, DAMAGED, ...) fails it always.
+   */
+  readonly restart?: RestartPolicy
   /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
   readonly acceptLoss?: readonly string[]
   /** Costly checks, such as freezing what operators emit; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
-    /** Between two triggers; without it checkpoints are only taken on request and at the end. */
+    /** Between two triggers; without it, or with Infinity, and without a schedule, checkpoints are only taken on request and at the end. */
     readonly everyMs?: number
+    /**
+     * Between two triggers while a source works off a backlog (`SplitReader.inBacklog`); default: as otherwise. Infinity: none then.
+     */
+    readonly backlogEveryMs?: number
+    /** Other times: `hourly()`, `cron(...)`, or an Observable that asks. Such a checkpoint waits for the one under way, and for no pause. */
+    readonly schedule?: Timetable | Observable<TriggerRequest>
     /** A checkpoint that takes longer fails; default 10 minutes. */
     readonly timeoutMs?: number
     /** Default 'aligned'. With a timeout: aligned first, unaligned so long after the trigger. */
@@ -34,6 +48,8 @@ export interface RunOptions {
     readonly guarantee?: Guarantee
     /** Completed checkpoints that are kept; default 1. */
     readonly retainedCount?: number
+    /** Reports of checkpoints that `Job.checkpointHistory` has; default 10. Each has about 200 bytes a task. */
+    readonly historyCount?: number
     /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
     readonly inlineBytesMax?: number
     /** From a completion to the next trigger of the schedule; default 0. */
@@ -67,6 +83,16 @@ export interface RunOptions {
   }
 }
 
+/**
+ * A completed checkpoint that the store still has. From then on what is newer is as if it had never been; it is deleted, and later
+ * starts go on from here too.
+ */
+export interface OlderCheckpoint {
+  readonly checkpoint: CheckpointId
+  /** Sinks will publish again what they have published since; default false: then that is `WOULD_DUPLICATE`. */
+  readonly acceptDuplicates?: boolean
+}
+
 export interface DebloatOption {
   /** What is in an input's channels is to take so long; default 1,000. */
   readonly targetMs?: number
@@ -92,7 +118,14 @@ export interface DebloatSettings {
 export interface ChangedOptions {
   readonly checkpoints?: Pick<
     NonNullable<RunOptions['checkpoints']>,
-    'everyMs' | 'timeoutMs' | 'alignment' | 'minPauseMs' | 'tolerableFailures' | 'policy'
+    | 'everyMs'
+    | 'backlogEveryMs'
+    | 'schedule'
+    | 'timeoutMs'
+    | 'alignment'
+    | 'minPauseMs'
+    | 'tolerableFailures'
+    | 'policy'
   >
   readonly channels?: Pick<NonNullable<RunOptions['channels']>, 'debloat'>
 }
@@ -102,15 +135,19 @@ export interface Settings {
   readonly parallelism: number
   readonly keyGroups: number
   readonly store: Store | undefined
-  readonly restore: 'latest' | 'none'
+  readonly restore: 'latest' | 'none' | OlderCheckpoint
+  readonly restart: RestartPolicy
   readonly acceptLoss: readonly string[]
   readonly checks: boolean
   readonly checkpoints: {
     readonly everyMs: number | undefined
+    readonly backlogEveryMs: number | undefined
+    readonly schedule: Timetable | Observable<TriggerRequest> | undefined
     readonly timeoutMs: number
     readonly alignment: Alignment
     readonly guarantee: Guarantee
     readonly retainedCount: number
+    readonly historyCount: number
     readonly inlineBytesMax: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
@@ -146,14 +183,19 @@ export const settings = (options: RunOptions): Settings => {
     keyGroups: checked.keyGroups ?? defaultKeyGroups,
     store: checked.store,
     restore: checked.restore ?? 'latest',
+    restart: checked.restart ?? none(),
     acceptLoss: checked.acceptLoss ?? [],
     checks: checked.checks ?? false,
     checkpoints: {
       everyMs: checkpoints.everyMs,
+      backlogEveryMs: checkpoints.backlogEveryMs,
+      schedule: checkpoints.schedule,
       timeoutMs: checkpoints.timeoutMs ?? 600_000,
       alignment: alignmentOf(checkpoints),
       guarantee: checkpoints.guarantee ?? 'exactly-once',
       retainedCount: checkpoints.retainedCount ?? 1,
+      // Source: Flink's web.checkpoints.history.
+      historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       minPauseMs: checkpoints.minPauseMs ?? 0,
@@ -294,6 +336,14 @@ const keyGroups = numberThat(
 const countOrNone = numberThat('a whole number of at least 0', n => Number.isSafeInteger(n) && n >= 0)
 /** setTimeout takes no more. */
 const duration = numberThat('a duration in ms above 0', n => n > 0 && n < 2 ** 31)
+const durationOrNone = numberThat(
+  'a duration in ms above 0, or Infinity',
+  n => (n > 0 && n < 2 ** 31) || n === Number.POSITIVE_INFINITY,
+)
+const countOrAny = numberThat(
+  'a whole number of at least 0, or Infinity',
+  n => (Number.isSafeInteger(n) && n >= 0) || n === Number.POSITIVE_INFINITY,
+)
 const pause = numberThat('a duration in ms of at least 0', n => n >= 0 && n < 2 ** 31)
 const isAlignment = (u: unknown): u is Alignment =>
   u === 'aligned' ||
@@ -327,6 +377,23 @@ const policy = new t.Type<Policy, Policy, unknown>(
   t.identity,
 )
 
+const isRestart = (u: unknown): u is RestartPolicy =>
+  typeof u === 'object' && u !== null && 'kind' in u && typeof u.kind === 'string' && restartKinds.has(u.kind)
+const restartKinds: ReadonlySet<string> = new Set<RestartPolicy['kind']>([
+  'none',
+  'fixedDelay',
+  'exponentialDelay',
+  'failureRate',
+])
+const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
+  'none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)',
+  isRestart,
+  (u, context) => (isRestart(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
+const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), t.partial({ acceptDuplicates: t.boolean })])
+
 const debloatType = t.partial({
   targetMs: duration,
   periodMs: duration,
@@ -336,12 +403,23 @@ const debloatType = t.partial({
 })
 const debloat = t.union([t.boolean, debloatType])
 
+const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
+  isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
+const schedule = new t.Type<Timetable | Observable<TriggerRequest>, unknown, unknown>(
+  'hourly(), cron(...) or an Observable',
+  isSchedule,
+  (u, context) => (isSchedule(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const changeable = {
-  everyMs: duration,
+  everyMs: durationOrNone,
+  backlogEveryMs: durationOrNone,
+  schedule,
   timeoutMs: duration,
   alignment,
   minPauseMs: pause,
-  tolerableFailures: countOrNone,
+  tolerableFailures: countOrAny,
   policy,
 }
 
@@ -349,13 +427,15 @@ const optionsType = t.partial({
   parallelism: count,
   keyGroups,
   store,
-  restore: t.keyof({ latest: null, none: null }),
+  restore: t.union([t.keyof({ latest: null, none: null }), olderCheckpoint]),
+  restart,
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,
   checkpoints: t.partial({
     ...changeable,
     guarantee,
     retainedCount: count,
+    historyCount: countOrNone,
     inlineBytesMax: countOrNone,
     publishTimeoutMs: duration,
   }),

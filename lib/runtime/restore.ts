@@ -9,13 +9,23 @@ import { checksumOf } from '../snapshot/container.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { readSections, readSnapshot } from '../snapshot/format.ts'
-import { recordsInFrame } from '../snapshot/frame.ts'
-import { type Commit, checkpointOf, damagedRemedy, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
+import { ownState, recordsInFrame } from '../snapshot/frame.ts'
+import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
+import {
+  type Commit,
+  checkpointOf,
+  damagedRemedy,
+  type JobFacts,
+  type LogEntry,
+  readEntry,
+  type Start,
+} from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
+import type { Settings } from './options.ts'
 
 /** What a start finds in a store. */
 export interface Found {
@@ -23,11 +33,15 @@ export interface Found {
   readonly epoch: number
   readonly nextEntry: number
   readonly nextCheckpoint: CheckpointId
+  /** What the start's entry says. */
+  readonly from: Start['from']
   readonly restored: RestoredJob | undefined
   /** All that is there; what the restored parts do not name belongs to nothing. */
   readonly objects: readonly string[]
   /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
   readonly commits: readonly number[]
+  /** The numbers of entries that say no more than the start's own will. */
+  readonly restarts: readonly number[]
 }
 
 export interface RestoredJob extends JobFacts {
@@ -39,68 +53,161 @@ export interface RestoredJob extends JobFacts {
   readonly recordsInFlight: number
 }
 
-/** A finished part, as its entry holds it. */
-export interface StoredPart {
-  readonly checkpoint: CheckpointId
-  readonly entry: number
-  readonly snapshots: readonly StoredSnapshot[]
+export interface FindOptions {
+  readonly restore: Settings['restore']
+  /** The sinks of the job, that would publish again what they have published. */
+  readonly sinks: readonly string[]
+  readonly encoding: Encoding
+  readonly readsMax: number
 }
 
-/** Reads a store's log, and unless `restore` is 'none' each region's newest durable part. Errs with DAMAGED, STORE_FAILED. */
-export const found = (
-  store: Store,
-  options: { restore: 'latest' | 'none'; encoding: Encoding; readsMax: number },
-): Observable<Found> =>
-  forkJoin({ entries: logOf(store, options.encoding), objects: store.list('') }).pipe(
-    switchMap(({ entries, objects }) => {
-      const commits = entries.flatMap(({ n, entry }) => (entry.kind === 'commit' ? [{ ...entry, n }] : []))
-      const checkpoints = [...commits.map(({ checkpoint }) => checkpoint), ...objects.map(of => checkpointOf(of) ?? 0)]
+/**
+ * Reads a store's log, and unless `restore` is 'none' each region's newest durable part, or those of the checkpoint that it names.
+ * Errs with DAMAGED, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
+ */
+export const found = (store: Store, options: FindOptions): Observable<Found> =>
+  forkJoin({ log: logOf(store, options.encoding), objects: store.list('') }).pipe(
+    switchMap(({ log, objects }) => {
+      const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+      const { parts, done } = chosen(log, options)
       const start = {
-        epoch: 1 + entries.reduce((largest, { entry }) => Math.max(largest, entry.epoch), 0),
-        nextEntry: 1 + entries.reduce((largest, { n }) => Math.max(largest, n), 0),
-        nextCheckpoint: 1 + checkpoints.reduce((largest, id) => Math.max(largest, id), 0),
+        epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0),
+        nextEntry: 1 + log.reduce((largest, { n }) => Math.max(largest, n), 0),
+        nextCheckpoint: nextCheckpoint(log, objects),
+        from: fromOf(options.restore, parts),
         objects,
         commits: commits.map(({ n }) => n),
+        restarts: log.flatMap(({ n, kind }) => (kind === 'restart' ? [n] : [])),
       }
-      const newest = commits.at(-1)
-      if (newest === undefined || options.restore === 'none') return of({ ...start, restored: undefined })
-      return restoredJob(store, newest, { ...options, parts: newestParts(commits) }).pipe(
-        map(restored => ({ ...start, restored })),
+      const newest = parts.reduce((largest, { entry }) => Math.max(largest, entry), 0)
+      const facts = commits.find(({ n }) => n === newest)
+      if (facts === undefined) return of({ ...start, restored: undefined })
+      return restoredJob(store, facts, { ...options, parts }).pipe(
+        map(restored => ({ ...start, restored: done ? published(restored) : restored })),
       )
     }),
   )
 
-type Numbered<E> = E & { readonly n: number }
+interface Chosen {
+  readonly parts: readonly StoredPart[]
+  /** All that they contain is published. */
+  readonly done: boolean
+}
 
-const logOf = (
+const chosen = (
+  log: readonly Numbered<LogEntry>[],
+  { restore, sinks }: Pick<FindOptions, 'restore' | 'sinks'>,
+): Chosen => {
+  if (restore === 'none') return { parts: [], done: false }
+  if (restore === 'latest') {
+    const { commits, done } = history(log)
+    return { parts: newestParts(commits), done }
+  }
+  const { checkpoint, acceptDuplicates = false } = restore
+  const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+  const parts = partsOf(commits, checkpoint)
+  if (parts === undefined) throw notThere(checkpoint, completedIn(commits))
+  const newer = commits.filter(of => of.checkpoint > checkpoint && of.parts.length > 0).at(-1)
+  if (newer !== undefined && !acceptDuplicates) {
+    throw wouldDuplicate({ checkpoint, newer: newer.checkpoint, sinks })
+  }
+  return { parts, done: false }
+}
+
+/** Their sinks are not asked to publish again: what they had written may have been taken away since. */
+const published = (restored: RestoredJob): RestoredJob => ({
+  ...restored,
+  tasks: new Map(
+    [...restored.tasks].map(([id, task]) => [
+      id,
+      {
+        ...task,
+        operators: new Map(
+          [...task.operators].map(([name, { kept, ...of }]) => {
+            const { [ownState.transactions]: _, ...others } = kept
+            return [name, { ...of, kept: others }]
+          }),
+        ),
+      },
+    ]),
+  ),
+})
+
+const fromOf = (restore: Settings['restore'], parts: readonly StoredPart[]): Start['from'] =>
+  typeof restore === 'string'
+    ? restore
+    : { checkpoint: restore.checkpoint, entries: [...new Set(parts.map(({ entry }) => entry))] }
+
+/** No id is used again, whatever has been deleted since. */
+const nextCheckpoint = (log: readonly Numbered<LogEntry>[], objects: readonly string[]): CheckpointId => {
+  const ids = log.flatMap(entry => {
+    if (entry.kind === 'commit') return [entry.checkpoint]
+    return entry.kind === 'start' ? [entry.nextCheckpoint - 1] : []
+  })
+  return (
+    1 + [...ids, ...objects.map(object => checkpointOf(object) ?? 0)].reduce((largest, id) => Math.max(largest, id), 0)
+  )
+}
+
+const notThere = (checkpoint: CheckpointId, there: readonly CheckpointId[]) =>
+  new SpillwayError('CHECKPOINT_NOT_FOUND', {
+    place: `restoring checkpoint ${checkpoint}`,
+    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.length === 0 ? 'none' : there.join(', ')}.`,
+    remedy: "Name one of those, or give restore: 'latest'. checkpoints.retainedCount says how many are kept.",
+  })
+
+const wouldDuplicate = ({
+  checkpoint,
+  newer,
+  sinks,
+}: {
+  readonly checkpoint: CheckpointId
+  readonly newer: CheckpointId
+  readonly sinks: readonly string[]
+}) =>
+  new SpillwayError('WOULD_DUPLICATE', {
+    place: `restoring checkpoint ${checkpoint}`,
+    problem: `${sinks.join(', ')} may have published what came after it, up to checkpoint ${newer}, and would publish that again.`,
+    remedy: "Give restore: 'latest', or accept it: restore: { checkpoint, acceptDuplicates: true }.",
+  })
+
+/** What these entries name, read again while the job runs: the newest parts of these tasks, or of all. */
+export const restoredAgain = (
   store: Store,
-  encoding: Encoding,
-): Observable<readonly { readonly n: number; readonly entry: LogEntry }[]> =>
+  {
+    entries,
+    tasks,
+    encoding,
+    readsMax,
+  }: {
+    readonly entries: readonly number[]
+    readonly tasks?: ReadonlySet<TaskId>
+    readonly encoding: Encoding
+    readonly readsMax: number
+  },
+): Observable<RestoredJob> =>
+  from(entries).pipe(
+    concatMap(n => entryOf(store, n, encoding)),
+    toArray(),
+    switchMap(log => {
+      const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+      const parts = newestParts(commits).map(part => ({
+        ...part,
+        snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
+      }))
+      return restoredJob(store, commits.at(-1) as Commit, { parts, encoding, readsMax })
+    }),
+  )
+
+const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
-    concatMap(n => store.entry(n).pipe(map(bytes => ({ n, entry: readEntry(n, bytes, encoding) })))),
+    concatMap(n => entryOf(store, n, encoding)),
     toArray(),
   )
 
-/**
- * Of each task the newest part that it belongs to. Regions share nothing, so any mix of their parts is consistent, as long as
- * they are of tasks that were dealt alike: what is older than another dealing has been superseded as a whole.
- */
-export const newestParts = (commits: readonly Numbered<Commit>[]): readonly StoredPart[] => {
-  const newest = commits.at(-1)
-  const taken = new Set<TaskId>()
-  const parts: StoredPart[] = []
-  for (const { n, stages, checkpoint, parts: committed } of [...commits].reverse()) {
-    if (JSON.stringify(stages) !== JSON.stringify(newest?.stages)) break
-    for (const part of committed) {
-      const snapshots = part.tasks.filter(({ task }) => !taken.has(task))
-      if (snapshots.length === 0) continue
-      for (const { task } of snapshots) taken.add(task)
-      parts.push({ checkpoint, entry: n, snapshots })
-    }
-  }
-  return parts
-}
+const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
+  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
 
 const restoredJob = (
   store: Store,

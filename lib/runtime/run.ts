@@ -1,5 +1,6 @@
 import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { Halves } from '../channel/channel.ts'
+import type { CheckpointHistory } from '../coordination/checkpointHistory.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { global } from '../coordination/policy.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
@@ -17,6 +18,7 @@ import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Execution } from './execution.ts'
 import { explained } from './explainRegions.ts'
+import type { JobEvent } from './jobEvents.ts'
 import {
   type ChangedOptions,
   changed,
@@ -41,6 +43,10 @@ export interface Job {
   readonly buffers: BufferBound
   /** What became of each checkpoint from now on. */
   readonly checkpoints$: Observable<CheckpointReport>
+  /** What has become of this run's checkpoints: counts, the newest reports, and how their figures are distributed. */
+  checkpointHistory(): CheckpointHistory
+  /** The last that has happened to each of the job's tasks, then what happens to them; completes with the job. */
+  readonly events$: Observable<JobEvent>
   /**
    * Takes a checkpoint now, or after the one under way.
    * Rejects with `NOT_RUNNING` before the job runs and once it has ended, with `INVALID_OPTION` for an alignment that is none
@@ -65,8 +71,11 @@ export interface Job {
 }
 
 export interface Warning {
-  /** `ONE_REGION`: the policy is regional, but all tasks are one region, so the job runs with `global()`. */
-  readonly code: 'ONE_REGION'
+  /**
+   * `ONE_REGION`: the policy is regional, but all tasks are one region, so the job runs with `global()`. `TRANSACTION_TIMEOUT`: a
+   * sink's outside may give up what a checkpoint contains before it is published.
+   */
+  readonly code: 'ONE_REGION' | 'TRANSACTION_TIMEOUT'
   readonly message: string
 }
 
@@ -163,11 +172,13 @@ export const runIn = (
   return {
     done,
     status$,
-    warnings: warningsOf(chosen, planned, regions),
+    warnings: [...oneRegion(chosen, planned, regions), ...transactionTimeouts(chosen, planned)],
     get buffers() {
       return execution.buffers
     },
     checkpoints$: execution.reports$,
+    checkpointHistory: () => execution.checkpointHistory,
+    events$: execution.jobEvents$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
       return firstValueFrom(execution.request(alignment))
@@ -178,10 +189,16 @@ export const runIn = (
     configure: options => {
       chosen = changed(chosen, options)
       execution.configure(asRegionsAllow(chosen, regions))
-      const { everyMs, timeoutMs, alignment } = chosen.checkpoints
+      const { everyMs, backlogEveryMs, schedule, timeoutMs, alignment, ...others } = chosen.checkpoints
+      const { minPauseMs, tolerableFailures, policy } = others
       const { debloat = false } = chosen.channels
       return {
-        checkpoints: { timeoutMs, alignment, ...(everyMs === undefined ? {} : { everyMs }) },
+        checkpoints: {
+          ...(everyMs === undefined ? {} : { everyMs }),
+          ...(backlogEveryMs === undefined ? {} : { backlogEveryMs }),
+          ...(schedule === undefined ? {} : { schedule }),
+          ...{ timeoutMs, alignment, minPauseMs, tolerableFailures, policy },
+        },
         channels: { debloat: debloat === false ? false : debloatOption(debloat) },
       }
     },
@@ -198,11 +215,32 @@ type Regions = ReturnType<typeof connected>
 const asRegionsAllow = (chosen: Settings, regions: Regions): Settings =>
   regions.length > 1 ? chosen : { ...chosen, checkpoints: { ...chosen.checkpoints, policy: global() } }
 
-const warningsOf = ({ checkpoints: { policy } }: Settings, planned: Plan, regions: Regions): readonly Warning[] => {
+const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions: Regions): readonly Warning[] => {
   if (policy.kind === 'global' || regions.length > 1) return []
   const { oneBecause } = explained(planned, regions)
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
+
+/**
+ * A transaction must outlive the time from its cut to the end of the checkpoint after it, as that one may be the first to contain it,
+ * and a restart. Source: Flink's Kafka sink asks the same of transaction.timeout.ms.
+ */
+const transactionTimeouts = ({ checkpoints }: Settings, { stages }: Plan): readonly Warning[] => {
+  const { timeoutMs, everyMs = 0, minPauseMs } = checkpoints
+  const intervalMs = Math.max(Number.isFinite(everyMs) ? everyMs : 0, minPauseMs)
+  const neededMs = timeoutMs + intervalMs + restartMs
+  return stages
+    .flatMap(({ pipelines }) => pipelines)
+    .flatMap(({ name, sink: { transactionTimeoutMs = Number.POSITIVE_INFINITY } }) => {
+      if (transactionTimeoutMs >= neededMs) return []
+      const needed = `${neededMs} ms: checkpoints.timeoutMs (${timeoutMs}), the interval (${intervalMs}) and a minute for a restart`
+      const message = `${name}: its transactions are given up after ${transactionTimeoutMs} ms, but may have to last for ${needed}. Give it a longer time, or checkpoints a shorter one.`
+      return [{ code: 'TRANSACTION_TIMEOUT', message }]
+    })
+}
+
+/** From a failure until a restart has published what the last checkpoint contains; a guess. */
+const restartMs = 60_000
 
 const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
   checkpoint: restored.checkpoint,

@@ -7,7 +7,7 @@ import type { Generations } from '../channel/generations.ts'
 import type { CoordinateEvent } from '../coordination/events.ts'
 import { type CheckpointId, countBuffers, type StreamElement } from '../element.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
-import type { ChannelData, OutputData, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, LastBarrier, OutputData, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import type { CapturedOperator } from '../state/operatorState.ts'
 
 /** An input channel of a task, and where it comes from. */
@@ -19,6 +19,11 @@ export interface InputChannel {
   readonly from: number
 }
 
+/** What is known once all barriers have come. */
+export interface BarrierMetrics extends AlignmentMetrics {
+  readonly lastBarrier?: LastBarrier
+}
+
 /** How far the task was in the generations of recovered data when the snapshot was begun. */
 export interface Recovering {
   readonly generations: Generations | undefined
@@ -27,10 +32,14 @@ export interface Recovering {
 }
 
 interface Begun {
+  readonly task: TaskId
+  /** In which the task was started. */
+  readonly epoch: number
   readonly checkpoint: CheckpointId
   readonly operators: readonly CapturedOperator[]
   readonly durable: readonly Observable<unknown>[]
   readonly syncMs: number
+  readonly begunAtMs: number
   readonly channels: readonly InputChannel[]
   readonly recovering: Recovering
   /** Counts the buffers captured. */
@@ -40,7 +49,7 @@ interface Begun {
 /** A snapshot whose in-flight data is not yet whole. */
 export class SnapshotUnderWay {
   /** Once all barriers have come. */
-  metrics: AlignmentMetrics | undefined
+  metrics: BarrierMetrics | undefined
   readonly #begun: Begun
   /** What stands in the channels, with what is taken before it. */
   readonly #inFlight = new Map<ChannelId, Filling>()
@@ -79,8 +88,8 @@ export class SnapshotUnderWay {
   }
 
   /** Declined if more was in flight than snapshots may hold: it cannot be whole. */
-  finished(task: TaskId, metrics: AlignmentMetrics): TaskSnapshot | Extract<CoordinateEvent, { kind: 'declined' }> {
-    const { checkpoint, operators, durable, syncMs, buffers } = this.#begun
+  finished(metrics: BarrierMetrics, wholeAtMs: number): TaskSnapshot | Extract<CoordinateEvent, { kind: 'declined' }> {
+    const { task, epoch, checkpoint, operators, durable, syncMs, begunAtMs, buffers } = this.#begun
     if (buffers.refused) {
       this.release()
       const reason = `more is in flight than the ${buffers.buffersMax} buffers that a job's snapshots may hold`
@@ -89,6 +98,7 @@ export class SnapshotUnderWay {
     return {
       kind: 'snapshot',
       task,
+      epoch,
       ended: false,
       checkpoint,
       operators,
@@ -96,7 +106,7 @@ export class SnapshotUnderWay {
       outputs: this.#outputs,
       captured: buffers,
       durable,
-      times: { ...metrics, syncMs },
+      times: { ...metrics, syncMs, begunAtMs, wholeAtMs },
     }
   }
 

@@ -1,4 +1,13 @@
-import { concatMap, from, mergeMap, Observable, type SchedulerLike, Subject, Subscription } from 'rxjs'
+import {
+  concatMap,
+  from,
+  mergeMap,
+  Observable,
+  type SchedulerLike,
+  Subject,
+  Subscription,
+  type Unsubscribable,
+} from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
@@ -28,7 +37,7 @@ import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
-import type { ChannelData, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
@@ -37,7 +46,7 @@ import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
-import { type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
+import { type BarrierMetrics, type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
 
 /** Where a task may fail as it could by a user's function: built, at the beginning of a turn, in the midst of a snapshot. */
@@ -45,7 +54,9 @@ export type TaskDoing =
   | { readonly kind: 'built' | 'turn'; readonly task: TaskId }
   | { readonly kind: 'begun'; readonly task: TaskId; readonly checkpoint: CheckpointId }
 
-export type TaskEvent = TaskSnapshot | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' }>
+export type TaskEvent =
+  | TaskSnapshot
+  | Extract<CoordinateEvent, { kind: 'published' | 'declined' | 'failed' | 'backlog' }>
 
 export interface RunningTaskOptions {
   readonly id: TaskId
@@ -69,6 +80,8 @@ export interface RunningTaskOptions {
   readonly writers: (onAvailable: () => void) => readonly Writer<unknown>[]
   /** Output channels in whose sending halves barriers may wait, or pass data. */
   readonly outputs: readonly OutputChannel[]
+  /** Of the output channels; closed with the task. */
+  readonly links: readonly Unsubscribable[]
   readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined
@@ -117,6 +130,7 @@ export class RunningTask implements Task, Member {
   /** By input; none while debloating is off. */
   #debloaters: readonly Debloater[] = []
   #active = false
+  #inBacklog = false
 
   constructor(options: RunningTaskOptions) {
     this.id = options.id
@@ -130,6 +144,7 @@ export class RunningTask implements Task, Member {
     const wake = () => this.#wake()
     this.#writers = options.writers(wake)
     for (const writer of this.#writers) writer.onPartial = () => options.executor.flushLater(writer)
+    for (const link of options.links) this.#running.add(link)
     this.#outboxes = new Outboxes(options.outputs, () => this.#guarded(() => this.#sent()))
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
     for (const pipeline of options.stage.pipelines) {
@@ -153,7 +168,7 @@ export class RunningTask implements Task, Member {
     }
     this.#running.add(
       this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
-        next: checkpoint => options.report({ kind: 'published', task: this.id, checkpoint }),
+        next: checkpoint => this.#report({ kind: 'published', task: this.id, checkpoint }),
         error: error => this.#fail(error),
       }),
     )
@@ -162,6 +177,11 @@ export class RunningTask implements Task, Member {
   /** What has failed while the task was built. */
   get failure(): { readonly error: unknown } | undefined {
     return this.#failedBeforeStart
+  }
+
+  /** It is restored as ended, and only says so. */
+  get endedBefore(): boolean {
+    return this.#options.restored?.ended === true
   }
 
   /** Restored state that no operator has asked for. */
@@ -194,20 +214,25 @@ export class RunningTask implements Task, Member {
     this.#options.executor.wake(this)
   }
 
+  /** It is no more: gives back all that it has, and says nothing any more. */
   stop(): void {
     if (this.#state === 'stopped') return
     this.#state = 'stopped'
     this.#running.unsubscribe()
-    this.#limit?.unsubscribe()
+    this.#dropSnapshot()
     this.#reading?.close()
     for (const sink of this.#sinks) sink.close()
+    for (const writer of this.#writers) {
+      this.#options.executor.forget(writer)
+      writer.close()
+    }
   }
 
   /** A checkpoint has been triggered. */
   trigger(barrier: Barrier): void {
     if (this.#state === 'ended') {
       for (const writer of this.#writers) writer.next(barrier)
-    } else if (this.#gate === undefined || this.#inputEnded) {
+    } else if (this.#state === 'running' && (this.#gate === undefined || this.#inputEnded)) {
       this.#triggered = barrier
       this.#startLimit(barrier, () => {
         this.#triggered = { ...barrier, alignment: 'unaligned' }
@@ -224,6 +249,7 @@ export class RunningTask implements Task, Member {
 
   /** The checkpoint is given up; barriers of it that still come do nothing. */
   abort(checkpoint: CheckpointId): void {
+    if (this.#state === 'new' || this.#state === 'stopped') return
     if (this.#triggered?.checkpoint === checkpoint) {
       this.#triggered = undefined
       this.#limit?.unsubscribe()
@@ -247,6 +273,7 @@ export class RunningTask implements Task, Member {
 
   /** Measures the inputs, and wishes for buffers of another size; undefined: of any. */
   debloat(settings: DebloatSettings | undefined): void {
+    if (this.#state === 'stopped') return
     const { channels, clock, stage, bufferRecordsMax } = this.#options
     if (settings === undefined) {
       for (const debloater of this.#debloaters) debloater.stop()
@@ -298,6 +325,7 @@ export class RunningTask implements Task, Member {
 
   /** In its input channels, and being filled for them; of a link only what has arrived. */
   get buffersHeld(): number {
+    if (this.#state === 'stopped') return 0
     return this.#options.channels.reduce((sum, { channel }) => sum + channel.held, 0)
   }
 
@@ -410,7 +438,15 @@ export class RunningTask implements Task, Member {
       gate.take({ recordsMax: this.#recordsMax, takes: takesData ? 'all' : 'no data' })
     } else if (takesData && this.#owedMarkers === undefined) {
       for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
+      this.#tellBacklog()
     }
+  }
+
+  #tellBacklog(): void {
+    const is = this.#reading?.inBacklog === true
+    if (is === this.#inBacklog) return
+    this.#inBacklog = is
+    this.#report({ kind: 'backlog', task: this.id, is })
   }
 
   /** The generation of recovered data is worked off. */
@@ -461,7 +497,7 @@ export class RunningTask implements Task, Member {
       case 'captured':
         return this.#snapshot?.capture(element)
       case 'aligned':
-        return this.#finish(metricsOf(element))
+        return this.#finish({ ...metricsOf(element), lastBarrier: this.#lastBarrier(element.checkpoint) })
       case 'aborted':
         this.#dropSnapshot()
         // A newer barrier may have done it as it arrived, in the producer's turn: there is more to take now.
@@ -483,16 +519,20 @@ export class RunningTask implements Task, Member {
   #begin(barrier: Barrier): void {
     const { clock, observe } = this.#options
     const begunMs = clock()
+    const begunAtMs = this.scheduler.now()
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
     const captured = this.#capture()
     this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay({
+      task: this.id,
+      epoch: this.#options.epoch,
       checkpoint: barrier.checkpoint,
       operators: captured,
       durable: this.#durable(),
       syncMs: clock() - begunMs,
+      begunAtMs,
       channels: this.#options.channels,
       recovering: { generations: this.#gate?.captureGenerations(), parked: this.#gate?.captureParked() ?? [] },
       buffers: this.#options.captures.hold(),
@@ -508,7 +548,16 @@ export class RunningTask implements Task, Member {
     return this.#outboxes.capture(checkpoint, (this.#owedMarkers ?? this.#gate?.captureGenerations())?.generation)
   }
 
-  #finish(metrics: AlignmentMetrics): void {
+  /** The one that has just been taken. */
+  #lastBarrier(checkpoint: CheckpointId): LastBarrier {
+    const { channel, input, from } = this.#options.channels[
+      (this.#gate as ChannelGate<unknown>).current
+    ] as InputChannel
+    const producer = (this.#options.stage.inputs[input] as Edge).from.id
+    return { from: `${producer}/${from}`, buffers: channel.buffersBefore(checkpoint) }
+  }
+
+  #finish(metrics: BarrierMetrics): void {
     if (this.#snapshot === undefined) return
     this.#snapshot.metrics = metrics
     this.#reportIfWhole()
@@ -520,7 +569,7 @@ export class RunningTask implements Task, Member {
     if (snapshot?.metrics === undefined || this.#outboxes.holds(snapshot.checkpoint)) return
     this.#limit?.unsubscribe()
     this.#snapshot = undefined
-    this.#options.report(snapshot.finished(this.id, snapshot.metrics))
+    this.#report(snapshot.finished(snapshot.metrics, this.scheduler.now()))
   }
 
   /** The barrier has waited in sending halves for too long. */
@@ -561,16 +610,17 @@ export class RunningTask implements Task, Member {
     this.#state = 'ended'
     // Published with the first checkpoint that the task's last snapshot stands in.
     for (const sink of this.#sinks) sink.cut(this.#lastCheckpoint + 1)
-    this.#options.report({
+    this.#report({
       kind: 'snapshot',
       task: this.id,
+      epoch: this.#options.epoch,
       ended: true,
       checkpoint: this.#lastCheckpoint + 1,
       operators: this.#capture(),
       inFlight: [],
       outputs: [],
       durable: this.#durable(),
-      times: { ...instant, syncMs: 0 },
+      times: { ...instant, syncMs: 0, begunAtMs: this.scheduler.now(), wholeAtMs: this.scheduler.now() },
     })
     this.#reading?.close()
   }
@@ -684,6 +734,10 @@ export class RunningTask implements Task, Member {
     }
     this.stop()
     this.#options.report({ kind: 'failed', task: this.id, error })
+  }
+
+  #report(event: TaskEvent): void {
+    if (this.#state !== 'stopped') this.#options.report(event)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { Subscription } from 'rxjs'
+import type { Unsubscribable } from 'rxjs'
 import type { BufferBudget } from '../channel/budget.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
 import { Channel, type Halves, type ReceivingHalf, type SendingHalf } from '../channel/channel.ts'
@@ -28,20 +28,22 @@ export interface Wiring {
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
   readonly report: (event: TaskEvent) => void
-  /** Closes what joins the tasks. */
-  readonly running: Subscription
+  /** Of the plan's tasks; they must be all that channels join with them. */
+  readonly isWanted: (task: TaskId) => boolean
 }
 
-/** Makes a plan's tasks, and the channels between them. */
+/** Makes tasks of a plan, and the channels between them. */
 export const wired = (wiring: Wiring): readonly RunningTask[] => {
-  const { plan, settings } = wiring
+  const { plan, settings, isWanted, environment } = wiring
   const { channels: channelSettings } = settings
-  const joined = new Map(plan.edges.map(edge => [edge, channelsOfEdge(edge, () => newChannel(wiring))]))
+  const made = (): Halves<unknown> => environment.channel?.() ?? new Channel()
+  const joined = new Map(plan.edges.map(edge => [edge, channelsOfEdge(edge, { isWanted, made })]))
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
-    return indexes(parallelism).map(index => {
+    return indexes(parallelism).flatMap(index => {
       const id = `${stage.id}/${index}`
+      if (!isWanted(id)) return []
       return new RunningTask({
         id,
         stage,
@@ -79,6 +81,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
             })
           }),
         outputs: stage.outputs.flatMap(edge => outboxesOf(edge, index, joined.get(edge))),
+        links: stage.outputs.flatMap(edge => joined.get(edge)?.outputs[index]?.links ?? []),
         restored: wiring.restored?.get(id),
         report: wiring.report,
         observe: wiring.environment.observe,
@@ -88,33 +91,32 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
 }
 
 interface Joined {
-  /** By producer; the first leads to that consumer. */
-  readonly outputs: readonly { readonly first: number; readonly sending: readonly SendingHalf<unknown>[] }[]
+  /** By producer. */
+  readonly outputs: readonly Output[]
   /** By consumer. */
   readonly inputs: readonly (readonly { readonly from: number; readonly channel: ReceivingHalf<unknown> }[])[]
 }
 
-const channelsOfEdge = (
-  { exchange, from: { parallelism: producers }, to: { parallelism: consumers } }: Edge,
-  made: () => Halves<unknown>,
-): Joined => {
-  const inputs: { from: number; channel: ReceivingHalf<unknown> }[][] = indexes(consumers).map(() => [])
-  const outputs = indexes(producers).map(from => {
-    const { first, end } = consumersOf(exchange, { from, producers, consumers })
-    const sending = indexes(end - first).map(nth => {
-      const halves = made()
-      inputs[first + nth]?.push({ from, channel: halves.receiving })
-      return halves.sending
-    })
-    return { first, sending }
-  })
-  return { outputs, inputs }
+interface Output {
+  /** The consumer that the first channel leads to. */
+  readonly first: number
+  readonly sending: readonly SendingHalf<unknown>[]
+  readonly links: readonly Unsubscribable[]
 }
 
-const newChannel = ({ environment, running }: Wiring): Halves<unknown> => {
-  const halves: Halves<unknown> = environment.channel?.() ?? new Channel()
-  if (halves.link !== undefined) running.add(halves.link)
-  return halves
+const channelsOfEdge = (
+  { exchange, from: { id, parallelism: producers }, to: { parallelism: consumers } }: Edge,
+  { isWanted, made }: Pick<Wiring, 'isWanted'> & { readonly made: () => Halves<unknown> },
+): Joined => {
+  const inputs: { from: number; channel: ReceivingHalf<unknown> }[][] = indexes(consumers).map(() => [])
+  const outputs = indexes(producers).map((from): Output => {
+    if (!isWanted(`${id}/${from}`)) return { first: 0, sending: [], links: [] }
+    const { first, end } = consumersOf(exchange, { from, producers, consumers })
+    const halves = indexes(end - first).map(made)
+    for (const [nth, { receiving }] of halves.entries()) inputs[first + nth]?.push({ from, channel: receiving })
+    return { first, sending: halves.map(({ sending }) => sending), links: halves.flatMap(({ link }) => link ?? []) }
+  })
+  return { outputs, inputs }
 }
 
 /** Where all barriers are aligned none of them passes anything. */

@@ -6,12 +6,40 @@ import { readContainer, writeContainer } from './container.ts'
 import type { Encoding } from './encoding.ts'
 import type { StoredSnapshot, TaskId } from './snapshot.ts'
 
-/** An entry of the store's log. A start's number among the starts is its epoch; start entries are never deleted. */
-export type LogEntry = { readonly kind: 'start'; readonly epoch: number } | Commit
+/** An entry of the store's log. */
+export type LogEntry = Start | Restart | Commit | Done
+
+/** A start of the job; never deleted. */
+export interface Start {
+  readonly kind: 'start'
+  /** Larger than all before it. */
+  readonly epoch: number
+  /** The newest parts; nothing; an older checkpoint, whose parts are in these entries. */
+  readonly from: 'latest' | 'none' | { readonly checkpoint: CheckpointId; readonly entries: readonly number[] }
+  /** Ids from here on have not been used before. */
+  readonly nextCheckpoint: CheckpointId
+}
+
+/** Some tasks of a run that goes on are started again; deleted after a newer one, or a newer start. */
+export interface Restart {
+  readonly kind: 'restart'
+  /** The epoch of the run's start. */
+  readonly run: number
+  /** Theirs, larger than all before it. */
+  readonly epoch: number
+}
+
+/** All that the last parts contain is published. */
+export interface Done {
+  readonly kind: 'done'
+  /** The epoch of the run's start. */
+  readonly epoch: number
+}
 
 /** From here on the parts are durable, and what they name was before. */
 export interface Commit extends JobFacts {
   readonly kind: 'commit'
+  /** The epoch of the run's start. */
   readonly epoch: number
   readonly checkpoint: CheckpointId
   readonly parts: readonly Part[]
@@ -60,7 +88,17 @@ const snapshotType = t.union([
 ])
 
 const entryType: t.Type<LogEntry, any> = t.union([
-  t.type({ kind: t.literal('start'), epoch: t.number }),
+  t.type({
+    kind: t.literal('start'),
+    epoch: t.number,
+    from: t.union([
+      t.keyof({ latest: null, none: null }),
+      t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+    ]),
+    nextCheckpoint: t.number,
+  }),
+  t.type({ kind: t.literal('done'), epoch: t.number }),
+  t.type({ kind: t.literal('restart'), run: t.number, epoch: t.number }),
   t.intersection([
     t.type({
       kind: t.literal('commit'),
@@ -77,6 +115,9 @@ const entryType: t.Type<LogEntry, any> = t.union([
     }),
   ]),
 ])
+
+/** The run that has appended the entry, by the epoch of its start. */
+export const runOf = (entry: LogEntry): number => (entry.kind === 'restart' ? entry.run : entry.epoch)
 
 export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array =>
   writeContainer([{ name: section, chunks: [encoding.encode(entry, section)] }])
@@ -95,7 +136,7 @@ export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): Log
   return decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
 }
 
-/** Names of a start's objects: they carry its epoch and the checkpoint, so that none is ever used again. */
+/** Names of objects: they carry the epoch of their task and the checkpoint, so that none is ever used again. */
 export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   /** An attempt that failed may have taken place, so each has a name of its own. */

@@ -10,6 +10,8 @@ export type TaskId = string
 export interface TaskSnapshot {
   readonly kind: 'snapshot'
   readonly task: TaskId
+  /** In which the task was started. */
+  readonly epoch: number
   /** For a task that has ended: it stands for the task in this checkpoint and every later one. */
   readonly ended: boolean
   readonly checkpoint: CheckpointId
@@ -53,6 +55,17 @@ export interface SnapshotTimes {
   readonly processedDuringAlignment: number
   /** In which the task did nothing else. */
   readonly syncMs: number
+  /** By the job's clock: when the snapshot began, and when it was whole. */
+  readonly begunAtMs: number
+  readonly wholeAtMs: number
+  readonly lastBarrier?: LastBarrier
+}
+
+/** The barrier that a task took last of a checkpoint's. */
+export interface LastBarrier {
+  readonly from: TaskId
+  /** That stood in its channel when it came there; over a link only those that had arrived. */
+  readonly buffers: number | undefined
 }
 
 export interface SnapshotSizes {

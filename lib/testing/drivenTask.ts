@@ -268,10 +268,13 @@ export class DrivenTask {
   #begin(barrier: Barrier): void {
     this.#head.next(barrier)
     this.#underWay = new SnapshotUnderWay({
+      task: 'the harness',
+      epoch: 1,
       checkpoint: barrier.checkpoint,
       operators: this.task.capture(),
       durable: [],
       syncMs: 0,
+      begunAtMs: 0,
       channels: this.#lanes.map(({ channel }, input) => ({ channel, input, from: this.#subtask.index })),
       recovering: { generations: undefined, parked: [] },
       buffers: this.#captures.hold(),
@@ -280,7 +283,7 @@ export class DrivenTask {
 
   #finish(): void {
     if (this.#taken !== undefined) releaseSnapshot(this.#taken)
-    const snapshot = this.#underWay?.finished('the harness', instant)
+    const snapshot = this.#underWay?.finished(instant, 0)
     invariant(snapshot?.kind !== 'declined', () => 'the captures of a harness have no bound')
     this.#taken = snapshot
     this.#underWay = undefined

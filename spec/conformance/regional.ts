@@ -131,5 +131,13 @@ const acknowledged = (task: string, checkpoint: number): CheckpointEvent => ({
   checkpoint,
   snapshot: { task, ended: false, object: `${checkpoint}/${task}`, bytes: 1, crc: 1 },
   sizes: { stateBytes: 1, inFlightBytes: 0, inFlightRecords: 0 },
-  times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+  times: {
+    startDelayMs: 0,
+    alignmentMs: 0,
+    processedDuringAlignment: 0,
+    syncMs: 0,
+    begunAtMs: 0,
+    wholeAtMs: 0,
+    asyncMs: 0,
+  },
 })

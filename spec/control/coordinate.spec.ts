@@ -18,7 +18,15 @@ const event = (line: string): CoordinateEvent => {
         checkpoint,
         snapshot: { task: 'a', ended: kind === 'end', object: line, bytes: 1, crc: 1 },
         sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-        times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+        times: {
+          startDelayMs: 0,
+          alignmentMs: 0,
+          processedDuringAlignment: 0,
+          syncMs: 0,
+          begunAtMs: 0,
+          wholeAtMs: 0,
+          asyncMs: 0,
+        },
       }
     case 'committed':
       return { kind, checkpoint, entry: checkpoint }

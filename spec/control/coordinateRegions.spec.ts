@@ -15,7 +15,15 @@ const event = (line: string): CoordinateEvent => {
         checkpoint,
         snapshot: { task, ended: false, object: line, bytes: 1, crc: 1 },
         sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-        times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+        times: {
+          startDelayMs: 0,
+          alignmentMs: 0,
+          processedDuringAlignment: 0,
+          syncMs: 0,
+          begunAtMs: 0,
+          wholeAtMs: 0,
+          asyncMs: 0,
+        },
       }
     case 'decline':
       return { kind: 'declined', task, ended: false, checkpoint, reason: 'no', cause: 'declined' }

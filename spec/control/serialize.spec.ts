@@ -69,6 +69,7 @@ const slowStore = (nowMs: () => number, scheduler: TestScheduler, behaves: Reado
 }
 
 interface SnapshotOptions {
+  readonly epoch?: number
   readonly ended?: boolean
   readonly durable?: readonly Observable<unknown>[]
   readonly kept?: Record<string, unknown>
@@ -88,6 +89,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
   return {
     kind: 'snapshot',
     task,
+    epoch: options.epoch ?? 1,
     checkpoint,
     ended: options.ended ?? false,
     operators: [
@@ -96,7 +98,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
     outputs: [],
     durable: options.durable ?? [],
-    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3 },
+    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, begunAtMs: 0, wholeAtMs: 0 },
   }
 }
 
@@ -116,6 +118,12 @@ const said = (event: CoordinateEvent): string => {
       return `committed ${event.checkpoint} by ${event.entry}`
     case 'commitFailed':
       return `commit ${event.checkpoint} failed`
+    case 'stands':
+      return `${event.checkpoint} stands in ${event.entry}`
+    case 'epochBegun':
+      return `epoch ${event.epoch}`
+    case 'epochFailed':
+      return 'no epoch'
     case 'failed':
       return `failed: ${(event.error as SpillwayError).code}`
     default:
@@ -142,6 +150,15 @@ const releases: string[] = []
 const snap = (name: string, options?: SnapshotOptions) => snapshot(name, options, releases)
 const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, parts: [] })
 const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, tasks: ['a', 'b'], reason: '' })
+const beginEpoch: SerializeEvent = { kind: 'beginEpoch', tasks: ['a', 'b'] }
+const stop: SerializeEvent = {
+  kind: 'stop',
+  tasks: ['a', 'b'],
+  failed: 'a',
+  error: new Error('no'),
+  attempt: 1,
+  restartInMs: 0,
+}
 const release = (objects: readonly string[], entries: readonly number[]): SerializeEvent => ({
   kind: 'release',
   objects,
@@ -273,11 +290,11 @@ const cases: Readonly<Record<string, Case>> = {
     log: ['0 append 5', '10 append 5'],
     left: [],
   },
-  'an append that fails but has taken place gives its number away': {
+  'an append that fails but has taken place is told of by the next, and gives its number away': {
     in: ' 1----2-----',
-    out: '--X------B',
+    out: '--X----S-B',
     events: { 1: commit(1), 2: commit(2) },
-    means: { X: 'commit 1 failed', B: 'committed 2 by 6' },
+    means: { X: 'commit 1 failed', S: '1 stands in 5', B: 'committed 2 by 6' },
     store: { 'append 5': 'fails, but takes place' },
     log: ['0 append 5', '5 append 5', '7 append 6'],
     left: [5, 6],
@@ -288,14 +305,62 @@ const cases: Readonly<Record<string, Case>> = {
     events: { 1: commit(1), 2: commit(2), r: release([], [5]) },
     means: { X: 'commit 1 failed', F: 'failed: FENCED' },
     store: { 'append 5': 'the first fails, but takes place' },
-    given: store => store.append(6, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+    given: store =>
+      store.append(6, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
   },
+  'tasks that are restarted get an epoch of their own, each time a larger one, by an entry that replaces the last one':
+    {
+      in: ' 1----2-----',
+      out: '--A----B---',
+      events: { 1: beginEpoch, 2: beginEpoch },
+      means: { A: 'epoch 2', B: 'epoch 3' },
+      log: ['0 append 5', '5 append 6', '7 delete entry 5'],
+      left: [6],
+    },
+  'a commit in doubt is out of it when an epoch begins': {
+    in: ' 1----2-----',
+    out: '--X----S-B',
+    events: { 1: commit(1), 2: beginEpoch },
+    means: { X: 'commit 1 failed', S: '1 stands in 5', B: 'epoch 2' },
+    store: { 'append 5': 'fails, but takes place' },
+    left: [5, 6],
+  },
+  "an epoch that cannot be begun is no one's, also if its entry stands": {
+    in: ' 1----2-----',
+    out: '--X------B',
+    events: { 1: beginEpoch, 2: beginEpoch },
+    means: { X: 'no epoch', B: 'epoch 2' },
+    store: { 'append 5': 'the first fails, but takes place' },
+    left: [5, 6],
+  },
+  "the number of another run's start gives no epoch": {
+    in: ' 1----',
+    out: '--F',
+    events: { 1: beginEpoch },
+    means: { F: 'failed: FENCED' },
+    given: store =>
+      store.append(5, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
+  },
+  'what tasks that are stopped have under way is given up, their last snapshots too; what they write when restarted is not':
+    {
+      in: ' ae-s-b-----',
+      out: '-------B----',
+      events: {
+        a: snap('a1', { durable: [NEVER] }),
+        e: snap('b1', { ended: true, durable: [NEVER] }),
+        s: stop,
+        b: snap('b2', { epoch: 2, ended: true }),
+      },
+      means: { B: 'ack b2 ended' },
+      left: ['e000002/ended/b.1'],
+    },
   "another run's entry fails the job": {
     in: ' 1-----',
     out: '--F-',
     events: { 1: commit(1) },
     means: { F: 'failed: FENCED' },
-    given: store => store.append(5, encodedEntry({ kind: 'start', epoch: 2 }, encoding)),
+    given: store =>
+      store.append(5, encodedEntry({ kind: 'start', epoch: 2, from: 'latest', nextCheckpoint: 1 }, encoding)),
   },
   'what is released is deleted, objects and entries': {
     in: ' r---',
@@ -396,7 +461,15 @@ test('what is in the store is what was in the snapshot, and the part names it wi
   if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
   expect(event).toMatchObject({
     sizes: { inFlightRecords: 2, stateBytes: expect.any(Number), inFlightBytes: expect.any(Number) },
-    times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, asyncMs: 0 },
+    times: {
+      startDelayMs: 1,
+      alignmentMs: 2,
+      processedDuringAlignment: 0,
+      syncMs: 3,
+      begunAtMs: 0,
+      wholeAtMs: 0,
+      asyncMs: 0,
+    },
   })
   const { object, bytes, crc } = event.snapshot as SnapshotObject
   const read = await lastValueFrom(store.get(object))

@@ -13,7 +13,15 @@ const acknowledged = (task: string, checkpoint: number, ended = false): Acknowle
   checkpoint,
   snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
   sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
-  times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, asyncMs: 0 },
+  times: {
+    startDelayMs: 0,
+    alignmentMs: 0,
+    processedDuringAlignment: 0,
+    syncMs: 0,
+    begunAtMs: 0,
+    wholeAtMs: 0,
+    asyncMs: 0,
+  },
 })
 
 const declined = (task: string, checkpoint: number): CheckpointEvent => ({

@@ -7,7 +7,6 @@ import {
   initialRestarts,
   none,
   type RestartPolicy,
-  restartedWith,
   restarts,
 } from '../../lib/coordination/restarts.ts'
 
@@ -98,13 +97,6 @@ test('a rate remembers no more failures than it bears', () => {
   let state = initialRestarts(failureRate({ failuresMax: 3, intervalMs: 10, delayMs: 1 }), 1)
   for (let nowMs = 0; nowMs < 1_000; nowMs += 10) [state] = restarts(state, { kind: 'failed' }, nowMs)
   expect(state.failedAtMs).toEqual([970, 980, 990])
-})
-
-test("a failure restarts its task's region, and no other task", () => {
-  const connected = [['source/0', 'sink/0'], ['source/1', 'sink/1'], ['alone/0']]
-  expect(restartedWith('sink/1', connected)).toEqual(['source/1', 'sink/1'])
-  expect(restartedWith('alone/0', connected)).toEqual(['alone/0'])
-  expect(() => restartedWith('other/0', connected)).toThrow('other/0 is a task of the job')
 })
 
 describe('what is out of range is refused, with its place', () => {

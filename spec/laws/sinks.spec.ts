@@ -1,6 +1,6 @@
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import * as t from 'io-ts'
 import * as node from 'spillway/node'
 import { collect } from 'spillway/operators'
@@ -18,25 +18,26 @@ interface Row {
 /** So long that some hundreds of them fill a writer. */
 const row = (n: number): Row => ({ n, text: 'x'.repeat(3_000) })
 
-const files = (fileBytesMax?: number) => (): SinkPlace<Row> => {
-  const directory = join(root, `${++directories}`)
-  mkdirSync(directory)
-  const names = () => readdirSync(directory).sort()
-  return {
-    sink: () =>
-      node.ndjsonFiles(
-        directory,
-        t.type({ n: t.number, text: t.string }),
-        fileBytesMax === undefined ? {} : { fileBytesMax },
-      ),
-    published: () =>
-      names()
-        .filter(name => !name.startsWith('.'))
-        .flatMap(name => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1))
-        .map(line => JSON.parse(line)),
-    leftBehind: () => names().filter(name => name.startsWith('.')).length,
+const files =
+  (options: node.NdjsonFilesOptions = {}) =>
+  (): SinkPlace<Row> => {
+    const directory = join(root, `${++directories}`)
+    mkdirSync(directory)
+    /** By their own names, whatever directory they are in. */
+    const names = () =>
+      readdirSync(directory, { recursive: true, encoding: 'utf8' })
+        .filter(name => name.endsWith('.ndjson'))
+        .sort((a, b) => (basename(a) < basename(b) ? -1 : 1))
+    return {
+      sink: () => node.ndjsonFiles(directory, t.type({ n: t.number, text: t.string }), options),
+      published: () =>
+        names()
+          .filter(name => !basename(name).startsWith('.'))
+          .flatMap(name => readFileSync(join(directory, name), 'utf8').split('\n').slice(0, -1))
+          .map(line => JSON.parse(line)),
+      leftBehind: () => names().filter(name => basename(name).startsWith('.')).length,
+    }
   }
-}
 
 const collected = (): SinkPlace<Row> => {
   const sink = collect<Row>()
@@ -47,7 +48,8 @@ const laws: Readonly<Record<string, readonly Law[]>> = {
   collect: sinkLaws('collect', collected, row, { stepsMax: 6 }),
   ndjsonFiles: [
     ...sinkLaws('ndjsonFiles', files(), row, { stepsMax: 5 }),
-    ...sinkLaws('ndjsonFiles of one record each', files(1), row, { stepsMax: 5 }),
+    ...sinkLaws('ndjsonFiles of one record each', files({ fileBytesMax: 1 }), row, { stepsMax: 5 }),
+    ...sinkLaws('ndjsonFiles by the hour', files({ hourly: true }), row, { stepsMax: 5 }),
   ],
 }
 

@@ -1,13 +1,14 @@
 // A job to be stopped or killed: writes the numbers from 0 to files, and says which checkpoints complete, and how it ends.
 import * as t from 'io-ts'
 import { timer } from 'rxjs'
-import { run, type Source, SpillwayError, stream } from 'spillway'
+import { fixedDelay, run, type Source, SpillwayError, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { fromArray, into } from 'spillway/operators'
 
-const [directory = '', total = '0', pauseMs = '0'] = process.argv.slice(2)
+const [directory = '', total = '0', pauseMs = '0', failEvery = '0'] = process.argv.slice(2)
 
-/** Waits after each hundred records. */
+let batches = 0
+/** Waits after each hundred records; fails after so many batches, whichever task it is, again and again. */
 const paced = (source: Source<number>): Source<number> => ({
   ...source,
   open: (split, from) => {
@@ -17,7 +18,9 @@ const paced = (source: Source<number>): Source<number> => ({
       ...reader,
       next: () => {
         isDue = !isDue
-        return isDue ? reader.next(100) : 'wait'
+        if (!isDue) return 'wait'
+        if (++batches % Number(failEvery) === 0) throw new Error('this batch fails')
+        return reader.next(100)
       },
       ready$: timer(Number(pauseMs)),
     }
@@ -29,6 +32,7 @@ const job = run(
   stream(paced(fromArray(numbers, { splits: 2 }))).pipe(into(ndjsonFiles(`${directory}/out`, t.number))),
   {
     parallelism: 2,
+    restart: fixedDelay({ delayMs: 1, attemptsMax: 1_000 }),
     store: fileStore(`${directory}/checkpoints`),
     checkpoints: { everyMs: 10 },
   },

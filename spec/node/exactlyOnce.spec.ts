@@ -22,10 +22,19 @@ interface Started {
   signal(signal: NodeJS.Signals): void
 }
 
-/** A process that runs the job, waiting so long after each hundred numbers. */
-const started = (pauseMs: number): Started => {
+/** A process that runs the job, waiting so long after each hundred numbers; a task of it fails after each `failEvery` hundreds. */
+const started = (pauseMs: number, failEvery = 0): Started => {
   const job = join(import.meta.dirname, 'exactlyOnce.job.ts')
-  const args = ['--import', 'tsx', '--conditions=@spillway/source', job, directory, `${total}`, `${pauseMs}`]
+  const args = [
+    '--import',
+    'tsx',
+    '--conditions=@spillway/source',
+    job,
+    directory,
+    `${total}`,
+    `${pauseMs}`,
+    `${failEvery}`,
+  ]
   const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] })
   children.push(child)
   let output = ''
@@ -100,5 +109,16 @@ test('also if it goes on while the other is running, and whenever it was stopped
   before.signal('SIGKILL')
   expect(await before.ended).toBe('SIGKILL')
   expect(await started(0).ended).toBe('done')
+  expect(published()).toEqual(numbers)
+}, 60_000)
+
+test('tasks that fail again and again are restarted in the process, which is killed twice: the output is exact', async () => {
+  for (const checkpoints of [2, 3]) {
+    const killed = started(20, 11)
+    await killed.completed(checkpoints)
+    killed.signal('SIGKILL')
+    expect(await killed.ended).toBe('SIGKILL')
+  }
+  expect(await started(0, 37).ended).toBe('done')
   expect(published()).toEqual(numbers)
 }, 60_000)

@@ -34,7 +34,7 @@ const rows: Readonly<Record<string, Row>> = {
   'lib/channel': { imports: below.channel, packages: usual },
   // The protocols are pure: no Observable, so no promise, clock or timer either (D5).
   'lib/alignment': { imports: below.alignment, packages: ['immer'] },
-  'lib/coordination': { imports: [...below.alignment, 'lib/alignment', 'lib/snapshot'], packages: ['immer'] },
+  'lib/coordination': { imports: [...below.alignment, 'lib/alignment', 'lib/snapshot'], packages: ['immer', 'croner'] },
   'lib/snapshot': { imports: below.alignment, packages: [...usual, 'msgpackr', 'crc-32'] },
   'lib/graph': { imports: below.graph, packages: [...usual, 'immer'] },
   'lib/store': { imports: ['lib'], packages: usual },

@@ -1,5 +1,5 @@
 import { firstValueFrom, take, toArray } from 'rxjs'
-import { type CheckpointReport, run, SpillwayError, stream } from 'spillway'
+import { type CheckpointReport, global, hourly, run, SpillwayError, stream } from 'spillway'
 import { collect, fromIterable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
 
@@ -17,7 +17,10 @@ test('interval and alignment change while the job runs, and what is in effect is
   const job = endless()
   const first = reports(job, 2)
   expect(job.configure({ checkpoints: { everyMs: 5, alignment: 'unaligned' } })).toEqual({
-    checkpoints: { everyMs: 5, timeoutMs: 600_000, alignment: 'unaligned' },
+    checkpoints: {
+      ...{ everyMs: 5, timeoutMs: 600_000, alignment: 'unaligned', minPauseMs: 0 },
+      ...{ tolerableFailures: Number.POSITIVE_INFINITY, policy: global() },
+    },
     channels: { debloat: false },
   })
   expect((await first).map(({ alignment, outcome }) => [alignment, outcome])).toEqual([
@@ -27,6 +30,18 @@ test('interval and alignment change while the job runs, and what is in effect is
   const later = reports(job, 3)
   job.configure({ checkpoints: { alignment: { alignedTimeoutMs: 7 } } })
   expect((await later).at(-1)?.alignment).toEqual({ alignedTimeoutMs: 7 })
+  await job.cancel()
+})
+
+test('what is said to be in effect may be given back', async () => {
+  const of = { everyMs: 60_000, backlogEveryMs: Number.POSITIVE_INFINITY, schedule: hourly(), minPauseMs: 3 }
+  const job = endless({ ...of, tolerableFailures: 2 })
+  const said = job.configure({})
+  expect(said.checkpoints).toMatchObject({ ...of, tolerableFailures: 2, policy: { kind: 'global' } })
+  expect(job.configure(said)).toEqual(said)
+  expect(job.configure({ checkpoints: { tolerableFailures: Number.POSITIVE_INFINITY } }).checkpoints).toMatchObject({
+    tolerableFailures: Number.POSITIVE_INFINITY,
+  })
   await job.cancel()
 })
 

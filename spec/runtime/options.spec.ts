@@ -9,6 +9,7 @@ test('every option has a default', () => {
     keyGroups: 128,
     store: undefined,
     restore: 'latest',
+    restart: { kind: 'none' },
     acceptLoss: [],
     checks: false,
     checkpoints: {
@@ -17,6 +18,7 @@ test('every option has a default', () => {
       alignment: 'aligned',
       guarantee: 'exactly-once',
       retainedCount: 1,
+      historyCount: 10,
       inlineBytesMax: 20_480,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
@@ -61,10 +63,11 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
   [{ store: {} }, 'store: expected a Store'],
   [{ acceptLoss: true }, 'acceptLoss: expected'],
   [{ restore: 'newest' }, 'restore: expected'],
+  [{ restart: 'always' }, 'restart: expected none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)'],
   [{ checks: 1 }, 'checks: expected boolean, found 1'],
   [{ checkpoints: 5 }, 'checkpoints: expected'],
   [{ checkpoints: null }, 'checkpoints: expected'],
-  [{ checkpoints: { everyMs: 0 } }, 'checkpoints.everyMs: expected a duration in ms above 0, found 0'],
+  [{ checkpoints: { everyMs: 0 } }, 'checkpoints.everyMs: expected a duration in ms above 0, or Infinity, found 0'],
   [{ checkpoints: { timeoutMs: 2 ** 31 } }, 'checkpoints.timeoutMs: expected a duration in ms above 0'],
   [
     { checkpoints: { timeoutMs: Number.POSITIVE_INFINITY } },
@@ -100,12 +103,12 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { paralelism: 4 },
     'run options.paralelism',
-    'There are: parallelism, keyGroups, store, restore, acceptLoss, checks, checkpoints, channels.',
+    'There are: parallelism, keyGroups, store, restore, restart, acceptLoss, checks, checkpoints, channels.',
   ],
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, inlineBytesMax, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

@@ -10,10 +10,13 @@ const begun = (
   budget = new CaptureBudget(10),
 ) =>
   new SnapshotUnderWay({
+    task: 'b/0',
+    epoch: 1,
     checkpoint: 1,
     operators: [],
     durable: [],
     syncMs: 0,
+    begunAtMs: 0,
     buffers: budget.hold(),
     channels: [0, 1, 2].map(from => ({ channel: new Channel(), input: 0, from })),
     recovering: {
@@ -23,7 +26,7 @@ const begun = (
   })
 
 const finished = (snapshot: SnapshotUnderWay) =>
-  snapshot.finished('b/0', { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 })
+  snapshot.finished({ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0 }, 0)
 
 const inFlight = (snapshot: SnapshotUnderWay) => {
   const of = finished(snapshot)

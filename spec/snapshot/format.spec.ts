@@ -11,13 +11,14 @@ const encoding = msgpackEncoding()
 const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
   kind: 'snapshot',
   task: '1:map/0',
+  epoch: 1,
   ended: false,
   checkpoint: 1,
   operators: [],
   inFlight: [{ input: 0, from: 2, elements }],
   outputs: [],
   durable: [],
-  times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0 },
+  times: { startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0, begunAtMs: 0, wholeAtMs: 0 },
 })
 
 const records = (count: number, first = 0) => Array.from({ length: count }, (_, i) => first + i)

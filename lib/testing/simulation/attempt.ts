@@ -14,6 +14,8 @@ export interface Attempt {
   readonly violation: string | undefined
   readonly starts: number
   readonly checkpoints: number
+  /** Groups of tasks that were started again while their run went on. */
+  readonly restarts: number
   /** Faults that have struck. */
   readonly met: readonly Fault[]
   /** By the pipelines' names: what each task's sink has published, in order. */
@@ -23,12 +25,12 @@ export interface Attempt {
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
 export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
-  const { latencyMs, slowness, checkpoints, channels, link } = conditions
+  const { latencyMs, slowness, checkpoints, channels, link, restart } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
   /** With the parallelism that each was started with. */
   const alive = new Map<Process, number>()
-  let [starts, completed, done] = [0, 0, false]
+  let [starts, completed, restarts, done] = [0, 0, 0, false]
   let { parallelism } = conditions
   /** Of the last run that could be started with it. */
   let possible = parallelism
@@ -60,6 +62,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
         checks: true,
         checkpoints: { ...paced(), alignment },
         channels,
+        restart,
       },
     )
   }
@@ -69,6 +72,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     alive.delete(process)
     if (process.checkpoints > 0) possible = startedWith
     completed += process.checkpoints
+    restarts += process.restarts
     if (end.kind === 'failed') {
       const refused = startedWith !== possible && isRefused(end.error)
       if (refused) parallelism = possible
@@ -94,6 +98,7 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     violation: world.violation,
     starts,
     checkpoints: completed,
+    restarts,
     met: world.faults.met,
     published: new Map([...world.outsides].map(({ name, published }) => [name, published])),
     world,

@@ -1,4 +1,6 @@
 import type { Guarantee } from '../../alignment/alignment.ts'
+import type { Policy } from '../../coordination/policy.ts'
+import { fixedDelay, none, type RestartPolicy } from '../../coordination/restarts.ts'
 import type { Alignment } from '../../element.ts'
 import { plan } from '../../graph/plan.ts'
 import { Pipeline } from '../../graph/stream.ts'
@@ -24,7 +26,11 @@ export interface Conditions {
     /** With 'at-least-once' the alignment is to be 'aligned'. */
     readonly guarantee?: Guarantee
     readonly publishTimeoutMs?: number
+    /** `regional(...)` where the job can run by region. */
+    readonly policy?: Policy
   }
+  /** Of tasks that fail, with those joined to them, within a run; `none()` fails the run. */
+  readonly restart: RestartPolicy
   readonly channels: NonNullable<RunOptions['channels']>
   /** Channels have two halves, joined by a link of so many ms each way, with so many credits; false: each is one queue. */
   readonly link: false | { readonly latencyMs: number; readonly buffersMax: number }
@@ -65,12 +71,14 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const inlineBytesMax = [0, 0, 100, 1_000, 20_480][random.below(5)] as number
   // Shorter than the pause before a second attempt, or longer than any run.
   const publishTimeoutMs = random.chance(0.3) ? 60 : 600_000
+  const restart = random.chance(0.5) ? fixedDelay({ delayMs: everyMs * random.below(3), attemptsMax: 3 }) : none()
   return {
     seed: options.seed,
     faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
     checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax, publishTimeoutMs },
+    restart: options.restart ?? restart,
     channels: options.channels ?? drawn.channels,
     link: options.link ?? link,
     latencyMs: options.latencyMs ?? drawn.latencyMs,

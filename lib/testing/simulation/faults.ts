@@ -1,4 +1,5 @@
 import { SpillwayError } from '../../error.ts'
+import { isBug } from '../../invariant.ts'
 import { type Phase, phases } from './phases.ts'
 import type { Random } from './random.ts'
 
@@ -80,11 +81,5 @@ export class InjectedFault extends Error {
 /** Whether a run may fail with this after faults have struck: it is no bug's, and has a code. */
 export const isExcused = (error: unknown): boolean =>
   !isBug(error) && (error instanceof SpillwayError || error instanceof InjectedFault)
-
-/** An invariant does not hold. */
-export const isBug = (error: unknown): boolean => {
-  for (let of: unknown = error; of instanceof Error; of = of.cause) if (saysBug(of.message)) return true
-  return false
-}
 
 export const saysBug = (message: string): boolean => message.includes('Spillway has a bug')

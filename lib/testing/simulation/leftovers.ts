@@ -1,4 +1,4 @@
-import { newestParts } from '../../runtime/restore.ts'
+import { newestParts } from '../../snapshot/history.ts'
 import { objectsOf } from '../../snapshot/snapshot.ts'
 import type { Disk } from './disk.ts'
 
@@ -7,7 +7,9 @@ export const leftovers = ({ objects, commits }: Disk, retainedCount: number): st
   const newest = newestParts(commits)
   const complete = commits.filter(({ completes }) => completes !== undefined).slice(-retainedCount)
   const carriedOver = complete.flatMap(({ completes }) => completes?.carriedOver ?? [])
-  const needed = new Set([...newest, ...carriedOver].map(({ entry }) => entry).concat(complete.map(({ n }) => n)))
+  // Its own parts may stand in several entries.
+  const own = commits.filter(({ checkpoint }) => complete.some(of => of.checkpoint === checkpoint))
+  const needed = new Set([...newest, ...carriedOver].map(({ entry }) => entry).concat(own.map(({ n }) => n)))
   const tooMany = commits.find(({ n }) => !needed.has(n))
   if (tooMany !== undefined) return `log entry ${tooMany.n} is of a checkpoint that need not be kept`
   const named = new Set(commits.flatMap(({ parts }) => parts.flatMap(({ tasks }) => tasks.flatMap(objectsOf))))

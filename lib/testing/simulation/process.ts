@@ -34,6 +34,8 @@ export class Process {
   /** Another process was alive at the same time. */
   accompanied = false
   checkpoints = 0
+  /** Groups of tasks that have been started again. */
+  restarts = 0
   readonly #phases = new PhaseTracker()
   readonly #timers = new Set<Subscription>()
   readonly #slices = new Set<Subscription>()
@@ -175,7 +177,11 @@ export class Process {
       case 'commit':
       case 'notify':
       case 'abort':
+      case 'stop':
         return world.note('loop', happening.kind.slice(0, 1).toUpperCase())
+      case 'restarted':
+        this.restarts++
+        return world.note('loop', 'R')
       case 'failJob':
         return world.note('loop', 'X')
     }

@@ -2,7 +2,7 @@
  * A run as text: a lane for each task, the store, each sink and the faults; a column a moment, in rows of `columnsMax`.
  *
  *   tasks   `.` a turn, a digit: its snapshot of that checkpoint (by its last digit) begins, `)` is whole, `|` it has ended
- *   loop    `T` trigger, `C` commit, `N` notify, `A` abort, `X` the job fails
+ *   loop    `T` trigger, `C` commit, `N` notify, `A` abort, `S` tasks are stopped, `R` and restarted, `X` the job fails
  *   store   `p` put, `a` append, `d` delete takes effect
  *   sinks   `P` publication takes effect
  *   faults  the first letter of the kind, `!` what must not be

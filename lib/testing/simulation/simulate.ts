@@ -25,6 +25,8 @@ export interface Simulation {
   readonly starts: number
   /** That became durable. */
   readonly checkpoints: number
+  /** Groups of tasks that were started again while their run went on. */
+  readonly restarts: number
   /** The faults that have struck. */
   readonly met: readonly Fault[]
   /** By the pipelines' names: what each task's sink has published, in order. */
