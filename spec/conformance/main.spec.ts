@@ -15,9 +15,8 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const given = (suite: string) => fileURLToPath(new URL(`cases/${suite}.json`, import.meta.url))
 
 const ran = (...files: readonly string[]) => {
-  const tsx = join(root, 'node_modules/tsx/dist/cli.mjs')
   const main = fileURLToPath(new URL('main.ts', import.meta.url))
-  const child = spawnSync(process.execPath, [tsx, '--conditions=@spillway/source', main, ...files], {
+  const child = spawnSync(process.execPath, ['--import', 'tsx', '--conditions=@spillway/source', main, ...files], {
     cwd: root,
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'pipe'],

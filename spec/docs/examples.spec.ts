@@ -38,10 +38,10 @@ interface Outcome {
   readonly errors: string
 }
 
-const command = (cwd: string, file: string, args: readonly string[]): Promise<Outcome> =>
+const command = (cwd: string, args: readonly string[]): Promise<Outcome> =>
   new Promise(resolve => {
     const env = { ...process.env, NO_COLOR: '1' }
-    execFile(process.execPath, [file, ...args], { cwd, env, maxBuffer: 2 ** 26 }, (error, output, errors) =>
+    execFile(process.execPath, args, { cwd, env, maxBuffer: 2 ** 26 }, (error, output, errors) =>
       resolve({ output, errors: error === null ? errors : `${error.message}\n${errors}` }),
     )
   })
@@ -71,7 +71,7 @@ describe('the examples compile', () => {
       join(folder, 'tsconfig.json'),
       JSON.stringify({ extends: relative(folder, join(root, 'tsconfig.json')), compilerOptions, files, include: [] }),
     )
-    const { output, errors } = await command(folder, tool('typescript', 'lib/tsc.js'), ['-p', 'tsconfig.json'])
+    const { output, errors } = await command(folder, [tool('typescript', 'lib/tsc.js'), '-p', 'tsconfig.json'])
     // Errors of lib and operators are `npm run check`'s; whatever is no error of a file is one of this spec.
     const lines = output
       .split('\n')
@@ -100,7 +100,7 @@ describe('the examples print what the page says', () => {
 
   test.each(ran.map(page => [page.name, page] as const))('%s', async (_, page) => {
     const cwd = join(folder, placeOf(page))
-    const { output, errors } = await command(cwd, tool('tsx', 'dist/cli.mjs'), [conditions, 'run.ts'])
+    const { output, errors } = await command(cwd, ['--import', 'tsx', conditions, 'run.ts'])
     expect(output, errors).toBe(asPrinted(printedOf(page), output))
   })
 })
@@ -115,12 +115,12 @@ describe('the tests of a page pass', () => {
   const tested = (page: Page, { file, text }: { file: string; text: string }): Promise<Outcome> => {
     const cwd = join(folder, placeOf(page))
     if (text.includes("from 'node:test'")) {
-      return command(cwd, tool('tsx', 'dist/cli.mjs'), [conditions, '--test', '--test-reporter=tap', file])
+      return command(cwd, ['--import', 'tsx', conditions, '--test', '--test-reporter=tap', file])
     }
     const config = `import config from '${relative(cwd, join(root, 'vitest.config.ts'))}'
       export default { ...config, test: { include: ['${file}'] } }`
     writeFileSync(join(cwd, 'vitest.config.ts'), config)
-    return command(cwd, tool('vitest', 'vitest.mjs'), ['run', '--root', cwd])
+    return command(cwd, [tool('vitest', 'vitest.mjs'), 'run', '--root', cwd])
   }
   const passed = /^ *Tests +\d+ passed|^# pass [1-9]\d*\n# fail 0$/m
 

@@ -55,7 +55,8 @@ const runUntilFull = <T>(stream: Stream<T>, room: number, restored?: Captured) =
   }
 }
 
-const results = 1_000
+/** More than fill a buffer. */
+const results = 300
 const counted = keyedOperator<string, string, string>('counted', ({ state }) => {
   const count = state.value('count', t.number, 0)
   return {
@@ -66,7 +67,7 @@ const counted = keyedOperator<string, string, string>('counted', ({ state }) => 
   }
 })
 
-test('a handler that counts and then yields 1,000 is restored after every result: state once, each result once', () => {
+test('a handler that counts and then yields 300 is restored after every result: state once, each result once', () => {
   const input = lane(buffer(['a', 'b']))
   const nothing = lane<string>()
   const keyed = (source: Stream<string>) =>
@@ -336,3 +337,40 @@ test('the timer that was firing is gone on with first, though from another task 
   expect(new Set(results).size).toBe(18)
   expect(results).toHaveLength(18)
 })
+
+const byRecord = keyedOperator<number, number, string>('byRecord', () => ({
+  *record(record, _out, { key }) {
+    for (const part of ['a', 'b', 'c']) yield `${record} of ${key} ${part}`
+  },
+}))
+const byTimer = keyedOperator<number, number, string>('byTimer', ({ timers }) => ({
+  record: record => timers.at(record),
+  *timer(timeMs, _out, { key }) {
+    for (const part of ['a', 'b', 'c']) yield `${timeMs} of ${key} ${part}`
+  },
+}))
+
+test.each([
+  ['records', byRecord],
+  ['timers', byTimer],
+])(
+  '%s restored from several tasks stay in a snapshot as captured, though they are gone on with before it is written',
+  (_, thrice) => {
+    const keyBy = (record: number) => record
+    const suspended = [0, 1].map(index => {
+      const h = harness(thrice, { keyBy, subtask: { index, parallelism: 2 }, room: 1 })
+      h.send(buffer([0, 1, 2, 3, 4, 5]), watermark(10))
+      h.barrier(1, { alignment: 'unaligned' })
+      return h.snapshot()
+    })
+    const rest = harness(thrice, { keyBy, restored: suspended }).output
+    expect(rest).toHaveLength(3 * 6 - 2)
+    for (let later = 0; later <= rest.length; later++) {
+      const h = harness(thrice, { keyBy, restored: suspended, room: 0 })
+      h.barrier(1, { alignment: 'unaligned' })
+      h.free(later)
+      expect(h.output).toEqual(rest.slice(0, h.output.length))
+      expect(harness(thrice, { keyBy, restored: h.snapshot() }).output).toEqual(rest)
+    }
+  },
+)

@@ -707,7 +707,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/graph/handling.ts',
     from: 'this.#work = { ...work } as Work<T>',
     to: 'this.#work = work as Work<T>',
-    spec: 'spec/runtime/rescaledBroadcast.spec.ts',
+    spec: 'spec/graph/suspension.spec.ts',
   },
   {
     what: 'a second change of parallelism forgets the generations of the first',
