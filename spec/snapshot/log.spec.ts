@@ -17,7 +17,7 @@ const inline = (task: string, kept: Uint8Array, ...inFlight: readonly Uint8Array
 }
 
 test.each<[string, LogEntry]>([
-  ['a start', { kind: 'start', epoch: 3 }],
+  ['a start', { kind: 'start', epoch: 3, from: { checkpoint: 2, entries: [4, 7] }, nextCheckpoint: 9 }],
   ['no parts', { ...commit, parts: [], completes: { carriedOver: [{ task: '0:a/0', checkpoint: 6, entry: 2 }] } }],
   ['a snapshot with nothing in it', { ...commit, parts: [{ tasks: [{ task: 'a', ended: false, sections: [] }] }] }],
   [
