@@ -23,7 +23,14 @@ export {
   none,
   type RestartPolicy,
 } from './coordination/restarts.ts'
-export { cron, hourly, type Timetable, type TimeZoneOption, type TriggerRequest } from './coordination/timetable.ts'
+export {
+  cron,
+  hourly,
+  type Timetable,
+  type TimeZoneOption,
+  type TriggerRequest,
+  timetable,
+} from './coordination/timetable.ts'
 export {
   type Active,
   type Alignment,

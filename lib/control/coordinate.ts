@@ -3,6 +3,7 @@ import { checkpoints } from '../coordination/checkpoints.ts'
 import { type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpointsState.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
+import type { Alignment } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { TaskId } from '../snapshot/snapshot.ts'
 import { Triggers } from './triggers.ts'
@@ -10,13 +11,14 @@ import { Triggers } from './triggers.ts'
 /** The job's tasks and where they stand, and the schedule as it is at first: a `configured` event changes it. */
 export interface CoordinateOptions extends InitialCheckpoints, Partial<Omit<Schedule, 'policy'>> {
   readonly scheduler?: SchedulerLike
+  /** Throws if the job cannot take a checkpoint of an alignment that a schedule's Observable asks for. */
+  readonly checkAlignment?: (alignment: Alignment) => void
 }
 
 /**
- * Decides which checkpoints are taken and what becomes of them, and of tasks that fail, by `checkpoints`, and how many checkpoints may fail, by
- * `tolerance`; holds the timers that the functions ask for, beside the schedule's (`Triggers`): the pending checkpoint's, that of parts that wait for
- * a commit, and those of tasks that wait to be restarted. Another
- * interval counts from the last trigger of the schedule.
+ * Decides which checkpoints are taken and what becomes of them, and of tasks that fail, by `checkpoints`, and how many
+ * checkpoints may fail, by `tolerance`. Holds the timers that the functions ask for: the pending checkpoint's, that of parts that
+ * wait for a commit, and those of tasks that wait to be restarted; `Triggers` those of the schedule.
  *
  * Emits orders, all of one event before it hears the next. After `finished` its timers stop. Completes with its source.
  */
@@ -134,6 +136,7 @@ export const coordinate =
           return completedAtMs + minPauseMs
         },
         request: heard,
+        checkAlignment: options.checkAlignment ?? (() => {}),
         failed: error => subscriber.next({ kind: 'failJob', error: scheduleFailed(error) }),
       })
 
@@ -156,13 +159,15 @@ const tooManyFailed = (
     remedy: 'Mend the cause and start the job again on the same store, or give a higher checkpoints.tolerableFailures.',
   })
 
-const scheduleFailed = (cause: unknown) =>
-  new SpillwayError('SCHEDULE_FAILED', {
+const scheduleFailed = (cause: unknown) => {
+  if (cause instanceof SpillwayError) return cause
+  return new SpillwayError('SCHEDULE_FAILED', {
     place: 'checkpoints.schedule',
     problem: `the Observable that asks for checkpoints has failed: ${messageOf(cause)}.`,
     remedy: 'Mend it, or let it catch what may fail and go on.',
     cause,
   })
+}
 
 /** The defaults of `run`. */
 const unscheduled: Schedule = {

@@ -1,13 +1,16 @@
 import { type SchedulerLike, Subscription } from 'rxjs'
 import type { Requested, Schedule } from '../coordination/events.ts'
-import type { Timetable } from '../coordination/timetable.ts'
+import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
+import type { Alignment } from '../element.ts'
 
 export interface TriggersOptions {
   readonly scheduler: SchedulerLike
   /** Before it the interval triggers nothing. */
   readonly pausedUntilMs: () => number
   readonly request: (requested: Requested) => void
-  /** The schedule's Observable has failed. */
+  /** Throws if the job cannot take a checkpoint of this alignment. */
+  readonly checkAlignment: (alignment: Alignment) => void
+  /** The schedule's Observable has failed, or has asked for what cannot be. */
   readonly failed: (error: unknown) => void
 }
 
@@ -83,11 +86,21 @@ export class Triggers {
     this.#asking = asking
     asking.add(
       schedule.subscribe({
-        next: ({ alignment = this.#schedule.alignment }) =>
-          this.#options.request({ kind: 'requested', alignment, timed: true }),
+        next: request => this.#asked(request),
         error: error => this.#options.failed(error),
       }),
     )
+  }
+
+  #asked(request: TriggerRequest): void {
+    try {
+      const { alignment = this.#schedule.alignment } = request
+      this.#options.checkAlignment(alignment)
+      this.#options.request({ kind: 'requested', alignment, timed: true })
+    } catch (error) {
+      this.#asking.unsubscribe()
+      this.#options.failed(error)
+    }
   }
 
   #ticks(timetable: Timetable, afterMs: number): void {

@@ -26,36 +26,48 @@ export interface TimeZoneOption {
   readonly timeZone?: string
 }
 
+/**
+ * At these times, ms since 1970, in any order; an empty one has none, and takes a schedule away where it replaces it.
+ * @throws INVALID_OPTION
+ */
+export const timetable = (timesMs: readonly number[]): Timetable => {
+  const wrong = timesMs.find(time => !Number.isFinite(time))
+  if (wrong !== undefined) {
+    const remedy = 'Give times in ms since 1970, such as Date.parse(...) gives them.'
+    throw new SpillwayError('INVALID_OPTION', { place: 'timetable', problem: `it has the time ${wrong}.`, remedy })
+  }
+  const sorted = timesMs.toSorted((a, b) => a - b)
+  return { kind: 'timetable', next: afterMs => sorted.find(time => time > afterMs) }
+}
+
 /** On the hour; also in the hour that a change of the clock repeats, and not in the one that it leaves out. @throws INVALID_OPTION */
 export const hourly = ({ timeZone = 'UTC' }: TimeZoneOption = {}): Timetable =>
-  timetable('hourly', { expression: '0 0 * * * *', timeZone })
+  cronTimes('hourly', { expression: '0 0 * * * *', timeZone })
 
 /**
- * At the times of a cron expression of five fields, six with seconds or seven with years. A local time that a change of the clock
- * leaves out comes as much later as the clock is put forward; one that is repeated comes once, the first time.
+ * At the times of a cron expression of five fields, six with seconds or seven with years. A time of day that a change of the clock
+ * leaves out comes at the first one behind it; one that is repeated comes once, the first time, unless the expression is of every hour.
  * @throws INVALID_OPTION
  */
 export const cron = (expression: string, { timeZone = 'UTC' }: TimeZoneOption = {}): Timetable =>
-  timetable('cron', { expression, timeZone })
+  cronTimes('cron', { expression, timeZone })
 
-const timetable = (
+const cronTimes = (
   place: string,
   { expression, timeZone }: { readonly expression: string; readonly timeZone: string },
 ): Timetable => {
-  const refused = (cause: unknown) =>
-    new SpillwayError('INVALID_OPTION', {
-      place,
-      problem: `${messageOf(cause)}.`,
-      remedy: "Give an expression such as '0 6 * * MON-FRI' and an IANA time zone such as 'Europe/Berlin'.",
-      cause,
-    })
   try {
     // Only asked for times; it holds no timer.
     const times = new Cron(expression, { timezone: timeZone, paused: true })
     const next = (afterMs: number) => times.nextRun(new Date(afterMs))?.getTime()
     if (next(0) === undefined) throw new Error(`'${expression}' has no time after 1970`)
     return { kind: 'timetable', next }
-  } catch (error) {
-    throw refused(error)
+  } catch (cause) {
+    throw new SpillwayError('INVALID_OPTION', {
+      place,
+      problem: `${messageOf(cause)}.`,
+      remedy: "Give an expression such as '0 6 * * MON-FRI' and an IANA time zone such as 'Europe/Berlin'.",
+      cause,
+    })
   }
 }

@@ -20,6 +20,8 @@ interface OpenSplit<T> {
 export interface ReadingOptions {
   /** Of the source's stream. */
   readonly idleAfterMs?: number | undefined
+  /** Of the source's stream; default: as each reader says. */
+  readonly backlog?: boolean | undefined
   readonly scheduler: SchedulerLike
 }
 
@@ -45,6 +47,7 @@ export class Reading<T> {
   readonly #stands = new Map<SplitId, Stand>()
   readonly #open: OpenSplit<T>[] = []
   readonly #idleAfterMs: number
+  readonly #backlog: boolean | undefined
   readonly #scheduler: SchedulerLike
   /** Looks for splits that have become idle; one for all of them. */
   #look: Subscription | undefined
@@ -63,10 +66,11 @@ export class Reading<T> {
     source: Source<T>,
     assigned: readonly SplitId[],
     state: OperatorState,
-    { idleAfterMs = Number.POSITIVE_INFINITY, scheduler }: ReadingOptions,
+    { idleAfterMs = Number.POSITIVE_INFINITY, backlog, scheduler }: ReadingOptions,
   ) {
     this.#source = source.name
     this.#idleAfterMs = idleAfterMs
+    this.#backlog = backlog
     this.#scheduler = scheduler
     const stored = state.keepBySplit('position', standType(source.position), () => this.#captured())
     for (const split of stored.keys()) if (!assigned.includes(split)) throw splitGone(source.name, split)
@@ -122,10 +126,10 @@ export class Reading<T> {
     return { recordsRead: this.#recordsRead, recordsDropped }
   }
 
-  /** Any of its splits works off a backlog. */
+  /** A split that is open works off what had come before. */
   get inBacklog(): boolean {
-    for (const { reader } of this.#open) if (reader.inBacklog?.() === true) return true
-    return false
+    if (this.#backlog === undefined) return this.#open.some(({ reader }) => reader.inBacklog?.() === true)
+    return this.#backlog && this.#open.length > 0
   }
 
   close(): void {

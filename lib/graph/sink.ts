@@ -25,7 +25,7 @@ export interface SinkTask {
 }
 
 /**
- * One task's writer. The order of calls: `recover` first of all and awaited, then `write` and `cut` in turns; `publish`
+ * One task's writer. The order of calls: `recover` first of all and awaited, then `write`, `watermark` and `cut` in turns; `publish`
  * at any time between. No call overlaps another `publish`.
  *
  * A thrown error, or an error of an Observable, fails the task (of `durable`: the checkpoint). Only `publish` and `recover` are
@@ -38,6 +38,8 @@ export interface SinkWriter<in T, Tx> {
   /** Emits when `mayWrite` may have become true. */
   readonly ready$: Observable<unknown>
   write(batch: readonly T[]): void
+  /** No record on time, with a time below it, is written after it; Infinity: none at all. Each is larger than the last. */
+  watermark?(timeMs: number): void
   /**
    * Ends the current transaction: what was written since the last cut. Does no I/O by itself; `durable` completes once
    * the transaction would survive a crash, and precedes the snapshot's acknowledgement. `undefined` if nothing was written.

@@ -46,7 +46,7 @@ export interface SplitReader<out T, out P> {
   takeSides?(): ReadonlyMap<string, readonly unknown[]> | undefined
   /** Records given up for lack of room since it was opened, of a source that drops. Asked also once it is closed. */
   dropped?(): number
-  /** What it gives had come before it was opened, and is worked off: then another interval may hold. Asked after each `next`. */
+  /** It works off what had come before, and live records follow: then `checkpoints.backlogEveryMs` holds. Asked after each `next`; default: no. */
   inBacklog?(): boolean
   /** Frees files and the like. Called once, also after an error. */
   close(): void

@@ -36,6 +36,8 @@ export interface Lineage {
   readonly source?: Source<unknown, any, any>
   /** Of a source, ms. */
   readonly idleAfterMs?: number
+  /** Of a source: whether what it reads had come before, if its stream says so. */
+  readonly backlog?: boolean
   /** It gives the records their event times, so it must stand before any exchange. */
   readonly givesEventTime?: boolean
 }
@@ -344,6 +346,11 @@ export interface StreamOptions {
    * One that the task has no room to read from is not. Default: never, and results do not depend on how fast splits are.
    */
   readonly idleAfterMs?: number
+  /**
+   * What it reads had come before, such as files that precede live records: until it has ended `checkpoints.backlogEveryMs` holds.
+   * Default: as the source says (`SplitReader.inBacklog`); none of Spillway's says so by itself.
+   */
+  readonly backlog?: boolean
 }
 
 /**
@@ -357,7 +364,7 @@ export function stream<T, P, S extends Sides = NoSides>(
 export function stream<T, P, S extends Sides = NoSides>(source: Source<T, P, S>, options?: StreamOptions): Stream<T, S>
 export function stream<T, P, S extends Sides>(
   source: Source<T, P, S>,
-  { parallelism, idleAfterMs }: StreamOptions = {},
+  { parallelism, idleAfterMs, backlog }: StreamOptions = {},
 ): Stream<T, S> {
   const { name, sides = [] } = source
   checkParallelism(name, parallelism)
@@ -367,6 +374,7 @@ export function stream<T, P, S extends Sides>(
       ...{ name, inputs: [], stateful: true, sides, source: source as Source<T, P, any> },
       ...(parallelism === undefined ? {} : { parallelism }),
       ...(idleAfterMs === undefined ? {} : { idleAfterMs }),
+      ...(backlog === undefined ? {} : { backlog }),
     },
     (task, node) => task.read(source as Source<T, P, any>, node),
   )

@@ -1,69 +1,109 @@
-import { link, open, readdir, rm } from 'node:fs/promises'
+import { open, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { SpillwayError } from '../error.ts'
 import type { SinkTask } from '../graph/sink.ts'
-import { makeDirectory, syncDirectory, writeFailed } from './publishing.ts'
+import { passedBy, passedName } from './fileNames.ts'
+import { publishFailed, syncDirectory } from './publishing.ts'
 
-/** The directory of the hour that a time, ms since 1970, is in; UTC. They sort as the hours do. */
-export const hourDirectory = (atMs: number): string => `hour=${new Date(atMs).toISOString().slice(0, 13)}Z`
+/** An hour in UTC, such as `2026-05-01T14Z`: hours sort as text, and `ended` is behind them all. */
+export type Hour = string
+
+export const ended: Hour = 'end'
+
+/** The hour that a time, ms since 1970, is in; undefined for one that no four-digit year has. */
+export const hourAt = (timeMs: number): Hour | undefined =>
+  timeMs >= yearZeroMs && timeMs < yearTenThousandMs
+    ? `${new Date(Math.floor(timeMs)).toISOString().slice(0, 13)}Z`
+    : undefined
+
+/** The hours before it are over where this is the watermark; undefined: none is known to be. */
+export const passedAt = (watermarkMs: number): Hour | undefined =>
+  watermarkMs >= yearTenThousandMs ? ended : hourAt(watermarkMs)
+
+export const directoryOf = (hour: Hour): string => `hour=${hour}`
 
 /**
- * Says that a task writes nothing more into the directories of hours before this one; the last of the tasks to do so gives each
- * of them its `_SUCCESS`, durably. Idempotent.
+ * Which hours a sink's tasks are done with, and those that all are: they get their `_SUCCESS`.
  *
- * Tasks know nothing of one another, and may be restarted by themselves, or in another number: each leaves a mark beside the
- * data, and whoever finds those of all tasks of one number completes the hour.
- * @throws WRITE_FAILED
+ * Tasks know nothing of one another: each leaves a mark in the sink's directory once it has published all that it has on time of the
+ * hours before one, and whoever finds the marks of all completes these. A start forgets its task's mark (`sweep`), so that what a
+ * task is given at another parallelism, or once more, is waited for.
  */
-export async function closeHoursBefore(directory: string, current: string, { subtask }: SinkTask): Promise<void> {
-  let place = directory
-  try {
-    for (const hour of await readdir(directory)) {
-      if (!isHour.test(hour) || hour >= current) continue
-      place = join(directory, hour)
-      if ((await readdir(place)).includes(success)) continue
-      const mark = markOf(subtask)
-      await create(place, mark)
-      // Looked at only now: of two tasks that leave their marks at the same time one at least sees both.
-      const files = await readdir(place)
-      const marks = Array.from({ length: subtask.parallelism }, (_, index) =>
-        markOf({ index, parallelism: subtask.parallelism }),
-      )
-      if (files.includes(success)) await rm(join(place, mark), { force: true })
-      else if (marks.every(name => files.includes(name))) {
-        await complete(
-          place,
-          files.filter(name => isMark.test(name)),
-        )
+export class Hours {
+  readonly #directory: string
+  readonly #task: SinkTask
+  #passed: Hour | undefined
+  /** Those before it have been completed. */
+  #completed: Hour = ''
+
+  constructor(directory: string, task: SinkTask) {
+    this.#directory = directory
+    this.#task = task
+  }
+
+  /**
+   * These files are published, and with them all that the task has on time of the hours before `passed`. Idempotent.
+   * @throws PUBLISH_FAILED
+   */
+  async published(files: readonly string[], passed: Hour | undefined): Promise<void> {
+    const hours = new Set(files.flatMap(hourIn))
+    let place = this.#directory
+    try {
+      const advances = passed !== undefined && (this.#passed === undefined || passed > this.#passed)
+      if (advances) await this.#mark(passed)
+      // One that only late records have made is completed by who has made it.
+      if (!advances && ![...hours].some(hour => hour < this.#completed)) return
+      const names = await readdir(this.#directory)
+      const completed = passedByAll(names, this.#task.subtask.parallelism)
+      if (completed === undefined) return
+      for (const hour of names.flatMap(hourIn)) {
+        if (hour >= completed || (hour < this.#completed && !hours.has(hour))) continue
+        place = join(this.#directory, directoryOf(hour))
+        await complete(place)
       }
+      this.#completed = completed
+    } catch (error) {
+      throw error instanceof SpillwayError ? error : publishFailed(place, error)
     }
-  } catch (error) {
-    throw writeFailed(place, error)
+  }
+
+  async #mark(passed: Hour): Promise<void> {
+    await create(this.#directory, passedName(this.#task, passed))
+    if (this.#passed !== undefined) {
+      await rm(join(this.#directory, passedName(this.#task, this.#passed)), { force: true })
+    }
+    this.#passed = passed
   }
 }
 
-/** Makes the directory of an hour in which files are to be published, durably. */
-export const makeHour = (directory: string, hour: string): Promise<void> => makeDirectory(join(directory, hour))
+/** The hours before it are over for all of so many tasks, by the names of their marks. */
+export const passedByAll = (names: readonly string[], parallelism: number): Hour | undefined => {
+  const passed = new Map<number, Hour>()
+  for (const name of names) {
+    const mark = passedBy(name)
+    if (mark?.parallelism !== parallelism) continue
+    const before = passed.get(mark.subtask)
+    if (before === undefined || mark.passed > before) passed.set(mark.subtask, mark.passed)
+  }
+  if (passed.size < parallelism) return undefined
+  return [...passed.values()].reduce((least, of) => (of < least ? of : least))
+}
 
-const create = async (place: string, name: string): Promise<void> => {
-  const file = await open(join(place, name), 'a')
+/** Of a directory, or a file in it. */
+const hourIn = (name: string): Hour | [] => /^hour=(\d{4}-\d{2}-\d{2}T\d{2}Z)(\/|$)/.exec(name)?.[1] ?? []
+
+const complete = (directory: string): Promise<void> => create(directory, '_SUCCESS')
+
+/** Makes an empty file, durably; another task may have made it, and not have got to that yet. */
+const create = async (directory: string, name: string): Promise<void> => {
+  const file = await open(join(directory, name), 'a')
   try {
     await file.sync()
   } finally {
     await file.close()
   }
-  await syncDirectory(place)
+  await syncDirectory(directory)
 }
 
-const complete = async (place: string, marks: readonly string[]): Promise<void> => {
-  // A link to a mark is there at once, whole, and another task may be doing the same.
-  await link(join(place, marks[0] as string), join(place, success)).catch(error => {
-    if (error.code !== 'EEXIST' && error.code !== 'ENOENT') throw error
-  })
-  await syncDirectory(place)
-  for (const mark of marks) await rm(join(place, mark), { force: true })
-}
-
-const isHour = /^hour=\d{4}-\d{2}-\d{2}T\d{2}Z$/
-const isMark = /^\.closed-\d+-of-\d+$/
-const markOf = ({ index, parallelism }: SinkTask['subtask']): string => `.closed-${index}-of-${parallelism}`
-const success = '_SUCCESS'
+const yearZeroMs = Date.parse('0000-01-01T00:00:00Z')
+const yearTenThousandMs = Date.UTC(10_000, 0)

@@ -1,97 +1,109 @@
-import { dirname } from 'node:path'
 import * as Either from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { asyncScheduler, defer, EMPTY, type Observable, type SchedulerLike } from 'rxjs'
+import { defer, EMPTY, type Observable } from 'rxjs'
 import { mismatch } from '../decode.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
+import { callEach, shown } from '../graph/callEach.ts'
 import type { Cut, Sink, SinkTask, SinkWriter } from '../graph/sink.ts'
 import { partName, pendingName } from './fileNames.ts'
-import { closeHoursBefore, hourDirectory, makeHour } from './hours.ts'
+import { directoryOf, ended, type Hour, Hours, hourAt, passedAt } from './hours.ts'
 import { PendingFiles } from './pendingFiles.ts'
 import { makeDirectory, publishAll, sweep } from './publishing.ts'
 
-export interface NdjsonFilesOptions {
+export interface NdjsonFilesOptions<A> {
   readonly name?: string
-  /** A file that would become longer is ended and another one begun, in bytes; default: one file a checkpoint and task. */
+  /** A file that would become longer is ended and another one begun, in bytes; default: one file a checkpoint, task and hour. */
   readonly fileBytesMax?: number
   /**
-   * Files appear in a directory an hour, `hour=2026-05-01T14Z`, by the time at which their checkpoint's writing began; once all tasks
-   * have published all of an hour it gets an empty file `_SUCCESS`. With `checkpoints.schedule: hourly()` an hour is whole, and
-   * visible, as soon as the checkpoint on the hour is durable; with an interval alone an hour's last checkpoint runs into the next.
+   * The time of a record, ms since 1970: files appear in a directory for its hour, `hour=2026-05-01T14Z`, UTC.
+   *
+   * An hour's directory gets an empty file `_SUCCESS` once the watermark was past the hour in all tasks at cuts that are
+   * published. No record on time follows then; a late one appears in a further file. The time must lie in the hour of the
+   * record's event time, or behind it.
    */
-  readonly hourly?: boolean
-  /** Whose time tells the hours; default the host's. */
-  readonly scheduler?: SchedulerLike
+  readonly hourOf?: (record: A) => number
 }
 
 /** Files that are written and wait for their checkpoint, and the names that they will have; both in the sink's directory. */
 export interface NdjsonTransaction {
   readonly files: readonly { readonly pending: string; readonly file: string }[]
-  /** It is its task's last one in the hours before this directory's. */
-  readonly closesBefore?: string
+  /** With it the task, of so many, has written all that it has on time of the hours before this one. */
+  readonly passed?: { readonly hour: Hour; readonly parallelism: number }
 }
 
 /**
  * Writes files of one JSON value a line into a directory, exactly once: a file appears, whole, once its checkpoint is durable.
  *
  * Until then it is `.pending-…`, which is not for readers. Names carry epoch, subtask and checkpoint; nothing is ever
- * overwritten. Holds at most 1 MiB and a batch of lines that wait to be written. Needs a file system with hard links.
- * @throws WRITE_FAILED, NOT_ENCODABLE, PUBLISH_FAILED; OUTPUT_EXISTS if another job or sink writes into the directory, or
- * the checkpoint store was emptied and the directory was not; TRANSACTION_LOST if a file was removed from outside
+ * overwritten. Holds at most 1 MiB and a batch of lines that wait to be written, with `hourOf` twice that, and 16 open files.
+ * Needs a file system with hard links.
+ * @throws WRITE_FAILED, NOT_ENCODABLE, PUBLISH_FAILED, USER_FUNCTION_FAILED; OUTPUT_EXISTS if another job or sink writes into the
+ * directory, or the checkpoint store was emptied and the directory was not; TRANSACTION_LOST if a file was removed from outside
  */
 export function ndjsonFiles<A>(
   directory: string,
   codec: t.Type<A, any>,
-  options: NdjsonFilesOptions = {},
+  options: NdjsonFilesOptions<A> = {},
 ): Sink<A, NdjsonTransaction> {
-  const { name = `ndjsonFiles:${directory}`, fileBytesMax, hourly = false, scheduler = asyncScheduler } = options
+  const { name = `ndjsonFiles:${directory}`, fileBytesMax, hourOf } = options
   if (fileBytesMax !== undefined && !(fileBytesMax > 0)) {
     const problem = `fileBytesMax is ${fileBytesMax}.`
     throw new SpillwayError('INVALID_OPTION', { place: name, problem, remedy: 'Give a number of bytes above 0.' })
   }
   return {
     name,
-    transaction: t.intersection([
-      t.type({ files: t.readonlyArray(t.type({ pending: t.string, file: t.string })) }),
-      t.partial({ closesBefore: t.string }),
-    ]),
-    open: task => {
-      const hour = hourly ? () => hourDirectory(scheduler.now()) : undefined
-      return new NdjsonWriter({ directory, name, codec, fileBytesMax, hour, task })
-    },
+    transaction,
+    open: task => new NdjsonWriter({ directory, name, codec, fileBytesMax, hourOf, task }),
   }
 }
+
+const transaction: t.Type<NdjsonTransaction, any> = t.intersection([
+  t.type({ files: t.readonlyArray(t.type({ pending: t.string, file: t.string })) }),
+  t.partial({ passed: t.type({ hour: t.string, parallelism: t.number }) }),
+])
 
 interface WriterOptions<A> {
   readonly directory: string
   readonly name: string
   readonly codec: t.Type<A, any>
   readonly fileBytesMax: number | undefined
-  /** The directory of the hour that it is; undefined: there is one directory. */
-  readonly hour: (() => string) | undefined
+  readonly hourOf: ((record: A) => number) | undefined
   readonly task: SinkTask
+}
+
+/** What is being written of an hour; without hours there is one. */
+interface OpenHour {
+  readonly hour: Hour | undefined
+  /** Lines not yet handed over. */
+  text: string
+  /** The file that they go to, once it has been begun. */
+  pending: string | undefined
+  /** Of that file, handed over or not; counted only if there is a limit. */
+  fileBytes: number
 }
 
 class NdjsonWriter<A> implements SinkWriter<A, NdjsonTransaction> {
   readonly #options: WriterOptions<A>
   readonly #files: PendingFiles
+  readonly #hours: Hours
   readonly #line: (record: A) => string
-  /** Lines not yet handed over. */
-  #text = ''
-  /** Handed over or not; counted only if there is a limit. */
-  #fileBytes = 0
-  /** The files of this transaction that have been begun, the last one still open. */
-  #pending: string[] = []
+  /** In the order in which they were begun. */
+  readonly #open = new Map<Hour | undefined, OpenHour>()
+  /** The files of this transaction that have been begun. */
+  #begun: { readonly pending: string; readonly hour: Hour | undefined }[] = []
+  /** A file made before it was needed. */
+  #spare: string | undefined
   #sequence = 0
-  #isEmpty = true
-  /** In which this transaction began. */
-  #hour: string | undefined
+  #watermarkMs = Number.NEGATIVE_INFINITY
+  /** What the last transaction to say so has passed. */
+  #passed: Hour | undefined
+  #recovered = false
 
   constructor(options: WriterOptions<A>) {
     this.#options = options
-    this.#hour = options.hour?.()
     this.#files = new PendingFiles(options.directory)
+    this.#hours = new Hours(options.directory, options.task)
     this.#line = lines(options.codec, options.name)
   }
 
@@ -105,60 +117,63 @@ class NdjsonWriter<A> implements SinkWriter<A, NdjsonTransaction> {
 
   write(batch: readonly A[]): void {
     this.#files.assertWorking()
-    const { fileBytesMax } = this.#options
-    for (const record of batch) {
-      const line = this.#line(record)
-      if (fileBytesMax !== undefined) this.#makeRoom(Buffer.byteLength(line), fileBytesMax)
-      this.#text += line
-      if (this.#text.length >= writtenAtOnce) this.#handOver()
+    if (batch.length === 0) return
+    const { hourOf, name } = this.#options
+    if (hourOf === undefined) {
+      const only = this.#openHour(undefined)
+      for (const record of batch) this.#add(only, this.#line(record))
+      return
     }
-    this.#isEmpty &&= batch.length === 0
+    callEach(name, hourOf, batch).forEach((timeMs, i) => {
+      const hour = hourAt(timeMs) ?? noHour(name, timeMs, batch[i])
+      this.#add(this.#openHour(hour), this.#line(batch[i] as A))
+    })
+  }
+
+  watermark(timeMs: number): void {
+    this.#watermarkMs = timeMs
   }
 
   cut(checkpoint: CheckpointId): Cut<NdjsonTransaction> | undefined {
     this.#files.assertWorking()
-    const [begun, now] = [this.#hour, this.#options.hour?.()]
-    this.#hour = now
-    const closes = now === begun || now === undefined ? {} : { closesBefore: now }
-    if (this.#isEmpty) return now === begun ? undefined : { tx: { files: [], ...closes }, durable: EMPTY }
-    this.#handOver()
-    const { task, fileBytesMax } = this.#options
-    const files = this.#pending.map((pending, i) => {
-      const name = partName(task, { checkpoint, part: fileBytesMax === undefined ? undefined : i })
-      return { pending, file: begun === undefined ? name : `${begun}/${name}` }
+    const passed = this.#newlyPassed()
+    if (this.#open.size === 0 && this.#begun.length === 0) {
+      return passed === undefined ? undefined : { tx: { files: [], passed }, durable: EMPTY }
+    }
+    for (const open of this.#open.values()) this.#handOver(open)
+    const unfinished = [...this.#open.values()].flatMap(({ pending }) => pending ?? [])
+    const { task, fileBytesMax, hourOf } = this.#options
+    const isOne = fileBytesMax === undefined && hourOf === undefined
+    const files = this.#begun.map(({ pending, hour }, i) => {
+      const file = partName(task, { checkpoint, part: isOne ? undefined : i })
+      return { pending, file: hour === undefined ? file : `${directoryOf(hour)}/${file}` }
     })
-    const durable = this.#files.finish()
-    this.#pending = []
-    this.#fileBytes = 0
-    this.#isEmpty = true
-    return { tx: { files, ...closes }, durable: defer(() => durable) }
+    const durable = this.#files.finish(unfinished)
+    this.#open.clear()
+    this.#begun = []
+    return { tx: { files, ...(passed === undefined ? {} : { passed }) }, durable: defer(() => durable) }
   }
 
   publish(transactions: readonly NdjsonTransaction[]): Observable<unknown> {
-    const closed = transactions.flatMap(({ closesBefore }) => closesBefore ?? []).at(-1)
-    return defer(() => this.#published(transactions, closed))
-  }
-
-  async #published(transactions: readonly NdjsonTransaction[], closed: string | undefined): Promise<void> {
-    const { directory, task, hour } = this.#options
-    const files = transactions.flatMap(of => of.files)
-    if (hour !== undefined) {
-      for (const made of new Set(files.map(({ file }) => dirname(file)))) await makeHour(directory, made)
-    }
-    await publishAll(directory, files)
-    if (closed !== undefined) await closeHoursBefore(directory, closed, task)
+    return defer(async () => {
+      await publishAll(this.#options.directory, filesOf(transactions))
+      await this.#passes(transactions)
+    })
   }
 
   recover({ publish }: { readonly publish: readonly NdjsonTransaction[] }): Observable<unknown> {
     const { directory, task } = this.#options
     return defer(async () => {
       await makeDirectory(directory)
-      // All that it has written in hours before this one is in these, or in none.
-      await this.#published(publish, this.#hour)
-      await sweep(directory, task)
-      // Made before it is needed, so that another sink in this directory is noticed before anything is written.
-      this.#begin()
-      await this.#files.settled()
+      await publishAll(directory, filesOf(publish))
+      if (!this.#recovered) {
+        await sweep(directory, task)
+        // Made before it is needed, so that another sink in this directory is noticed before anything is written.
+        this.#spare = this.#begin()
+        await this.#files.settled()
+        this.#recovered = true
+      }
+      await this.#passes(publish)
     })
   }
 
@@ -166,30 +181,91 @@ class NdjsonWriter<A> implements SinkWriter<A, NdjsonTransaction> {
     this.#files.close()
   }
 
-  #makeRoom(lineBytes: number, fileBytesMax: number): void {
-    if (this.#fileBytes > 0 && this.#fileBytes + lineBytes > fileBytesMax) {
-      this.#handOver()
-      this.#files.finish()
-      this.#begin()
-      this.#fileBytes = 0
+  /** They are published. */
+  async #passes(transactions: readonly NdjsonTransaction[]): Promise<void> {
+    const { hourOf, task } = this.#options
+    if (hourOf === undefined) return
+    const files = filesOf(transactions).map(({ file }) => file)
+    // What a task of another number of tasks has passed says nothing of this one.
+    const passed = transactions.flatMap(({ passed: of }) =>
+      of?.parallelism === task.subtask.parallelism ? of.hour : [],
+    )
+    await this.#hours.published(files, passed.at(-1))
+  }
+
+  #newlyPassed(): NdjsonTransaction['passed'] {
+    if (this.#options.hourOf === undefined) return undefined
+    const hour = passedAt(this.#watermarkMs)
+    // The last transaction says so whatever one before has said: it stays in the snapshot of a task that has ended.
+    if (hour === undefined || (hour === this.#passed && hour !== ended)) return undefined
+    this.#passed = hour
+    return { hour, parallelism: this.#options.task.subtask.parallelism }
+  }
+
+  #openHour(hour: Hour | undefined): OpenHour {
+    const before = this.#open.get(hour)
+    if (before !== undefined) return before
+    if (this.#open.size >= openMax) {
+      const [first] = this.#open.values() as Iterable<OpenHour> as [OpenHour]
+      this.#endFile(first)
+      this.#open.delete(first.hour)
     }
-    this.#fileBytes += lineBytes
+    const open: OpenHour = { hour, text: '', pending: undefined, fileBytes: 0 }
+    this.#open.set(hour, open)
+    return open
   }
 
-  #begin(): void {
+  #add(open: OpenHour, line: string): void {
+    const { fileBytesMax } = this.#options
+    if (fileBytesMax !== undefined) this.#makeRoom(open, Buffer.byteLength(line), fileBytesMax)
+    open.text += line
+    if (open.text.length >= writtenAtOnce) this.#handOver(open)
+  }
+
+  #makeRoom(open: OpenHour, lineBytes: number, fileBytesMax: number): void {
+    if (open.fileBytes > 0 && open.fileBytes + lineBytes > fileBytesMax) {
+      this.#endFile(open)
+      open.fileBytes = 0
+    }
+    open.fileBytes += lineBytes
+  }
+
+  #endFile(open: OpenHour): void {
+    this.#handOver(open)
+    if (open.pending !== undefined) this.#files.finish([open.pending])
+    open.pending = undefined
+  }
+
+  #handOver(open: OpenHour): void {
+    if (open.text === '') return
+    if (open.pending === undefined) {
+      open.pending = this.#spare ?? this.#begin()
+      this.#spare = undefined
+      this.#begun.push({ pending: open.pending, hour: open.hour })
+    }
+    this.#files.append(open.pending, Buffer.from(open.text))
+    open.text = ''
+  }
+
+  #begin(): string {
     const pending = pendingName(this.#options.task, this.#sequence++)
-    this.#pending.push(pending)
     this.#files.begin(pending)
-  }
-
-  #handOver(): void {
-    if (this.#text === '') return
-    if (this.#pending.length === 0) this.#begin()
-    this.#files.append(Buffer.from(this.#text))
-    this.#text = ''
+    return pending
   }
 }
 
+const filesOf = (transactions: readonly NdjsonTransaction[]) => transactions.flatMap(({ files }) => files)
+
+const noHour = (place: string, timeMs: number, record: unknown): never => {
+  throw new SpillwayError('USER_FUNCTION_FAILED', {
+    place,
+    problem: `hourOf gave ${timeMs} on record ${shown(record)}.`,
+    remedy: 'Give a time in ms since 1970, of a year of four digits.',
+  })
+}
+
+/** Hours that are being written at the same time; of one more than that the first goes on in another file. */
+const openMax = 16
 const waitingBytesMax = 1024 * 1024
 /** In characters. */
 const writtenAtOnce = 64 * 1024

@@ -6,7 +6,7 @@ import { SpillwayError } from '../error.ts'
 import { outputExists, syncDirectory, writeFailed } from './publishing.ts'
 
 /**
- * Writes files one after the other, in the background and in the order of the calls; no call does I/O by itself.
+ * Writes files in the background and in the order of the calls; no call does I/O by itself. Several may be open.
  *
  * After the first error nothing more is written: `ready$` and every later `finish` give it, `assertWorking` throws it.
  */
@@ -19,9 +19,9 @@ export class PendingFiles {
   waitingBytes = 0
   #work: Promise<void> = Promise.resolve()
   #error: SpillwayError | undefined
-  /** Begun and not finished. */
-  #path: string | undefined
-  #file: FileHandle | undefined
+  /** Begun and not finished, by name. */
+  readonly #begun = new Set<string>()
+  readonly #open = new Map<string, FileHandle>()
 
   constructor(directory: string) {
     this.#directory = directory
@@ -30,33 +30,35 @@ export class PendingFiles {
 
   begin(name: string): void {
     const path = join(this.#directory, name)
-    this.#path = path
+    this.#begun.add(name)
     this.#later(path, async () => {
-      this.#file = await open(path, 'wx').catch(error => {
+      const file = await open(path, 'wx').catch(error => {
         throw error.code === 'EEXIST' ? outputExists(path) : error
       })
+      this.#open.set(name, file)
     })
   }
 
-  append(bytes: Buffer): void {
+  append(name: string, bytes: Buffer): void {
     this.waitingBytes += bytes.length
-    this.#later(this.#path, async () => {
-      await this.#file?.writeFile(bytes)
+    this.#later(join(this.#directory, name), async () => {
+      await this.#open.get(name)?.writeFile(bytes)
       this.waitingBytes -= bytes.length
       this.#ready.next()
     })
   }
 
-  /** Ends the file; resolves once all so far would survive a crash. */
-  finish(): Promise<void> {
-    const path = this.#path
-    this.#path = undefined
-    return this.#later(path, async () => {
-      await this.#file?.sync()
-      await this.#file?.close()
-      this.#file = undefined
-      await syncDirectory(this.#directory)
-    })
+  /** Ends these files; resolves once all so far would survive a crash. */
+  finish(names: readonly string[]): Promise<void> {
+    for (const name of names) {
+      this.#begun.delete(name)
+      this.#later(join(this.#directory, name), async () => {
+        await this.#open.get(name)?.sync()
+        await this.#open.get(name)?.close()
+        this.#open.delete(name)
+      })
+    }
+    return this.#later(this.#directory, () => syncDirectory(this.#directory))
   }
 
   /** Resolves once all so far is written. */
@@ -68,25 +70,25 @@ export class PendingFiles {
     if (this.#error !== undefined) throw this.#error
   }
 
-  /** Gives up the file that is not finished, since no transaction has it; those that are finished stay. */
+  /** Gives up the files that are not finished, since no transaction has them; those that are finished stay. */
   close(): void {
-    const path = this.#path
-    if (path !== undefined) discard(path)
+    const paths = [...this.#begun].map(name => join(this.#directory, name))
+    for (const path of paths) discard(path)
     this.#work
       .catch(() => {})
       .then(async () => {
-        await this.#file?.close()
-        if (path !== undefined) discard(path) // It may have been made only now.
+        for (const file of this.#open.values()) await file.close()
+        for (const path of paths) discard(path) // They may have been made only now.
       })
       .catch(() => {})
   }
 
-  #later(path: string | undefined, work: () => Promise<void>): Promise<void> {
+  #later(path: string, work: () => Promise<void>): Promise<void> {
     this.#work = this.#work.then(async () => {
       try {
         await work()
       } catch (error) {
-        this.#error = error instanceof SpillwayError ? error : writeFailed(path ?? this.#directory, error)
+        this.#error = error instanceof SpillwayError ? error : writeFailed(path, error)
         this.#ready.error(this.#error)
         throw this.#error
       }

@@ -10,7 +10,7 @@ interface Publication {
 }
 
 /**
- * Gives files their final names, durably; what has been published before stays as it is.
+ * Gives files their final names, durably, also in directories inside this one; what has been published before stays as it is.
  *
  * A hard link, not a rename, because a rename would replace what has the name. Another run may be doing the same at this time.
  * @throws OUTPUT_EXISTS, TRANSACTION_LOST, PUBLISH_FAILED
@@ -19,12 +19,19 @@ export async function publishAll(directory: string, publications: readonly Publi
   if (publications.length === 0) return
   let place = directory
   try {
+    const inside = new Set(publications.map(({ file }) => dirname(file)))
+    for (const name of inside) {
+      place = join(directory, name)
+      if (name !== '.') await makeInside(directory, place)
+    }
     for (const { pending, file } of publications) {
       place = join(directory, file)
       await publish(join(directory, pending), place)
     }
-    for (const place of new Set(publications.map(({ file }) => dirname(join(directory, file)))))
+    for (const name of inside) {
+      place = join(directory, name)
       await syncDirectory(place)
+    }
   } catch (error) {
     throw error instanceof SpillwayError ? error : publishFailed(place, error)
   }
@@ -43,6 +50,18 @@ async function publish(from: string, to: string): Promise<void> {
   await rm(from, { force: true })
 }
 
+/** Durably; its parent is synced also if another task has made it, who may not have got to that yet. */
+async function makeInside(parent: string, directory: string): Promise<void> {
+  try {
+    await mkdir(directory)
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException
+    if (code === 'ENOENT') return // The parent has been removed from outside, and with it the files: that is said of them.
+    if (code !== 'EEXIST') throw error
+  }
+  await syncDirectory(parent)
+}
+
 const identity = (path: string): Promise<string | undefined> =>
   stat(path, { bigint: true }).then(
     ({ dev, ino }) => `${dev}:${ino}`,
@@ -53,7 +72,7 @@ const identity = (path: string): Promise<string | undefined> =>
   )
 
 /**
- * Removes what earlier epochs have left pending: of this task, and of tasks that there are no more at this parallelism.
+ * Removes what earlier epochs have left that is not for readers: of this task, and of tasks that there are no more at this parallelism.
  *
  * Relies on the transactions of a former subtask i being recovered by subtask i mod parallelism.
  * @throws OUTPUT_EXISTS if this task's epoch, or a later one, has written here before
@@ -67,7 +86,7 @@ export async function sweep(directory: string, { epoch, subtask }: SinkTask): Pr
       place = join(directory, file)
       if (maker.epoch >= epoch) {
         if (maker.subtask === subtask.index) throw outputExists(place)
-      } else if (maker.pending && maker.subtask % subtask.parallelism === subtask.index) {
+      } else if (maker.hidden && maker.subtask % subtask.parallelism === subtask.index) {
         await rm(place, { force: true })
       }
     }
@@ -122,7 +141,7 @@ const transactionLost = (from: string, to: string): SpillwayError =>
     remedy: 'Put one of them back; files may be moved away only after a later checkpoint has completed.',
   })
 
-const publishFailed = (place: string, cause: unknown): SpillwayError =>
+export const publishFailed = (place: string, cause: unknown): SpillwayError =>
   new SpillwayError('PUBLISH_FAILED', {
     place,
     problem: `${messageOf(cause)}.`,

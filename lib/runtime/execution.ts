@@ -54,7 +54,7 @@ import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } fr
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
-import type { Settings } from './options.ts'
+import { checkAlignment, type Settings } from './options.ts'
 import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
@@ -166,8 +166,12 @@ export class Execution {
   configure(settings: Settings): void {
     this.#settings = settings
     if (!this.#begun || this.#ended) return
-    this.#events$.next({ kind: 'configured', schedule: settings.checkpoints })
+    this.#configured()
     this.#debloat()
+  }
+
+  #configured(): void {
+    this.#events$.next({ kind: 'configured', schedule: this.#settings.checkpoints })
   }
 
   /** First how each task stands. */
@@ -333,6 +337,10 @@ export class Execution {
           tap(event => observe(event)),
           coordinate({
             ...this.#settings.checkpoints,
+            // What it asks for at once would come before the tasks have been started.
+            schedule: undefined,
+            checkAlignment: alignment =>
+              checkAlignment('checkpoints.schedule', { alignment, guarantee: this.#settings.checkpoints.guarantee }),
             restart: this.#settings.restart,
             scheduler,
             connected: connected(this.#plan),
@@ -351,6 +359,7 @@ export class Execution {
     this.#onRunning(restored)
     if (restored !== undefined) this.#remember({ kind: 'restored', checkpoint: restored.checkpoint })
     this.#started(this.#tasks, 0)
+    if (this.#settings.checkpoints.schedule !== undefined) this.#configured()
     if (this.#settings.channels.debloat !== undefined) this.#debloat()
     if (ended.size === this.#tasks.length) this.#end()
   }

@@ -35,10 +35,14 @@ export interface RunOptions {
     /** Between two triggers; without it, or with Infinity, and without a schedule, checkpoints are only taken on request and at the end. */
     readonly everyMs?: number
     /**
-     * Between two triggers while a source works off a backlog (`SplitReader.inBacklog`); default: as otherwise. Infinity: none then.
+     * Between two triggers while a source works off a backlog (`stream(source, { backlog: true })`, `SplitReader.inBacklog`); default: as
+     * otherwise. Infinity: none then.
      */
     readonly backlogEveryMs?: number
-    /** Other times: `hourly()`, `cron(...)`, or an Observable that asks. Such a checkpoint waits for the one under way, and for no pause. */
+    /**
+     * Other times: `hourly()`, `cron(...)`, `timetable(...)`, or an Observable that asks, and whose error fails the job. Such a
+     * checkpoint waits for the one under way, and for no pause; what comes while one waits is one with it. In a backlog too.
+     */
     readonly schedule?: Timetable | Observable<TriggerRequest>
     /** A checkpoint that takes longer fails; default 10 minutes. */
     readonly timeoutMs?: number
@@ -406,7 +410,7 @@ const debloat = t.union([t.boolean, debloatType])
 const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
   isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
 const schedule = new t.Type<Timetable | Observable<TriggerRequest>, unknown, unknown>(
-  'hourly(), cron(...) or an Observable',
+  'hourly(), cron(...), timetable(...) or an Observable',
   isSchedule,
   (u, context) => (isSchedule(u) ? t.success(u) : t.failure(u, context)),
   t.identity,

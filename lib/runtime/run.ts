@@ -30,6 +30,7 @@ import {
 } from './options.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
+import { transactionTimeouts } from './transactionTimeouts.ts'
 
 /** A job that `run` has started. */
 export interface Job {
@@ -172,7 +173,12 @@ export const runIn = (
   return {
     done,
     status$,
-    warnings: [...oneRegion(chosen, planned, regions), ...transactionTimeouts(chosen, planned)],
+    warnings: [
+      ...oneRegion(chosen, planned, regions),
+      ...transactionTimeouts(chosen, planned, environment.scheduler.now()).map(
+        (message): Warning => ({ code: 'TRANSACTION_TIMEOUT', message }),
+      ),
+    ],
     get buffers() {
       return execution.buffers
     },
@@ -220,27 +226,6 @@ const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions
   const { oneBecause } = explained(planned, regions)
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
-
-/**
- * A transaction must outlive the time from its cut to the end of the checkpoint after it, as that one may be the first to contain it,
- * and a restart. Source: Flink's Kafka sink asks the same of transaction.timeout.ms.
- */
-const transactionTimeouts = ({ checkpoints }: Settings, { stages }: Plan): readonly Warning[] => {
-  const { timeoutMs, everyMs = 0, minPauseMs } = checkpoints
-  const intervalMs = Math.max(Number.isFinite(everyMs) ? everyMs : 0, minPauseMs)
-  const neededMs = timeoutMs + intervalMs + restartMs
-  return stages
-    .flatMap(({ pipelines }) => pipelines)
-    .flatMap(({ name, sink: { transactionTimeoutMs = Number.POSITIVE_INFINITY } }) => {
-      if (transactionTimeoutMs >= neededMs) return []
-      const needed = `${neededMs} ms: checkpoints.timeoutMs (${timeoutMs}), the interval (${intervalMs}) and a minute for a restart`
-      const message = `${name}: its transactions are given up after ${transactionTimeoutMs} ms, but may have to last for ${needed}. Give it a longer time, or checkpoints a shorter one.`
-      return [{ code: 'TRANSACTION_TIMEOUT', message }]
-    })
-}
-
-/** From a failure until a restart has published what the last checkpoint contains; a guess. */
-const restartMs = 60_000
 
 const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
   checkpoint: restored.checkpoint,

@@ -97,6 +97,8 @@ export class SinkOutput {
 
   next(element: StreamElement<unknown>): void {
     if (element.kind === 'barrier') return this.cut(element.checkpoint)
+    if (element.kind === 'watermark') return this.#writer.watermark?.(element.timeMs)
+    if (element.kind === 'end') return this.#writer.watermark?.(Number.POSITIVE_INFINITY)
     if (element.kind !== 'buffer') return
     try {
       this.#writer.write(element.records)

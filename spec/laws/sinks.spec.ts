@@ -19,7 +19,7 @@ interface Row {
 const row = (n: number): Row => ({ n, text: 'x'.repeat(3_000) })
 
 const files =
-  (options: node.NdjsonFilesOptions = {}) =>
+  (options: node.NdjsonFilesOptions<Row> = {}) =>
   (): SinkPlace<Row> => {
     const directory = join(root, `${++directories}`)
     mkdirSync(directory)
@@ -49,7 +49,7 @@ const laws: Readonly<Record<string, readonly Law[]>> = {
   ndjsonFiles: [
     ...sinkLaws('ndjsonFiles', files(), row, { stepsMax: 5 }),
     ...sinkLaws('ndjsonFiles of one record each', files({ fileBytesMax: 1 }), row, { stepsMax: 5 }),
-    ...sinkLaws('ndjsonFiles by the hour', files({ hourly: true }), row, { stepsMax: 5 }),
+    ...sinkLaws('ndjsonFiles by the hour', files({ hourOf: ({ n }) => n * 1_000_000 }), row, { stepsMax: 5 }),
   ],
 }
 

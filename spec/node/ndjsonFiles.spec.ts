@@ -41,7 +41,10 @@ const done = (input: ObservableInput<unknown>) => lastValueFrom(fromInput(input)
 
 const opened = async (
   of: SinkTask,
-  { publish = [], ...options }: NdjsonFilesOptions & { publish?: readonly NdjsonTransaction[] } = {},
+  {
+    publish = [],
+    ...options
+  }: NdjsonFilesOptions<t.TypeOf<typeof Row>> & { publish?: readonly NdjsonTransaction[] } = {},
 ): Promise<Writer<t.TypeOf<typeof Row>>> => {
   const writer = ndjsonFiles(out, Row, options).open(of)
   writers.push(writer)

@@ -258,9 +258,9 @@ export const planted: readonly Planted[] = [
   {
     what: 'debloating that is turned on while the job runs has no effect',
     file: 'lib/runtime/execution.ts',
-    from: `schedule: settings.checkpoints })
+    from: `this.#configured()
     this.#debloat()`,
-    to: 'schedule: settings.checkpoints })',
+    to: 'this.#configured()',
     spec: 'spec/runtime/debloat.spec.ts',
   },
   {
@@ -944,8 +944,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'an hour is said to be whole before all tasks have published it',
     file: 'lib/node/hours.ts',
-    from: 'if (marks.every(',
-    to: 'if (marks.some(',
+    from: 'if (passed.size < parallelism) return undefined',
+    to: '',
     spec: 'spec/node/hours.spec.ts',
   },
   {
