@@ -276,7 +276,12 @@ export const restoredFor = (
     Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
   const depths = depthsOf(plan)
   const generations = dealtGenerations(
-    plan.stages.map(stage => ({ id: stage.id, depth: depths.get(stage) as number, tasks: tasksOf(stage) })),
+    plan.stages.map(stage => ({
+      id: stage.id,
+      depth: depths.get(stage) as number,
+      framesFirst: stage.inputs.some(({ exchange }) => exchange === 'custom'),
+      tasks: tasksOf(stage),
+    })),
   )
   return new Map(
     plan.stages.flatMap(stage => {

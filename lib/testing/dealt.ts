@@ -37,7 +37,7 @@ export const dealt = (
       joined: (from, to) => exchange === 'keyed' || from === to,
     })),
     taskOfSplit,
-    generations: { before: 0, count: 1, of: () => 0 },
+    generations: { before: 0, count: 1, of: () => 0, ofFrames: () => 0 },
   })
   return withoutGenerations(shares[index] as RestoredTask)
 }

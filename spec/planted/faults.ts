@@ -710,6 +710,13 @@ export const planted: readonly Planted[] = [
     spec: 'spec/graph/suspension.spec.ts',
   },
   {
+    what: 'behind a custom exchange what operators had left is dealt beside what channels held',
+    file: 'lib/snapshot/redistribution/generations.ts',
+    from: 'framesFirst ? depth + 0.5 : depth',
+    to: 'depth',
+    spec: 'spec/snapshot/redistribution.spec.ts',
+  },
+  {
     what: 'a second change of parallelism forgets the generations of the first',
     file: 'lib/snapshot/redistribution/generations.ts',
     from: 'a - b || depthB - depthA',

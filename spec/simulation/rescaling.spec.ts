@@ -58,3 +58,26 @@ test.each([
   // Otherwise nothing has been tested. Of 400 jobs it was 128.
   expect(restarted).toBeGreaterThan(jobs / 25)
 })
+
+/** A long call is suspended in one task while the records behind it go to another, whatever the partitioner says. */
+test('order per key holds where calls behind a custom exchange are suspended', () => {
+  const topology: Topology = {
+    sources: [{ splits: 1, records: 30, timed: true, parallelism: 0, waits: false }],
+    stages: [
+      stage({ kind: 'custom' }, { inputs: [3], parallelism: 0, steps: ['flatMap'] }),
+      stage({ kind: 'keyed', keys: 'number', step: 'chain' }, { inputs: [5], parallelism: 3, steps: [] }),
+    ],
+  }
+  for (let seed = 0; seed < 30; seed++) {
+    const faults = [
+      { kind: 'crash', phase: 'publishing', after: 0 },
+      { kind: 'otherParallelism', phase: 'restoring', after: 0 },
+    ] as const
+    runCase({ topology, parallelism: 2, seed, faults })
+  }
+})
+
+const stage = (
+  exchange: Topology['stages'][number]['exchange'],
+  of: Pick<Topology['stages'][number], 'inputs' | 'parallelism' | 'steps'>,
+): Topology['stages'][number] => ({ ...of, exchange, alignedOnly: false, tapped: false })

@@ -21,7 +21,7 @@ const spread = (before: number, after: number, exchanges: readonly Exchange[] = 
     joined: (from, to) => (exchange !== 'forward' && exchange !== 'rescale') || from === to,
     tasksOf: records => records.map(record => (record as string).length % after),
   })),
-  generations: { before: 0, count: 1, of: () => 0 },
+  generations: { before: 0, count: 1, of: () => 0, ofFrames: () => 0 },
   taskOfSplit: split => (split.startsWith('s') ? Number(split.slice(1)) % after : undefined),
 })
 const task = (kept: Record<string, unknown>, inFlight: RestoredTask['inFlight'] = []): RestoredTask => ({
@@ -213,9 +213,9 @@ describe('generations', () => {
 
   test('of what was in flight the deeper in the job is the older', () => {
     const dealt = dealtGenerations([
-      { id: 'source', depth: 0, tasks: [task({})] },
-      { id: 'first', depth: 1, tasks: [task({}, [at(undefined, a)])] },
-      { id: 'second', depth: 2, tasks: [task({}), task({}, [at(undefined, b)])] },
+      { id: 'source', depth: 0, framesFirst: false, tasks: [task({})] },
+      { id: 'first', depth: 1, framesFirst: false, tasks: [task({}, [at(undefined, a)])] },
+      { id: 'second', depth: 2, framesFirst: false, tasks: [task({}), task({}, [at(undefined, b)])] },
     ])
     expect(dealt.get('first')).toMatchObject({ before: 0, count: 2 })
     expect([dealt.get('second')?.of(0), dealt.get('first')?.of(0)]).toEqual([0, 1])
@@ -223,12 +223,36 @@ describe('generations', () => {
 
   test('what was of an older one before, in whatever task, comes before what was of a newer one', () => {
     const dealt = dealtGenerations([
-      { id: 'first', depth: 1, tasks: [inGeneration(0, at(0, a, recovered(0), b)), inGeneration(1, at(1, a))] },
-      { id: 'second', depth: 2, tasks: [inGeneration(0, at(1, a)), task({}, [at(undefined, b)])] },
+      {
+        id: 'first',
+        depth: 1,
+        framesFirst: false,
+        tasks: [inGeneration(0, at(0, a, recovered(0), b)), inGeneration(1, at(1, a))],
+      },
+      { id: 'second', depth: 2, framesFirst: false, tasks: [inGeneration(0, at(1, a)), task({}, [at(undefined, b)])] },
     ])
     const [first, second] = [dealt.get('first'), dealt.get('second')]
     expect(first).toMatchObject({ before: 2, count: 4 })
     expect([first?.of(0), second?.of(1), first?.of(1), second?.of(2)]).toEqual([0, 1, 2, 3])
+  })
+
+  test("behind a custom exchange what was left in an operator comes before what its stage's channels held, and behind the next stage", () => {
+    const frame: Frame = { work: { kind: 'records', buffer: a, next: 0 }, delivered: 0, more: [], pending: [] }
+    const suspended: RestoredTask = {
+      ...task({}, [at(undefined, b)]),
+      operators: new Map([['of', { kept: { [ownState.frame]: frame }, tables: new Map() }]]),
+    }
+    const of = (framesFirst: boolean) => {
+      const dealt = dealtGenerations([
+        { id: 'first', depth: 1, framesFirst, tasks: [suspended] },
+        { id: 'second', depth: 2, framesFirst: false, tasks: [task({}, [at(undefined, b)])] },
+      ])
+      return [dealt.get('second')?.of(0), dealt.get('first')?.ofFrames(0), dealt.get('first')?.of(0)]
+    }
+    expect([of(true), of(false)]).toEqual([
+      [0, 1, 2],
+      [0, 1, 1],
+    ])
   })
 
   test('what was left to do in an operator is of the generation that its task was in, or of its own', () => {
@@ -245,7 +269,9 @@ describe('generations', () => {
       }
     }
     const tasks = [suspended(1, frame([])), suspended(0, frame([{ ...work('y'), generation: 1 }]))]
-    const generations = dealtGenerations([{ id: 'one', depth: 1, tasks }]).get('one') as Spread['generations']
+    const generations = dealtGenerations([{ id: 'one', depth: 1, framesFirst: false, tasks }]).get(
+      'one',
+    ) as Spread['generations']
     const [share] = redistributed(tasks, { ...spread(2, 1), generations })
     const dealt = share?.operators.get('of')?.kept[ownState.frame] as Frame
     expect(

@@ -33,9 +33,15 @@ export const redistributedFrames = (
   const { before, after, generations } = options.spread
   const shares = Array.from({ length: before }, (_, old) =>
     [
-      ...frames.filter(of => of.old === old).flatMap(({ frame, generation }) => begunInFrame(frame, generation)),
-      ...(options.lines?.inFlight(old) ?? []),
-    ].map(([begun, generation]) => sharesOfBegun({ ...begun, generation: generations.of(generation) }, old, options)),
+      ...frames
+        .filter(of => of.old === old)
+        .flatMap(({ frame, generation }) => begunInFrame(frame, generation))
+        .map(([begun, generation]) => ({ ...begun, generation: generations.ofFrames(generation) })),
+      ...(options.lines?.inFlight(old) ?? []).map(([begun, generation]) => ({
+        ...begun,
+        generation: generations.of(generation),
+      })),
+    ].map(begun => sharesOfBegun(begun, old, options)),
   ).flat()
   return Array.from({ length: after }, (_, task) => {
     const all = shares.flatMap(share => share[task] ?? [])
