@@ -57,7 +57,7 @@ test.each([
   }
   // Otherwise nothing has been tested. Of 400 jobs it was 128.
   expect(restarted).toBeGreaterThan(jobs / 25)
-})
+}, 180_000)
 
 /** A long call is suspended in one task while the records behind it go to another, whatever the partitioner says. */
 test('order per key holds where calls behind a custom exchange are suspended', () => {
