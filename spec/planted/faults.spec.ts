@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from 'vitest'
 import { planted } from './faults.ts'
+import { foundLast } from './found.ts'
 
 const root = fileURLToPath(new URL('../../', import.meta.url))
 
@@ -15,7 +16,7 @@ test.each(planted.map(of => [of.what, of] as const))('%s: the patch applies', (_
 test('each is planted once, and docs/planted-faults.md says what finds it', () => {
   const names = planted.map(({ what }) => what)
   expect(new Set(names).size).toBe(names.length)
-  const page = readFileSync(join(root, 'docs/planted-faults.md'), 'utf8')
-  const rows = Array.from(page.matchAll(/^\| ([^|]+) \| (simulation|spec)/gm), ([, what]) => what as string)
-  expect(rows.sort()).toEqual(names.sort())
+  const rows = [...foundLast(readFileSync(join(root, 'docs/planted-faults.md'), 'utf8'))]
+  const found = rows.map(([what, by]) => [what, by.kind === 'spec' ? by.spec : undefined])
+  expect(found.sort()).toEqual(planted.map(({ what, spec }) => [what, spec]).sort())
 })

@@ -41,6 +41,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/channel/channel.ts',
     from: "kind === 'buffer' || kind === 'watermark' || kind === 'idle'",
     to: "kind === 'buffer' || kind === 'idle'",
+    spec: 'spec/channel/channel.spec.ts',
   },
   {
     what: 'in-flight data is restored in the wrong order',
@@ -165,6 +166,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/graph/handling.ts',
     from: 'results.from(this.#out.skipAll())',
     to: 'results.from(this.#out.skipAll() + Number(this.#out.delivered > 0))',
+    spec: 'spec/graph/suspension.spec.ts',
   },
   {
     what: 'what was delivered of an array is delivered again',
@@ -588,6 +590,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/control/coordinate.ts',
     from: 'if (waiting.push(event) > 1) return',
     to: 'waiting.unshift(event)',
+    spec: 'spec/control/coordinate.spec.ts',
   },
   {
     what: 'an entry in doubt, deleted by a newer run, is written again in its place',
