@@ -258,9 +258,9 @@ export const planted: readonly Planted[] = [
   {
     what: 'debloating that is turned on while the job runs has no effect',
     file: 'lib/runtime/execution.ts',
-    from: `schedule: settings.checkpoints })
+    from: `this.#configured()
     this.#debloat()`,
-    to: 'schedule: settings.checkpoints })',
+    to: 'this.#configured()',
     spec: 'spec/runtime/debloat.spec.ts',
   },
   {
@@ -923,9 +923,30 @@ export const planted: readonly Planted[] = [
   {
     what: 'an hour is said to be whole before all tasks have published it',
     file: 'lib/node/hours.ts',
-    from: 'if (marks.every(',
-    to: 'if (marks.some(',
+    from: 'if (passed.size < parallelism) return undefined',
+    to: '',
     spec: 'spec/node/hours.spec.ts',
+  },
+  {
+    what: 'a start takes over what its task had passed before',
+    file: 'lib/node/fileNames.ts',
+    from: '/^(\\.pending|\\.passed|part)-e',
+    to: '/^(\\.pending|part)-e',
+    spec: 'spec/node/hours.spec.ts',
+  },
+  {
+    what: 'a restored transaction of other tasks counts as passed by these',
+    file: 'lib/node/ndjsonFiles.ts',
+    from: 'of?.parallelism === task.subtask.parallelism ? of.hour : []',
+    to: 'of === undefined ? [] : of.hour',
+    spec: 'spec/node/hours.spec.ts',
+  },
+  {
+    what: 'a schedule asks before the tasks have been started',
+    file: 'lib/runtime/execution.ts',
+    from: '            schedule: undefined,\n',
+    to: '',
+    spec: 'spec/runtime/schedules.spec.ts',
   },
   {
     what: 'a stopped task keeps its buffers',
