@@ -5,7 +5,7 @@ import { expect, test } from 'vitest'
 
 const inRepository = (path: string) => fileURLToPath(new URL(`../../${path}`, import.meta.url))
 
-test('a day of landings is whole by the hour, through a stop: it fails if an hour is not, or is so only in name', async () => {
+test('the landings of a day are whole by the hour, through a stop', async () => {
   const args = ['--import', 'tsx', '--conditions=@spillway/source', inRepository('examples/2-hours.ts')]
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: inRepository('.') })
   const lines = stdout.trimEnd().split('\n')

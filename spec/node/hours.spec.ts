@@ -276,6 +276,19 @@ test.each([
   expect(seen()).toEqual({ '01T00Z': [...indexes(before), ...indexes(after).map(index => 40 + index), 'whole'] })
 })
 
+test('what the tasks of an earlier start had passed, those of a later one have to pass again', async () => {
+  for (const index of [0, 1]) {
+    const writer = await opened(task(1, index, 2))
+    await done(writer.publish(await cut(writer, 1, { write: [index], watermark: Number.POSITIVE_INFINITY })))
+  }
+  expect(seen()).toEqual({ '01T00Z': [0, 1, 'whole'] })
+  const [a, b] = [await opened(task(2, 0, 2)), await opened(task(2, 1, 2))]
+  await done(a.publish(await cut(a, 2, { write: [310], watermark: 400 })))
+  expect(seen()).toMatchObject({ '01T05Z': [310] })
+  await done(b.publish(await cut(b, 2, { write: [320], watermark: 400 })))
+  expect(seen()).toMatchObject({ '01T05Z': [310, 320, 'whole'] })
+})
+
 test('a store that was emptied is noticed by the marks of the job before', async () => {
   const writer = await opened(task(1))
   await done(writer.publish(await cut(writer, 1, { write: [1], watermark: 60 })))

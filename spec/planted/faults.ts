@@ -959,6 +959,27 @@ export const planted: readonly Planted[] = [
     spec: 'spec/node/hours.spec.ts',
   },
   {
+    what: 'a start takes over what its task had passed before',
+    file: 'lib/node/fileNames.ts',
+    from: '/^(\\.pending|\\.passed|part)-e',
+    to: '/^(\\.pending|part)-e',
+    spec: 'spec/node/hours.spec.ts',
+  },
+  {
+    what: 'a restored transaction of other tasks counts as passed by these',
+    file: 'lib/node/ndjsonFiles.ts',
+    from: 'of?.parallelism === task.subtask.parallelism ? of.hour : []',
+    to: 'of === undefined ? [] : of.hour',
+    spec: 'spec/node/hours.spec.ts',
+  },
+  {
+    what: 'a schedule asks before the tasks have been started',
+    file: 'lib/runtime/execution.ts',
+    from: '            schedule: undefined,\n',
+    to: '',
+    spec: 'spec/runtime/schedules.spec.ts',
+  },
+  {
     what: 'a stopped task keeps its buffers',
     file: 'lib/runtime/task.ts',
     from: 'writer.close()',

@@ -42,22 +42,26 @@ const ruled = any.map(of => ({
 test.each([
   ['generated jobs', any, 100],
   ['jobs with broadcast rules', ruled, 50],
-])(`%s, restarted at other parallelisms, do what they mean (SEED=${firstSeed})`, async (_, of, jobs) => {
-  let restarted = 0
-  for (let seed = firstSeed; seed < firstSeed + jobs; seed++) {
-    // Promises of the runs before hold all that they have held until they settle.
-    await new Promise(resolve => setImmediate(resolve))
-    const [drawn] = fc.sample(rescaled(of), { seed, numRuns: 1 }) as [Case]
-    try {
-      const { met } = runCase(drawn)
-      if (met.some(({ kind }) => kind === 'otherParallelism')) restarted++
-    } catch (error) {
-      throw new Error(`SEED=${seed}\n${JSON.stringify(drawn)}\n${error instanceof Error ? error.message : error}`)
+])(
+  `%s, restarted at other parallelisms, do what they mean (SEED=${firstSeed})`,
+  async (_, of, jobs) => {
+    let restarted = 0
+    for (let seed = firstSeed; seed < firstSeed + jobs; seed++) {
+      // Promises of the runs before hold all that they have held until they settle.
+      await new Promise(resolve => setImmediate(resolve))
+      const [drawn] = fc.sample(rescaled(of), { seed, numRuns: 1 }) as [Case]
+      try {
+        const { met } = runCase(drawn)
+        if (met.some(({ kind }) => kind === 'otherParallelism')) restarted++
+      } catch (error) {
+        throw new Error(`SEED=${seed}\n${JSON.stringify(drawn)}\n${error instanceof Error ? error.message : error}`)
+      }
     }
-  }
-  // Otherwise nothing has been tested. Of 400 jobs it was 128.
-  expect(restarted).toBeGreaterThan(jobs / 25)
-}, 180_000)
+    // Otherwise nothing has been tested. Of 400 jobs it was 128.
+    expect(restarted).toBeGreaterThan(jobs / 25)
+  },
+  180_000,
+)
 
 /** A long call is suspended in one task while the records behind it go to another, whatever the partitioner says. */
 test('order per key holds where calls behind a custom exchange are suspended', () => {
