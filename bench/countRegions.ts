@@ -1,6 +1,7 @@
 import { type CheckpointReport, type Job, memoryStore, type Policy, type Store } from 'spillway'
 import { quantile } from './measure.ts'
 import { RegionsWorld, regionsJob } from './regionsJob.ts'
+import { stopwatch } from './stopwatch.ts'
 
 export interface CountOptions {
   readonly regions: number
@@ -48,10 +49,10 @@ export const countRegions = async (options: CountOptions): Promise<Counted> => {
   options.onIdle?.()
   const taken: Taken[] = []
   for (now = 1; now <= checkpoints && stopped === undefined; now++) {
-    const begunMs = performance.now()
+    const elapsedMs = stopwatch()
     world.feed(1)
     const report = await job.triggerCheckpoint()
-    taken.push(takenOf(report, { ...options, checkpoint: now, tookMs: performance.now() - begunMs }))
+    taken.push(takenOf(report, { ...options, checkpoint: now, tookMs: elapsedMs() }))
     // By then a job that it stops has said so.
     if (report.outcome === 'failed') await new Promise(resolve => setTimeout(resolve))
     if (now % 100 === 0) progress?.(`${now} of ${checkpoints}, ${p50Ms(taken.slice(-100)).toFixed(0)} ms`)

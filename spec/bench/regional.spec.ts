@@ -4,9 +4,9 @@ import { type CountOptions, chance, countRegions } from '../../bench/countRegion
 import { withFileStore } from '../../bench/withFileStore.ts'
 
 /** The bench in small: its regions fail so often that as few global checkpoints are complete, 60.6 %. */
-const regions = 200
+const regions = 100
 const policy = regional({ failedRatioMax: 0.5, consecutiveFailuresMax: 2 })
-const fails = chance(1 / 400, 1)
+const fails = chance(1 / 200, 1)
 
 /** Regions that fail, and checkpoints in which any does, of so many; the same at every run. */
 const planned = (checkpoints: number) => {
@@ -30,19 +30,19 @@ const goesOn = { ...nothingWrong, stopped: undefined }
 
 test('what is planned is about as likely as it should be', () => {
   const { parts, checkpoints } = planned(1_000)
-  expect(parts / 1_000).toBeCloseTo(regions / 400, 1)
-  expect(1 - checkpoints / 1_000).toBeCloseTo((1 - 1 / 400) ** regions, 1)
+  expect(parts / 1_000).toBeCloseTo(regions / 200, 1)
+  expect(1 - checkpoints / 1_000).toBeCloseTo((1 - 1 / 200) ** regions, 1)
 })
 
 test('global checkpoints fail with any region, and every record is published once', async () => {
-  const failed = planned(60).checkpoints
-  const counted = await taken({ policy: global(), checkpoints: 60, fails })
-  expect(counted).toMatchObject({ ...goesOn, taken: 60, completed: 60 - failed })
+  const failed = planned(40).checkpoints
+  const counted = await taken({ policy: global(), checkpoints: 40, fails })
+  expect(counted).toMatchObject({ ...goesOn, taken: 40, completed: 40 - failed })
 })
 
 test('regional checkpoints are complete, name the regions that failed, and every record is published once', async () => {
-  const counted = await taken({ policy, checkpoints: 60, fails })
-  expect(counted).toMatchObject({ ...goesOn, taken: 60, completed: 60, failedParts: planned(60).parts })
+  const counted = await taken({ policy, checkpoints: 40, fails })
+  expect(counted).toMatchObject({ ...goesOn, taken: 40, completed: 40, failedParts: planned(40).parts })
 })
 
 test('on files too', async () => {
@@ -51,12 +51,12 @@ test('on files too', async () => {
 })
 
 test.each<[string, number, CountOptions['fails'], object]>([
-  ['half of the regions may fail together', 5, (region, at) => at === 3 && region < 100, { completed: 5 }],
+  ['half of the regions may fail together', 5, (region, at) => at === 3 && region < 50, { completed: 5 }],
   [
     'more than half stop the job, and its next start publishes the rest',
     5,
-    (region, at) => at === 3 && region <= 100,
-    { taken: 3, completed: 2, reasons: { 'too-many-regions': 1 }, stopped: expect.stringContaining('101 of 200') },
+    (region, at) => at === 3 && region <= 50,
+    { taken: 3, completed: 2, reasons: { 'too-many-regions': 1 }, stopped: expect.stringContaining('51 of 100') },
   ],
   ['a region may fail twice in a row', 5, (region, at) => region === 0 && at % 3 > 0, { completed: 5 }],
   [
