@@ -3,20 +3,58 @@ import { EMPTY, Subject } from 'rxjs'
 import { type Job, type RunOptions, run, type Sink, type Source, stream } from 'spillway'
 import { into, rescale } from 'spillway/operators'
 
-export interface RegionsJob {
-  readonly job: Job
-  /** Each source has so many more records to read. */
-  readonly feed: (records: number) => void
-  /** Records published again, and records left out, by all regions together. */
-  readonly duplicated: () => number
-  readonly lost: () => number
-  readonly published: () => number
-  /** Records that all sources together have been given to read. */
-  readonly fed: () => number
+/** Consecutive ones. */
+interface Numbers {
+  readonly first: number
+  readonly count: number
+}
+
+/** What is outside, and outlives the runs: what the regions are given to read, and what they have published. */
+export class RegionsWorld {
+  readonly regions: number
+  readonly fed$ = new Subject<void>()
+  /** To each region. */
+  fed = 0
+  /** Records that have been published again. */
+  duplicated = 0
+  /** Records that others were published without. */
+  skipped = 0
+  readonly #next: number[]
+  readonly #last: (Numbers | undefined)[]
+
+  constructor(regions: number) {
+    this.regions = regions
+    this.#next = new Array<number>(regions).fill(0)
+    this.#last = new Array<undefined>(regions)
+  }
+
+  /** Each region has so many more records to read. */
+  feed(records: number): void {
+    this.fed += records
+    this.fed$.next()
+  }
+
+  publish(region: number, { first, count }: Numbers): void {
+    const next = this.#next[region] as number
+    this.duplicated += Math.max(0, Math.min(next - first, count))
+    this.skipped += Math.max(0, first - next)
+    this.#next[region] = Math.max(next, first + count)
+    this.#last[region] = { first, count }
+  }
+
+  /** As after a crash: the region's last transaction, the very same, may have been published before. */
+  recover(region: number, tx: Numbers): void {
+    const last = this.#last[region]
+    if (last?.first !== tx.first || last.count !== tx.count) this.publish(region, tx)
+  }
+
+  /** Left out, or not yet published. */
+  get missing(): number {
+    return this.#next.reduce((sum, next) => sum + this.fed - next, this.skipped)
+  }
 }
 
 export interface RegionsJobOptions {
-  readonly regions: number
   /** Whether the snapshot that a region's source takes now is one that cannot be written. */
   readonly fails: (region: number) => boolean
   readonly run: Omit<RunOptions, 'parallelism'>
@@ -26,55 +64,25 @@ export interface RegionsJobOptions {
  * source(n) -> rescale -> sink(n): n regions of two tasks. A source whose snapshot is to fail gives a function for its position,
  * which no encoding takes. Sinks compare what they publish with what is next.
  */
-export const regionsJob = ({ regions, fails, run: options }: RegionsJobOptions): RegionsJob => {
-  const fed$ = new Subject<number>()
-  const next = new Array<number>(regions).fill(0)
-  let fed = 0
-  const figures = { published: 0, duplicated: 0, lost: 0 }
-  const publish = (region: number, { first, count }: Numbers) => {
-    const expected = next[region] as number
-    figures.published += count
-    figures.duplicated += Math.max(0, Math.min(expected - first, count))
-    figures.lost += Math.max(0, first - expected)
-    next[region] = Math.max(expected, first + count)
-  }
-  const pipeline = stream(numbers({ regions, fails, fed$ })).pipe(rescale(), into(comparing(publish)))
-  return {
-    job: run(pipeline, { ...options, parallelism: regions }),
-    feed: records => {
-      fed += records * regions
-      fed$.next(records)
-    },
-    fed: () => fed,
-    published: () => figures.published,
-    duplicated: () => figures.duplicated,
-    lost: () => figures.lost,
-  }
+export const regionsJob = (world: RegionsWorld, { fails, run: options }: RegionsJobOptions): Job => {
+  const pipeline = stream(numbers(world, fails)).pipe(rescale(), into(comparing(world)))
+  return run(pipeline, { ...options, parallelism: world.regions })
 }
 
-interface NumbersOptions {
-  readonly regions: number
-  readonly fails: (region: number) => boolean
-  readonly fed$: Subject<number>
-}
-
-const numbers = ({ regions, fails, fed$ }: NumbersOptions): Source<number, number> => ({
+const numbers = (world: RegionsWorld, fails: (region: number) => boolean): Source<number, number> => ({
   name: 'numbers',
   // Whatever it is, only the encoding looks at it.
   position: t.any,
-  splits: () => [Array.from({ length: regions }, (_, region) => String(region))],
+  splits: () => [Array.from({ length: world.regions }, (_, region) => String(region))],
   open(split, from = 0) {
+    let position = from
+    // Its own, as thousands that come and go are dear in one Subject.
     const ready$ = new Subject<void>()
-    let [position, left] = [from, 0]
-    const feeding = fed$.subscribe(records => {
-      left += records
-      ready$.next()
-    })
+    const feeding = world.fed$.subscribe(() => ready$.next())
     return {
       next(recordsMax) {
-        if (left === 0) return 'wait'
-        const count = Math.min(recordsMax, left)
-        left -= count
+        const count = Math.min(recordsMax, world.fed - position)
+        if (count === 0) return 'wait'
         const first = position
         position += count
         return Array.from({ length: count }, (_, i) => first + i)
@@ -88,13 +96,7 @@ const numbers = ({ regions, fails, fed$ }: NumbersOptions): Source<number, numbe
 
 const unwritable = () => {}
 
-/** Consecutive ones. */
-interface Numbers {
-  readonly first: number
-  readonly count: number
-}
-
-const comparing = (publish: (region: number, numbers: Numbers) => void): Sink<number, Numbers> => ({
+const comparing = (world: RegionsWorld): Sink<number, Numbers> => ({
   name: 'comparing',
   transaction: t.type({ first: t.number, count: t.number }),
   open({ subtask: { index } }) {
@@ -110,17 +112,16 @@ const comparing = (publish: (region: number, numbers: Numbers) => void): Sink<nu
         }
       },
       cut() {
-        if (open === undefined) return undefined
         const tx = open
         open = undefined
-        return { tx, durable: EMPTY }
+        return tx === undefined ? undefined : { tx, durable: EMPTY }
       },
       publish(transactions) {
-        for (const tx of transactions) publish(index, tx)
+        for (const tx of transactions) world.publish(index, tx)
         return EMPTY
       },
-      recover({ publish: transactions }) {
-        for (const tx of transactions) publish(index, tx)
+      recover({ publish }) {
+        for (const tx of publish) world.recover(index, tx)
         return EMPTY
       },
       close() {},

@@ -37,8 +37,8 @@ export const eventTime =
       { name: 'eventTime', inputs: [source], stateful: true, givesEventTime: true },
       (task, node) => {
         const times = new Map<SplitId, number>()
-        const stored = task.open(node).keepBySplit('largestTime', t.number, () => Object.fromEntries(times))
-        for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)
+        const stored = task.open(node).keepBySplit('largestTime', t.number, () => [...times])
+        for (const [split, largestMs] of stored) times.set(split, largestMs)
         let counting: readonly SplitId[] = [onlySplit]
         let allIdle = false
         let emittedMs = Number.NEGATIVE_INFINITY

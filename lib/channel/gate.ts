@@ -127,7 +127,7 @@ export class ChannelGate<T> extends Gate<T> implements Consumer<T> {
     return this.#channels.length
   }
 
-  captureWatermarks(): CapturedWatermarks {
+  captureWatermarks(): CapturedWatermarks | undefined {
     return this.#watermarks.capture()
   }
 

@@ -206,8 +206,8 @@ export class Writer<T> implements Producer {
   }
 
   /** Where there is no buffer left, a larger one is better than more of them. */
-  #closeFull(id: number, { count, records }: Partial<T>): void {
-    if (count < records.length && !this.#options.pool.available) return
+  #closeFull(id: number, { count }: Partial<T>): void {
+    if (count < this.#options.bufferRecordsMax && !this.#options.pool.available) return
     this.#flush(id)
     if (id === this.#current) this.#turn()
   }
@@ -293,6 +293,8 @@ class Partial<T> {
   /** To be sent behind the buffer. */
   watermark: Watermark | undefined = undefined
   readonly #recordsMax: number
+  /** What arrays are made for, as the last buffer was: of thousands of channels with a record each, none holds a whole buffer. */
+  #likely = 0
 
   constructor(recordsMax: number) {
     this.#recordsMax = recordsMax
@@ -311,8 +313,8 @@ class Partial<T> {
   begin(from: Buffer<T>, wishedMax: number): void {
     const size = this.#recordsMax
     this.resize(wishedMax)
-    this.records = new Array<T>(size)
-    this.keys = from.keys === undefined ? undefined : new Array<Key>(size)
+    this.records = new Array<T>(this.#likely)
+    this.keys = from.keys === undefined ? undefined : new Array<Key>(this.#likely)
     this.groups = from.groups === undefined ? undefined : new Uint16Array(size)
     this.times = from.times === undefined ? undefined : new Float64Array(size)
     this.notes = undefined
@@ -338,6 +340,7 @@ class Partial<T> {
       if (keys !== undefined) keys.length = count
     }
     this.count = 0
+    this.#likely = count
     return buffer(records, {
       keys,
       groups: whole ? groups : groups?.slice(0, count),

@@ -1,5 +1,6 @@
 import { asyncScheduler, Observable, type OperatorFunction, type SchedulerLike, Subscription } from 'rxjs'
-import { checkpoints, type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpoints.ts'
+import { checkpoints } from '../coordination/checkpoints.ts'
+import { type InitialCheckpoints, initialCheckpoints } from '../coordination/checkpointsState.ts'
 import type { CheckpointEvent, CheckpointOrder, CoordinateEvent, Schedule } from '../coordination/events.ts'
 import { initialTolerance, tolerance } from '../coordination/tolerance.ts'
 import { messageOf, SpillwayError } from '../error.ts'
@@ -113,7 +114,7 @@ export const coordinate =
       /** Parts that have been ready for so long wait no more for others. */
       const awaitCommit = (): void => {
         const { pending } = state
-        const waits = pending !== undefined && pending.ready.length > 0 && pending.committing === undefined
+        const waits = pending !== undefined && pending.ready !== undefined && pending.committing === undefined
         if (waits === !commitDue.closed) return
         commitDue.unsubscribe()
         timers.remove(commitDue)

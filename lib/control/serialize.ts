@@ -2,42 +2,29 @@ import {
   catchError,
   concat,
   concatMap,
-  connect,
   defer,
   EMPTY,
-  filter,
   finalize,
   from,
-  identity,
   ignoreElements,
   last,
-  type MonoTypeOperatorFunction,
   map,
   merge,
   mergeMap,
-  type Observable,
+  Observable,
   type OperatorFunction,
   of,
-  retry,
   type SchedulerLike,
   Subject,
-  takeUntil,
-  tap,
-  throwError,
-  timer,
 } from 'rxjs'
-import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
-import type { FailureCause } from '../coordination/tolerance.ts'
-import type { CheckpointId } from '../element.ts'
+import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { messageOf, SpillwayError } from '../error.ts'
-import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { encodedSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
-import { encodedEntry, type JobFacts, type LogEntry, objectNames, readEntry, runOf } from '../snapshot/log.ts'
-import type { InlineSnapshot, SnapshotObject, SnapshotSizes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import { encodedEntry, type JobFacts, type LogEntry, readEntry, runOf } from '../snapshot/log.ts'
+import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
-import { mergeInTurn } from './mergeInTurn.ts'
+import { type SnapshotEvent, SnapshotWriter } from './snapshotWriter.ts'
 
 export interface SerializeOptions {
   readonly store: Store
@@ -57,9 +44,6 @@ export interface SerializeOptions {
 }
 
 type Stands = Extract<CoordinateEvent, { kind: 'stands' }>
-
-/** How a snapshot is in the store. */
-type Kept = Omit<InlineSnapshot, 'task' | 'ended'> | Omit<SnapshotObject, 'task' | 'ended'>
 
 export type SerializeEvent = TaskSnapshot | CheckpointOrder
 
@@ -95,13 +79,36 @@ export const serialize =
     options: SerializeOptions,
   ): OperatorFunction<SerializeEvent | E, StoreEvent | Exclude<E, SerializeEvent>> =>
   source =>
-    source.pipe(connect(shared => serialized(shared, options)))
+    new Observable(subscriber => {
+      const routes = routed(options)
+      subscriber.add(routes.out$.subscribe(subscriber))
+      return source.subscribe({
+        next: event => {
+          if (passes(event)) subscriber.next(event)
+          else routes.take(event as SerializeEvent)
+        },
+        error: error => subscriber.error(error),
+        complete: () => routes.complete(),
+      })
+    })
 
-const serialized = <E extends { readonly kind: string }>(
-  shared: Observable<SerializeEvent | E>,
-  options: SerializeOptions,
-): Observable<StoreEvent | Exclude<E, SerializeEvent>> => {
-  const { store, encoding, epoch, job, writesMax, inlineBytesMax, scheduler } = options
+const passes = <E extends { readonly kind: string }>(event: SerializeEvent | E): event is Exclude<E, SerializeEvent> =>
+  !own.has(event.kind)
+
+/** Each kind goes its own way. */
+const routed = (options: SerializeOptions) => {
+  const { store, encoding, epoch, job, writesMax } = options
+  const entries$ = new Subject<CheckpointOrder & { kind: 'commit' | 'beginEpoch' | 'finished' }>()
+  const releases$ = new Subject<CheckpointOrder & { kind: 'release' }>()
+  const written$ = new Subject<SnapshotEvent>()
+  const left$ = new Subject<string>()
+  const writer = new SnapshotWriter({
+    ...options,
+    say: event => written$.next(event),
+    onLeft: object => left$.next(object),
+    onIdle: () => completeIfIdle(),
+  })
+  let completed = false
   let entry = options.nextEntry
   /** The newest that has been given to a task. */
   let newestEpoch = epoch
@@ -109,66 +116,6 @@ const serialized = <E extends { readonly kind: string }>(
   let restartEntry: number | undefined
   /** The number of the last entry whose append was tried. */
   let tried = 0
-  /** By task: its snapshots up to this checkpoint's are given up; ids only grow, and one is under way at a time. */
-  const abortedUpTo = new Map<TaskId, CheckpointId>()
-  /** By task: all its snapshots up to this epoch's are given up. */
-  const stoppedUpTo = new Map<TaskId, number>()
-  const garbage$ = new Subject<string>()
-
-  const kind = <K extends SerializeEvent['kind']>(wanted: K) =>
-    shared.pipe(filter((event): event is Extract<SerializeEvent, { kind: K }> => event.kind === wanted))
-
-  const written = (snapshot: TaskSnapshot): Observable<StoreEvent> => {
-    const { task, checkpoint, ended } = snapshot
-    const names = objectNames(snapshot.epoch)
-    const object = (attempt: number) => (ended ? names.ended(task, attempt) : names.snapshot(checkpoint, task))
-    const isAborted = () =>
-      snapshot.epoch <= (stoppedUpTo.get(task) ?? 0) || (!ended && checkpoint <= (abortedUpTo.get(task) ?? 0))
-    let attempts = 0
-    /** What has been put, and is not yet the coordinator's. */
-    let mayBeThere = false
-    const writing = defer(() => {
-      const name = object(++attempts)
-      return concat(
-        merge(...snapshot.durable).pipe(ignoreElements()),
-        encodedSnapshot(snapshot, encoding, scheduler).pipe(
-          concatMap(({ sections, sizes }) =>
-            kept(sections, sizes, name).pipe(
-              map((inStore): Acknowledged => {
-                // Before the next checkpoint can hear of it, and capture.
-                snapshot.captured?.release()
-                const times = { ...snapshot.times, asyncMs: scheduler.now() - snapshot.times.wholeAtMs }
-                return { kind: 'acknowledged', checkpoint, snapshot: { task, ended, ...inStore }, sizes, times }
-              }),
-            ),
-          ),
-        ),
-      )
-    })
-    const kept = (sections: readonly Section[], sizes: SnapshotSizes, name: string): Observable<Kept> => {
-      if (sizes.stateBytes + sizes.inFlightBytes <= inlineBytesMax) return of({ sections })
-      const bytes = snapshotObject({ ended, sections }, encoding)
-      const inStore = { object: name, bytes: bytes.length, crc: checksumOf(bytes) }
-      mayBeThere = true
-      return concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore)).pipe(
-        tap(() => {
-          mayBeThere = false
-        }),
-      )
-    }
-    const gone = merge(kind('abort'), kind('stop')).pipe(filter(isAborted))
-    return (isAborted() ? EMPTY : writing.pipe(ended ? retriedLast(scheduler) : identity)).pipe(
-      catchError(error =>
-        of<StoreEvent>({ kind: 'declined', task, ended, checkpoint, reason: messageOf(error), cause: causeOf(error) }),
-      ),
-      takeUntil(gone),
-      finalize(() => {
-        releaseSnapshot(snapshot)
-        // What an abort has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-        if (isAborted() && mayBeThere) garbage$.next(object(attempts))
-      }),
-    )
-  }
 
   const committed = ({ kind: _, ...commit }: CheckpointOrder & { kind: 'commit' }): Observable<StoreEvent> => {
     const { checkpoint } = commit
@@ -263,50 +210,48 @@ const serialized = <E extends { readonly kind: string }>(
       ignoreElements(),
     )
 
-  return merge(
-    kind('abort').pipe(
-      mergeMap(({ checkpoint, tasks }) => {
-        for (const task of tasks) abortedUpTo.set(task, checkpoint)
-        return EMPTY
-      }),
-    ),
-    kind('snapshot').pipe(
-      mergeInTurn(written, writesMax),
-      finalize(() => garbage$.complete()),
-    ),
-    garbage$.pipe(mergeMap(object => deleted([object], []))),
-    kind('stop').pipe(
-      mergeMap(({ tasks }) => {
-        for (const task of tasks) stoppedUpTo.set(task, newestEpoch)
-        return EMPTY
-      }),
-    ),
-    merge(kind('commit'), kind('beginEpoch'), kind('finished')).pipe(
+  const out$: Observable<StoreEvent> = merge(
+    written$,
+    left$.pipe(mergeMap(object => deleted([object], []))),
+    entries$.pipe(
       concatMap(order => {
         if (order.kind === 'finished') return done()
         return order.kind === 'commit' ? committed(order) : epochBegun(order)
       }),
     ),
-    kind('release').pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
-    shared.pipe(filter((event): event is Exclude<E, SerializeEvent> => !own.has(event.kind))),
-  )
+    releases$.pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
+  ).pipe(finalize(() => writer.stop()))
+
+  const take = (event: SerializeEvent): void => {
+    switch (event.kind) {
+      case 'snapshot':
+        return writer.write(event)
+      case 'abort':
+        return writer.abort(event)
+      case 'stop':
+        return writer.abandon({ tasks: event.tasks, epoch: newestEpoch })
+      case 'commit':
+      case 'beginEpoch':
+      case 'finished':
+        return entries$.next(event)
+      case 'release':
+        return releases$.next(event)
+    }
+  }
+
+  const complete = (): void => {
+    completed = true
+    for (const route$ of [entries$, releases$]) route$.complete()
+    completeIfIdle()
+  }
+
+  const completeIfIdle = (): void => {
+    if (!completed || !writer.idle) return
+    for (const route$ of [written$, left$]) route$.complete()
+  }
+
+  return { out$, take, complete }
 }
-
-/** No later snapshot takes the place of a task's last one, so a store that fails for a moment must not lose it. */
-const retriedLast = <A>(scheduler: SchedulerLike): MonoTypeOperatorFunction<A> =>
-  retry({
-    count: lastAttempts - 1,
-    delay: (error, attempt) =>
-      error instanceof SpillwayError && error.code === 'NOT_ENCODABLE'
-        ? throwError(() => error)
-        : timer(attempt * lastRetryMs, scheduler),
-  })
-
-const causeOf = (error: unknown): FailureCause =>
-  error instanceof SpillwayError && error.code === 'STORE_FAILED' ? 'io' : 'async'
-
-const lastAttempts = 4
-const lastRetryMs = 1_000
 
 const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'snapshot',

@@ -3,16 +3,43 @@ import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { CarriedOver, Part } from '../snapshot/log.ts'
 import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
-import { type Admission, admission, initialAdmission } from './admission.ts'
+import { admission } from './admission.ts'
+import {
+  allEnded,
+  allFinal,
+  andThen,
+  type CheckpointsState,
+  done,
+  exempt,
+  groupNumber,
+  hasAcknowledged,
+  hasEnded,
+  isDown,
+  lost,
+  membersIn,
+  namesOf,
+  numberOf,
+  type Pending,
+  type PendingPart,
+  type Ready,
+  ready,
+  regionOf,
+  regionsDown,
+  regionsOf,
+  releaseOf,
+  type Step,
+  withEnded,
+  withPublished,
+  withReady,
+} from './checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
-import { type Failover, type FailoverEvent, failover, initialFailover, restartedWith } from './failover.ts'
-import { type Layout, layoutOf } from './layout.ts'
-import { type FailedPart, global, type Policy } from './policy.ts'
+import { type FailoverEvent, failover, restartedWith } from './failover.ts'
+import type { FailedPart } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
-import type { RestartPolicy } from './restarts.ts'
-import { type Completed, type FinishedPart, finishedPart, type Kept, released } from './retention.ts'
+import { epochBegun, restartDue, restartsDecided } from './restarting.ts'
+import { type Completed, finishedPart, released } from './retention.ts'
 import type { FailureCause } from './tolerance.ts'
-import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector.ts'
+import { memberOf, membersOf, vectorOf, withMember } from './vector.ts'
 
 /**
  * Which checkpoints a job takes and what becomes of them: a transition function,
@@ -33,130 +60,6 @@ import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector
  *
  * Source: the life of a checkpoint as in Flink's CheckpointCoordinator; regions as in ByteDance's Regional Checkpoint.
  */
-export interface CheckpointsState extends Kept {
-  readonly policy: Policy
-  readonly layout: Layout
-  readonly nextId: CheckpointId
-  readonly retainedCount: number
-  /** By task: the last snapshots of those that have ended. */
-  readonly ended: Vector<Acknowledged | undefined>
-  readonly endedCount: number
-  /** By region. */
-  readonly standings: Vector<Standing>
-  /** What the job was restored from has been dealt anew: until all regions have finished a part of their own, in one commit. */
-  readonly whole: boolean
-  readonly admission: Admission<Requested>
-  readonly pending: Pending | undefined
-  /** By task: it has ended, and what it wrote last is published. */
-  readonly published: Vector<boolean>
-  readonly unpublished: number
-  readonly failover: Failover
-}
-
-/** How a region stands between checkpoints. */
-interface Standing {
-  /** The one that it finished last: what it restarts from. */
-  readonly part: FinishedPart | undefined
-  /** Completed checkpoints in a row in which it was carried over. */
-  readonly carriedOver: number
-}
-
-/** A region's part of the pending checkpoint. */
-type PendingPart =
-  | { readonly kind: 'open'; readonly missing: number }
-  | { readonly kind: 'ready' | 'finished' | 'failed' }
-  /** The region has ended before. */
-  | { readonly kind: 'exempt' }
-
-interface Pending {
-  readonly barrier: Barrier
-  readonly requested: Requested | undefined
-  /** By task. */
-  readonly acknowledged: Vector<Acknowledged | undefined>
-  /** By region. */
-  readonly parts: Vector<PendingPart>
-  readonly asked: number
-  /** Parts neither ready nor failed. */
-  readonly open: number
-  /** Regions whose parts wait for a commit. */
-  readonly ready: readonly number[]
-  readonly committing: { readonly regions: readonly number[]; readonly completes: boolean } | undefined
-  readonly failed: readonly FailedPart[]
-}
-
-export interface InitialCheckpoints {
-  /** Default `global()`. */
-  readonly policy?: Policy
-  /** Groups of tasks that channels join. */
-  readonly connected: readonly (readonly TaskId[])[]
-  /** Default 1. */
-  readonly nextId?: CheckpointId
-  /** Default 1. */
-  readonly retainedCount?: number
-  readonly minPauseMs?: number
-  readonly queueMax?: number
-  /** Of what has failed; default: the job fails. */
-  readonly restart?: RestartPolicy
-  /** Tasks restored as ended, and the parts that the job was restored from. */
-  readonly ended?: ReadonlyMap<TaskId, Acknowledged>
-  readonly restored?: {
-    readonly checkpoint: CheckpointId
-    readonly parts: readonly FinishedPart[]
-    /** Their tasks are not this job's: its parallelism is another. */
-    readonly dealtAnew: boolean
-  }
-}
-
-export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsState => {
-  const {
-    policy = global(),
-    connected,
-    nextId = 1,
-    retainedCount = 1,
-    restored,
-    minPauseMs = 0,
-    queueMax = 1_000,
-  } = options
-  const layout = layoutOf(policy.regions(connected), connected)
-  const { tasks, regions, numberOf } = layout
-  const ended = vectorOf(tasks.length, task => options.ended?.get(tasks[task] as TaskId))
-  const hasEnded = (region: number) =>
-    regions[region]?.every(task => options.ended?.has(tasks[task] as TaskId) === true) === true
-  const partOf = new Map<number, FinishedPart>()
-  if (restored?.dealtAnew === false) {
-    for (const part of restored.parts) for (const task of part.tasks) partOf.set(numberOf.get(task) as number, part)
-  }
-  /** None if its tasks are of several, as after a change of the policy. */
-  const partOfRegion = (region: number): FinishedPart | undefined => {
-    const [first, ...others] = (regions[region] ?? []).map(task => partOf.get(task))
-    return others.every(other => other === first) ? first : undefined
-  }
-  const published = vectorOf(tasks.length, task => hasEnded(layout.regionOf[task] as number))
-  return {
-    policy,
-    layout,
-    nextId,
-    retainedCount,
-    ended,
-    endedCount: options.ended?.size ?? 0,
-    standings: vectorOf(regions.length, region => ({
-      part: partOfRegion(region),
-      carriedOver: 0,
-    })),
-    whole: restored?.dealtAnew ?? false,
-    admission: initialAdmission({ concurrentMax: 1, minPauseMs, queueMax, unaligned: true }),
-    pending: undefined,
-    published,
-    unpublished: membersOf(published).filter(is => !is).length,
-    failover: initialFailover(options.restart),
-    retained: restored === undefined ? [] : [{ ...restored, entry: undefined }],
-    known: restored?.parts ?? [],
-    entries: new Set(restored?.parts.map(({ entry }) => entry)),
-  }
-}
-
-export type Step = readonly [CheckpointsState, readonly CheckpointOrder[]]
-
 export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, nowMs: number): Step => {
   switch (event.kind) {
     case 'requested':
@@ -211,9 +114,9 @@ const admitted = (state: CheckpointsState, event: Parameters<typeof admission<Re
   let step: Step = [{ ...state, admission: next }, []]
   for (const effect of effects) {
     const { request } = effect.request
-    if (effect.kind === 'start') step = then(step, of => triggered(of, effect.request, nowMs))
+    if (effect.kind === 'start') step = andThen(step, of => triggered(of, effect.request, nowMs))
     else if (effect.kind === 'refuse' && request !== undefined) {
-      step = then(step, of => [of, [{ kind: 'refuse', request, reason: effect.reason }]])
+      step = andThen(step, of => [of, [{ kind: 'refuse', request, reason: effect.reason }]])
     }
   }
   return step
@@ -244,13 +147,16 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     parts,
     asked: all.filter(({ kind }) => kind !== 'exempt').length,
     open: all.filter(({ kind }) => kind === 'open').length,
-    ready: all.flatMap(({ kind }, region) => (kind === 'ready' ? [region] : [])),
+    ready: all.reduce<Ready | undefined>(
+      (before, { kind }, region) => (kind === 'ready' ? withReady(before, region) : before),
+      undefined,
+    ),
     committing: undefined,
     failed: all.flatMap(({ kind }, region) => (kind === 'failed' ? [asFailed(state, region, notRunning)] : [])),
   }
   const next = { ...state, nextId: state.nextId + 1, pending }
   const orders: readonly CheckpointOrder[] = pending.open === 0 ? [] : [{ kind: 'trigger', barrier }]
-  return then([next, orders], of => goOn(of, { nowMs }))
+  return andThen([next, orders], of => goOn(of, { nowMs }))
 }
 
 // What tasks say.
@@ -274,10 +180,10 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
     acknowledged: withMember(pending.acknowledged, task, event),
     parts: withMember(pending.parts, region, missing === 0 ? ready : { kind: 'open', missing }),
     open: missing === 0 ? pending.open - 1 : pending.open,
-    ready: missing === 0 ? [...pending.ready, region] : pending.ready,
+    ready: missing === 0 ? withReady(pending.ready, region) : pending.ready,
   }
   const step: Step = [{ ...known, pending: next }, []]
-  return missing === 0 ? then(step, of => goOn(of, { nowMs })) : step
+  return missing === 0 ? andThen(step, of => goOn(of, { nowMs })) : step
 }
 
 /** What it names is in use. */
@@ -297,12 +203,6 @@ const isRepeated = (
  */
 const belongsTo = ({ barrier }: Pending, { checkpoint, snapshot }: Acknowledged): boolean =>
   snapshot.ended ? checkpoint <= barrier.checkpoint : checkpoint === barrier.checkpoint
-
-const withEnded = (state: CheckpointsState, task: number, event: Acknowledged): CheckpointsState => ({
-  ...state,
-  ended: withMember(state.ended, task, event),
-  endedCount: state.endedCount + (memberOf(state.ended, task) === undefined ? 1 : 0),
-})
 
 const declined = (
   state: CheckpointsState,
@@ -348,7 +248,7 @@ const failedOver = (
     pending === undefined
       ? [after, []]
       : partsFailed({ ...after, pending }, [regionOf(state, numberOf(state, task))], failure)
-  return then(lost, of => [of, [order]])
+  return andThen(lost, of => [of, [order]])
 }
 
 const expired = (state: CheckpointsState, checkpoint: CheckpointId, nowMs: number): Step => {
@@ -374,10 +274,14 @@ const partsFailed = (
 ): Step => {
   const { pending } = state
   const isOpen = (region: number) => memberOf(pending.parts, region).kind === 'open'
-  const failing = regions.filter(region => isOpen(region) || (state.whole && pending.ready.includes(region)))
+  const failing = regions.filter(
+    region =>
+      isOpen(region) ||
+      (state.whole && memberOf(pending.parts, region).kind === 'ready' && pending.committing === undefined),
+  )
   if (failing.length === 0) return [state, []]
   const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
-  const withdrawn = state.whole ? pending.ready : []
+  const withdrawn = state.whole ? regionsOf(pending.ready) : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
   for (const region of failed) parts = withMember(parts, region, lost)
@@ -385,16 +289,31 @@ const partsFailed = (
     ...pending,
     parts,
     open: pending.open - all.length,
-    ready: state.whole ? [] : pending.ready,
+    ready: state.whole ? undefined : pending.ready,
     failed: [...pending.failed, ...failed.map(region => asFailed(state, region, { reason, cause }))],
   }
   const members = failed.flatMap(region => membersIn(state.layout, region))
   const written = members.flatMap(task => memberOf(pending.acknowledged, task)?.snapshot ?? [])
   const orders: readonly CheckpointOrder[] = [
-    { kind: 'abort', checkpoint: pending.barrier.checkpoint, tasks: namesOf(state, members), reason },
+    aborted(state, failed, { checkpoint: pending.barrier.checkpoint, reason }),
     ...releaseOf(written.filter(({ ended }) => !ended)),
   ]
-  return then([{ ...state, pending: next }, orders], of => goOn(of, { nowMs }))
+  return andThen([{ ...state, pending: next }, orders], of => goOn(of, { nowMs }))
+}
+
+const aborted = (
+  state: CheckpointsState,
+  regions: readonly number[],
+  { checkpoint, reason }: { readonly checkpoint: CheckpointId; readonly reason: string },
+): CheckpointOrder => {
+  const latestFinished = new Map<TaskId, CheckpointId>()
+  for (const region of regions) {
+    const { part } = memberOf(state.standings, region)
+    if (part === undefined) continue
+    for (const task of namesOf(state, membersIn(state.layout, region))) latestFinished.set(task, part.checkpoint)
+  }
+  const members = regions.flatMap(region => membersIn(state.layout, region))
+  return { kind: 'abort', checkpoint, tasks: namesOf(state, members), latestFinished, reason }
 }
 
 const asFailed = (
@@ -412,10 +331,10 @@ const asFailed = (
 const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; due?: boolean }): Step => {
   const { pending, layout } = state
   if (pending === undefined || pending.committing !== undefined) return [state, []]
-  const { open, ready: waiting } = pending
-  if (waiting.length > 0) {
-    const enough = waiting.length * commitsMax >= layout.regions.length
-    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, waiting) : [state, []]
+  const { open, ready: newest } = pending
+  if (newest !== undefined) {
+    const enough = newest.count * commitsMax >= layout.regions.length
+    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, regionsOf(newest)) : [state, []]
   }
   if (open > 0) return [state, []]
   const outcome = outcomeOf(state, pending)
@@ -437,7 +356,7 @@ const commit = (state: CheckpointsState, pending: Pending, regions: readonly num
     parts,
     ...(completes ? { completes: { carriedOver: carriedOver(state, pending) } } : {}),
   }
-  return [{ ...state, pending: { ...pending, ready: [], committing: { regions, completes } } }, [order]]
+  return [{ ...state, pending: { ...pending, ready: undefined, committing: { regions, completes } } }, [order]]
 }
 
 /** The parts that a completed checkpoint takes over. */
@@ -478,8 +397,8 @@ const committed = (
     { ...state, pending: { ...pending, parts, committing: undefined } },
     { checkpoint, entry, parts: new Map(regions.map(region => [region, snapshotsOf(region)])) },
   )
-  const next = then(step, of => (completes ? completed(of, { entry, nowMs }) : goOn(of, { nowMs })))
-  return then(next, of => restartsDecided(of, nowMs))
+  const next = andThen(step, of => (completes ? completed(of, { entry, nowMs }) : goOn(of, { nowMs })))
+  return andThen(next, of => restartsDecided(of, nowMs))
 }
 
 interface Finished {
@@ -542,81 +461,14 @@ const commitFailed = (
     committing: undefined,
     failed: [...pending.failed, ...regions.map(region => asFailed(state, region, { reason, cause }))],
   }
-  const members = regions.flatMap(region => membersIn(state.layout, region))
-  const abort: CheckpointOrder = { kind: 'abort', checkpoint, tasks: namesOf(state, members), reason }
-  return then(
-    then([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs })),
+  const abort = aborted(state, regions, { checkpoint, reason })
+  return andThen(
+    andThen([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs })),
     of => restartsDecided(of, nowMs),
   )
 }
 
 // Restarts.
-
-const restartDue = (state: CheckpointsState, task: TaskId, nowMs: number): Step => {
-  const committing = partKind(state, task) === 'ready'
-  return wentOn(state, { kind: 'due', group: groupNumber(state, task), committing }, nowMs)
-}
-
-/** Of groups that have waited for a commit. */
-const restartsDecided = (state: CheckpointsState, nowMs: number): Step => {
-  let step: Step = [state, []]
-  for (const [group, waitsFor] of state.failover.down) {
-    const [first] = state.layout.groups[group] as readonly number[]
-    const task = state.layout.tasks[first as number] as TaskId
-    if (waitsFor !== 'commit' || partKind(state, task) === 'ready') continue
-    step = then(step, of => wentOn(of, { kind: 'decided', group }, nowMs))
-  }
-  return step
-}
-
-const wentOn = (state: CheckpointsState, event: FailoverEvent, nowMs: number): Step => {
-  const [next, effect] = failover(state.failover, event, nowMs)
-  const tasks = namesOf(state, state.layout.groups[event.group] as readonly number[])
-  return [{ ...state, failover: next }, effect?.kind === 'beginEpoch' ? [{ kind: 'beginEpoch', tasks }] : []]
-}
-
-/** Whatever commit was in doubt is so no more: the part that the group restarts from is its newest. */
-const epochBegun = (
-  state: CheckpointsState,
-  { tasks, epoch }: Extract<CheckpointEvent, { kind: 'epochBegun' }>,
-  nowMs: number,
-): Step => {
-  const [first] = tasks as readonly [TaskId]
-  const [next, effect] = failover(state.failover, { kind: 'epochBegun', group: groupNumber(state, first) }, nowMs)
-  if (effect?.kind !== 'restart') return [state, []]
-  const { attempt } = effect
-  const { part } = memberOf(state.standings, regionOf(state, numberOf(state, first)))
-  const from = part && { checkpoint: part.checkpoint, entry: part.entry }
-  return then(unended({ ...state, failover: next }, tasks), of => [
-    of,
-    [{ kind: 'restart', tasks, epoch, attempt, from }],
-  ])
-}
-
-/** The last snapshots of these tasks stand for them no more; what no part names of them is deleted. */
-const unended = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
-  let { ended, endedCount, pending } = state
-  const snapshots: StoredSnapshot[] = []
-  for (const task of tasks) {
-    const number = numberOf(state, task)
-    const last = memberOf(ended, number)
-    if (last === undefined) continue
-    ended = withMember(ended, number, undefined)
-    endedCount--
-    // Its next one may be of the same checkpoint, and is not the same again.
-    if (pending !== undefined) {
-      pending = { ...pending, acknowledged: withMember(pending.acknowledged, number, undefined) }
-    }
-    snapshots.push(last.snapshot)
-  }
-  if (snapshots.length === 0) return [state, []]
-  const named = new Set(state.known.flatMap(({ objects }) => objects))
-  const unnamed = snapshots.flatMap(objectsOf).filter(object => !named.has(object))
-  return [
-    { ...state, ended, endedCount, pending },
-    unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }],
-  ]
-}
 
 const epochFailed = (
   state: CheckpointsState,
@@ -639,7 +491,7 @@ const restarted = (
   // What it contains has been published at the start.
   const isFinal = memberOf(state.standings, regionOf(state, numberOf(state, first))).part?.final === true
   const step: Step = [after, []]
-  return then(isFinal ? then(step, of => withPublished(of, tasks)) : step, of => lastIfAllEnded(of, nowMs))
+  return andThen(isFinal ? andThen(step, of => withPublished(of, tasks)) : step, of => lastIfAllEnded(of, nowMs))
 }
 
 // The end of a checkpoint.
@@ -675,7 +527,7 @@ const failed = (state: CheckpointsState, pending: Pending, { reason, cause, nowM
   ]
   const step = settled({ ...state, pending: undefined }, { orders, pending, nowMs, how: 'failed' })
   // Nothing is left that could trigger another one: the job cannot publish what it has written.
-  return isLast(state, pending) ? then(step, of => [of, [{ kind: 'failJob', error: lastFailed(reason) }]]) : step
+  return isLast(state, pending) ? andThen(step, of => [of, [{ kind: 'failJob', error: lastFailed(reason) }]]) : step
 }
 
 interface SettledCheckpoint {
@@ -694,10 +546,10 @@ const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: Settl
     dead.objects.length === 0 && dead.entries.length === 0 ? [] : [{ kind: 'release', ...dead }]
   const step: Step = [{ ...state, ...kept }, [...orders, ...release]]
   if (isLast(state, pending)) return step
-  return then(step, of => {
+  return andThen(step, of => {
     const { requested: request } = pending
     const next: Step = request === undefined || allEnded(of) ? [of, []] : admitted(of, { kind: how, request }, nowMs)
-    return then(next, after => lastIfAllEnded(after, nowMs))
+    return andThen(next, after => lastIfAllEnded(after, nowMs))
   })
 }
 
@@ -713,25 +565,17 @@ const lastFailed = (reason: string) =>
     remedy: 'Start the job again on the same store once the cause is mended: it goes on from the checkpoint before.',
   })
 
+/** Only of a region's last part somebody waits for it. */
 const published = (
   state: CheckpointsState,
-  { task, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
+  { tasks, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
 ): Step => {
-  const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
-  return part?.final === true && part.checkpoint === checkpoint ? withPublished(state, [task]) : [state, []]
-}
-
-/** All that these tasks have written is. */
-const withPublished = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
-  let { published: all, unpublished } = state
-  for (const task of tasks) {
-    const number = numberOf(state, task)
-    if (memberOf(all, number)) continue
-    all = withMember(all, number, true)
-    unpublished--
-  }
-  if (unpublished === state.unpublished) return [state, []]
-  return [{ ...state, published: all, unpublished }, unpublished === 0 ? [{ kind: 'finished' }] : []]
+  if (state.endedCount === 0) return [state, []]
+  const last = tasks.filter(task => {
+    const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
+    return part?.final === true && part.checkpoint === checkpoint
+  })
+  return withPublished(state, last)
 }
 
 // Small things.
@@ -766,11 +610,6 @@ const missingIn = ({ layout }: CheckpointsState, pending: Pending): readonly Tas
 
 const only = (of: Requested | undefined) => (of?.request === undefined ? {} : { request: of.request })
 
-const releaseOf = (snapshots: readonly StoredSnapshot[]): readonly CheckpointOrder[] => {
-  const objects = snapshots.flatMap(objectsOf)
-  return objects.length === 0 ? [] : [{ kind: 'release', objects, entries: [] }]
-}
-
 const isPending = (
   state: CheckpointsState,
   checkpoint: CheckpointId,
@@ -780,55 +619,12 @@ const isPending = (
 const isLast = (state: CheckpointsState, { requested: request }: Pending): boolean =>
   request === undefined && allEnded(state)
 
-/** What is being restarted may go on from where it had not ended. */
-const allEnded = ({ endedCount, layout, failover: { down } }: CheckpointsState): boolean =>
-  endedCount === layout.tasks.length && down.size === 0
-
-/** What is left to do is to publish. */
-const allFinal = ({ standings }: CheckpointsState): boolean =>
-  membersOf(standings).every(({ part }) => part?.final === true)
-
-const hasEnded = (state: CheckpointsState, region: number): boolean =>
-  membersIn(state.layout, region).every(task => memberOf(state.ended, task) !== undefined && !isDown(state, task))
-
-const isDown = ({ failover: { down }, layout }: CheckpointsState, task: number): boolean =>
-  down.size > 0 && down.has(layout.groupOf[task] as number)
-
-/** Regions of which some tasks do not run. */
-const regionsDown = ({ failover: { down }, layout, whole }: CheckpointsState): ReadonlySet<number> =>
-  whole && down.size > 0
-    ? new Set(layout.regions.keys())
-    : new Set([...down.keys()].map(group => layout.regionOf[layout.groups[group]?.[0] as number] as number))
-
-const partKind = (state: CheckpointsState, task: TaskId): PendingPart['kind'] | undefined =>
-  state.pending && memberOf(state.pending.parts, regionOf(state, numberOf(state, task))).kind
-
-const groupNumber = ({ layout }: CheckpointsState, task: TaskId): number =>
-  layout.groupOf[layout.numberOf.get(task) as number] as number
-
-const hasAcknowledged = ({ acknowledged: all }: Pending, task: number): boolean => memberOf(all, task) !== undefined
-
-const numberOf = ({ layout }: CheckpointsState, task: TaskId): number => layout.numberOf.get(task) as number
-const regionOf = ({ layout }: CheckpointsState, task: number): number => layout.regionOf[task] as number
-const membersIn = ({ regions }: Layout, region: number): readonly number[] => regions[region] as readonly number[]
-const namesOf = ({ layout }: CheckpointsState, tasks: readonly number[]): readonly TaskId[] =>
-  tasks.map(task => layout.tasks[task] as TaskId)
-
 const someOf = (tasks: readonly TaskId[]): string => {
   const more = tasks.length - namedMax
   return tasks.slice(0, namedMax).join(', ') + (more > 0 ? ` and ${more} more` : '')
 }
 
-const then = ([state, orders]: Step, next: (state: CheckpointsState) => Step): Step => {
-  const [after, more] = next(state)
-  return [after, more.length === 0 ? orders : [...orders, ...more]]
-}
-
 const notRunning = { reason: 'it is being restarted', cause: 'region-failover' } as const
-const exempt: PendingPart = { kind: 'exempt' }
-const ready: PendingPart = { kind: 'ready' }
-const done: PendingPart = { kind: 'finished' }
-const lost: PendingPart = { kind: 'failed' }
 
 /** A commit waits until it has so large a share of the parts, unless it is due. */
 const commitsMax = 16

@@ -67,8 +67,8 @@ export type CheckpointEvent =
     }
   /** Parts have been ready, and waiting for others to share a commit with, for long enough. */
   | { readonly kind: 'commitDue'; readonly checkpoint: CheckpointId }
-  /** The task, which has ended, has published what its last part contains. */
-  | { readonly kind: 'published'; readonly task: TaskId; readonly checkpoint: CheckpointId }
+  /** These tasks have published what their part of the checkpoint contains. */
+  | { readonly kind: 'published'; readonly tasks: readonly TaskId[]; readonly checkpoint: CheckpointId }
   | { readonly kind: 'expired'; readonly checkpoint: CheckpointId }
   /** Other limits, from the next decision on; the regions stay. */
   | { readonly kind: 'limited'; readonly policy: Policy; readonly minPauseMs: number }
@@ -124,11 +124,15 @@ export type CheckpointOrder =
     }
   /** To the tasks of finished parts: the checkpoint is complete. */
   | { readonly kind: 'notify'; readonly checkpoint: CheckpointId; readonly tasks: readonly TaskId[] }
-  /** To the tasks of a part that has failed, and to the store: nobody waits for their snapshots any more. */
+  /**
+   * To the tasks of a part that has failed, and to the store: nobody waits for their snapshots any more. `latestFinished`: by task the
+   * newest part of its region; one that has missed the message publishes it now. Source: Flink's notifyCheckpointAborted.
+   */
   | {
       readonly kind: 'abort'
       readonly checkpoint: CheckpointId
       readonly tasks: readonly TaskId[]
+      readonly latestFinished: ReadonlyMap<TaskId, CheckpointId>
       readonly reason: string
     }
   /** The user's request starts no checkpoint. */

@@ -7,9 +7,9 @@ import type { Edge, Plan } from './plan.ts'
 export const connected = ({ stages, edges }: Plan): readonly (readonly string[])[] => {
   const first = new Map<string, number>()
   const names: string[] = []
-  for (const { id, parallelism } of stages) {
+  for (const { id, tasks } of stages) {
     first.set(id, names.length)
-    for (let index = 0; index < parallelism; index++) names.push(`${id}/${index}`)
+    for (const task of tasks) names.push(task)
   }
   const sets = new DisjointSets(names.length)
   for (const edge of edges) joinEnds(sets, edge, first)

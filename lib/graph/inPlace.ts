@@ -1,7 +1,7 @@
 import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike } from 'rxjs'
 import type { StreamElement } from '../element.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
-import { type CapturedOperator, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
+import { type CapturedOperator, capturedOf, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
 import { Reading } from './reading.ts'
 import type { Source } from './source.ts'
 import type { OperatorNode, Stream } from './stream.ts'
@@ -127,7 +127,7 @@ export class InPlaceTask implements Task {
 
   /** What a snapshot of the task holds now, by reference. */
   capture(): readonly CapturedOperator[] {
-    return this.states.map(state => state.capture())
+    return capturedOf(this.states)
   }
 
   /** What a snapshot of the task holds now, ready to restore another one from. */

@@ -20,6 +20,8 @@ export interface Stage {
   readonly id: string
   /** How many tasks it has. */
   readonly parallelism: number
+  /** Their names, such as `2:scan/3`; one string a task for all who look it up. */
+  readonly tasks: readonly string[]
   /** Barriers are aligned on all its inputs, whatever the checkpoint's are, because one of them is declared so. */
   readonly alignedOnly: boolean
   readonly nodes: readonly OperatorNode[]
@@ -69,7 +71,7 @@ export const plan = (
     const producers = inputs.map(input => visit(input.node))
     const stage: Growing = {
       ...{ id: '', parallelism, alignedOnly: false, source },
-      ...{ nodes: [], pipelines: [], inputs: [], outputs: [] },
+      ...{ tasks: [], nodes: [], pipelines: [], inputs: [], outputs: [] },
     }
     stages.push(stage)
     inputs.forEach((stream, input) => {
@@ -118,6 +120,7 @@ export const plan = (
       stage.nodes[0]?.lineage.source === undefined
         ? stageParallelism(name, stage.inputs.map(producersOf), { parallelism, keyGroups })
         : (stage.nodes[0].lineage.parallelism ?? parallelism)
+    stage.tasks = Array.from({ length: stage.parallelism }, (_, index) => `${stage.id}/${index}`)
     stage.alignedOnly = stage.inputs.some(({ stream }) => stream.node.lineage.alignedOnly === true)
   })
   checkNames(stages)

@@ -68,12 +68,10 @@ export class Reading<T> {
     this.#source = source.name
     this.#idleAfterMs = idleAfterMs
     this.#scheduler = scheduler
-    const position = t.intersection([t.type({ position: source.position }), t.partial({ idle: t.literal(true) })])
-    const stand = t.union([t.literal('ended'), position]) as t.Type<Stand>
-    const stored = state.keepBySplit('position', stand, () => this.#captured())
-    for (const split of Object.keys(stored)) if (!assigned.includes(split)) throw splitGone(source.name, split)
+    const stored = state.keepBySplit('position', standType(source.position), () => this.#captured())
+    for (const split of stored.keys()) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
-      const from = stored[split]
+      const from = stored.get(split)
       if (from === 'ended') this.#stands.set(split, 'ended')
       else {
         const reader = source.open(split, from?.position)
@@ -210,13 +208,22 @@ export class Reading<T> {
     )
   }
 
-  #captured(): Record<SplitId, Stand> {
-    const captured: Record<SplitId, Stand> = Object.fromEntries(this.#stands)
-    for (const { split, reader, idle } of this.#open) {
-      captured[split] = { position: reader.position(), ...(idle ? { idle } : {}) }
-    }
-    return captured
+  #captured(): readonly [SplitId, Stand][] {
+    const open = this.#open.map(({ split, reader, idle }): [SplitId, Stand] => {
+      const position = reader.position()
+      return [split, idle ? { position, idle } : { position }]
+    })
+    return this.#stands.size === 0 ? open : [...this.#stands, ...open]
   }
+}
+
+/** Encodes by itself, at every snapshot: a union would look through its members each time. */
+const standType = (position: t.Type<unknown>): t.Type<Stand> => {
+  const open = t.intersection([t.type({ position }), t.partial({ idle: t.literal(true) })])
+  const { name, is, validate } = t.union([t.literal('ended'), open]) as t.Type<Stand>
+  const encode = (stand: Stand) =>
+    stand === 'ended' ? stand : ({ ...stand, position: position.encode(stand.position) } as Stand)
+  return new t.Type(name, is, validate, position.encode === t.identity ? t.identity : encode)
 }
 
 const droppedOf = (reader: SplitReader<unknown, unknown>): number => reader.dropped?.() ?? 0

@@ -38,7 +38,7 @@ import {
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
-import type { Alignment, SplitId } from '../element.ts'
+import type { Alignment, CheckpointId, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
@@ -103,6 +103,8 @@ export class Execution {
   /** By the first task of each group that has been restarted: what it began with. */
   readonly #restartedWith = new Map<TaskId, InFlightCount>()
   #remembered: Remembered
+  /** While tasks are being told: those that have published at once. */
+  #publishing: { readonly checkpoint: CheckpointId; readonly done: TaskId[] } | undefined
   #requests = 0
   #begun = false
   #ended = false
@@ -271,12 +273,7 @@ export class Execution {
       epoch,
       splits: this.#splits,
       restored: restored?.tasks,
-      report: event => {
-        if (event.kind === 'snapshot') this.#environment.observe?.(event)
-        if (event.kind === 'failed') this.#tells('taskFailed', event.task, { error: event.error })
-        if (event.kind === 'snapshot' && event.ended) this.#tells('taskFinished', event.task, {})
-        this.#events$.next(event)
-      },
+      report: event => this.#heard(event),
       isWanted,
     })
   }
@@ -366,10 +363,9 @@ export class Execution {
         for (const task of this.#tasks) task.trigger(order.barrier)
         return
       case 'publish':
-        for (const id of order.tasks) this.#taskOf.get(id)?.publish(order.checkpoint)
-        return
+        return this.#publish(order)
       case 'abort':
-        for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint)
+        for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint, order.latestFinished.get(id))
         return
       case 'refuse':
         this.#refused$.next(order)
@@ -490,6 +486,26 @@ export class Execution {
     const ids = new Set(made.map(({ id }) => id))
     const ended = new Map([...endedBefore(restored)].filter(([task]) => ids.has(task)))
     this.#events$.next({ kind: 'restarted', tasks: [...ids], ended })
+  }
+
+  #heard(event: TaskEvent): void {
+    const publishing = this.#publishing
+    if (event.kind === 'published' && event.checkpoint === publishing?.checkpoint) publishing.done.push(...event.tasks)
+    else {
+      if (event.kind === 'snapshot') this.#environment.observe?.(event)
+      if (event.kind === 'snapshot' && event.ended) this.#tells('taskFinished', event.task, {})
+      if (event.kind === 'failed') this.#tells('taskFailed', event.task, { error: event.error })
+      this.#events$.next(event)
+    }
+  }
+
+  /** What is published at once is one event, however many tasks there are. */
+  #publish({ checkpoint, tasks }: CheckpointOrder & { kind: 'publish' }): void {
+    const done: TaskId[] = []
+    this.#publishing = { checkpoint, done }
+    for (const id of tasks) this.#taskOf.get(id)?.publish(checkpoint)
+    this.#publishing = undefined
+    if (done.length > 0) this.#events$.next({ kind: 'published', tasks: done, checkpoint })
   }
 
   /** With nothing to do, nothing could be done: otherwise nobody has woken who could do it, and it may wait for ever. */

@@ -1,4 +1,5 @@
 import { type SchedulerAction, type SchedulerLike, Subscription } from 'rxjs'
+import { Line } from '../line.ts'
 
 /** A task as the executor sees it. */
 export interface Member {
@@ -179,36 +180,6 @@ export class Executor {
       partial.flush()
     }
     if (!this.#scheduled && !this.#stopped) this.#options.onIdle()
-  }
-}
-
-/** First in, first out, whatever the length: an array moves all its members at each `shift`. */
-class Line<A> {
-  #members: A[] = []
-  /** Before it everything has been taken. */
-  #first = 0
-
-  get length(): number {
-    return this.#members.length - this.#first
-  }
-
-  push(member: A): void {
-    this.#members.push(member)
-  }
-
-  take(at: number): A {
-    const member = this.#members[this.#first + at] as A
-    if (at > 0) this.#members.splice(this.#first + at, 1)
-    else if (++this.#first * 2 > this.#members.length) {
-      this.#members.splice(0, this.#first)
-      this.#first = 0
-    }
-    return member
-  }
-
-  clear(): void {
-    this.#members = []
-    this.#first = 0
   }
 }
 

@@ -1,4 +1,4 @@
-import { Observable, retry, type SchedulerLike, throwError, timer } from 'rxjs'
+import { Observable, type SchedulerLike } from 'rxjs'
 import { exponentialDelay, initialRestarts, restarts } from '../coordination/restarts.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 
@@ -12,34 +12,43 @@ export interface Retrying {
   readonly place: string
   /** Sees each failure that is followed by another attempt. */
   readonly onFailure: (error: unknown) => void
+  /** Before it completes. */
+  readonly onSuccess?: () => void
 }
 
 /**
- * Publishes, again and again with longer pauses from 100 ms to 10 s, until it has succeeded.
+ * Publishes, again and again with longer pauses from 100 ms to 10 s, until it has succeeded. What succeeds at once takes no timer.
  *
  * @throws PUBLISH_FAILED once the time is up; at once what no other attempt can mend: a `SpillwayError` of another code, such as
  * TRANSACTION_LOST
  */
 export const retried = (
   attempt: Observable<unknown>,
-  { scheduler, timeoutMs, seed, place, onFailure }: Retrying,
-): Observable<unknown> =>
+  { scheduler, timeoutMs, seed, place, onFailure, onSuccess = () => {} }: Retrying,
+): Observable<never> =>
   new Observable(subscriber => {
     let state = initialRestarts(pauses, seed)
-    let attempts = 1
+    let attempts = 0
     let last = 'it has not answered'
-    const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
-    subscriber.add(scheduler.schedule(timeUp, timeoutMs))
-    const delay = (error: unknown) => {
+    const attempted = (): void => {
+      attempts++
+      subscriber.add(attempt.subscribe({ error: failed, complete: succeeded }))
+    }
+    const succeeded = (): void => {
+      onSuccess()
+      subscriber.complete()
+    }
+    const failed = (error: unknown): void => {
       const [next, effect] = restarts(state, { kind: 'failed' }, scheduler.now())
       state = next
-      if (!mayPass(error) || effect.kind === 'giveUp') return throwError(() => error)
-      attempts++
+      if (!mayPass(error) || effect.kind === 'giveUp') return subscriber.error(error)
       last = messageOf(error)
       onFailure(error)
-      return timer(effect.delayMs, scheduler)
+      subscriber.add(scheduler.schedule(attempted, effect.delayMs))
     }
-    subscriber.add(attempt.pipe(retry({ delay })).subscribe(subscriber))
+    const timeUp = () => subscriber.error(publishFailed(place, { attempts, timeoutMs, last }))
+    attempted()
+    if (!subscriber.closed) subscriber.add(scheduler.schedule(timeUp, timeoutMs))
   })
 
 /** What a sink says in its own words may pass; a code says what is the matter, and only one of them is of the moment. */

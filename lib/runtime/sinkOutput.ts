@@ -1,10 +1,7 @@
 import * as t from 'io-ts'
 import {
-  concat,
   defer,
   EMPTY,
-  from,
-  ignoreElements,
   type Observable,
   type ObservableInput,
   ReplaySubject,
@@ -92,7 +89,10 @@ export class SinkOutput {
 
   /** Publishes what the restored snapshot holds, and discards what older starts left behind. Before anything else. */
   recovered(): Observable<never> {
-    return this.#tried(() => this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }))
+    return this.#tried(
+      () => this.#writer.recover({ publish: this.#restored.map(({ tx }) => tx) }),
+      () => {},
+    )
   }
 
   next(element: StreamElement<unknown>): void {
@@ -115,43 +115,40 @@ export class SinkOutput {
     this.durable = [...this.#durable.values()]
   }
 
-  /** Publishes what the checkpoint contains. */
-  published(checkpoint: CheckpointId): Observable<never> {
-    return defer(() => {
-      const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
-      if (due.length === 0) return EMPTY
-      return concat(
-        this.#tried(() => this.#writer.publish(due.map(({ tx }) => tx))),
-        defer(() => {
-          this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
-          for (const published of due) this.#durable.delete(published.checkpoint)
-          return EMPTY
-        }),
-      )
-    })
+  /** Something that the checkpoint contains is not published. */
+  isUnpublished(checkpoint: CheckpointId): boolean {
+    return this.#unpublished.some(of => of.checkpoint <= checkpoint)
   }
 
-  #tried(attempt: () => ObservableInput<unknown>): Observable<never> {
-    return concat(
-      retried(
-        defer(() => from(attempt())),
-        {
-          scheduler: this.#scheduler,
-          timeoutMs: this.#publishTimeoutMs,
-          seed: this.#seed,
-          place: this.#name,
-          onFailure: error => {
-            this.#failedAttempts++
-            this.#lastFailure = messageOf(error)
-          },
-        },
-      ),
-      defer(() => {
+  /** Publishes what the checkpoint contains, of what is now unpublished. */
+  published(checkpoint: CheckpointId): Observable<never> {
+    const due = this.#unpublished.filter(unpublished => unpublished.checkpoint <= checkpoint)
+    if (due.length === 0) return EMPTY
+    return this.#tried(
+      () => this.#writer.publish(due.map(({ tx }) => tx)),
+      () => {
+        this.#unpublished = this.#unpublished.filter(unpublished => !due.includes(unpublished))
+        for (const published of due) this.#durable.delete(published.checkpoint)
+      },
+    )
+  }
+
+  #tried(attempt: () => ObservableInput<unknown>, onSuccess: () => void): Observable<never> {
+    return retried(defer(attempt), {
+      scheduler: this.#scheduler,
+      timeoutMs: this.#publishTimeoutMs,
+      seed: this.#seed,
+      place: this.#name,
+      onFailure: error => {
+        this.#failedAttempts++
+        this.#lastFailure = messageOf(error)
+      },
+      onSuccess: () => {
         this.#failedAttempts = 0
         this.#lastFailure = undefined
-        return EMPTY
-      }),
-    ).pipe(ignoreElements())
+        onSuccess()
+      },
+    })
   }
 
   /** Every snapshot until the publication waits for it; it is done once, while the sink is open. */

@@ -51,8 +51,8 @@ export class SnapshotUnderWay {
   /** Once all barriers have come. */
   metrics: BarrierMetrics | undefined
   readonly #begun: Begun
-  /** What stands in the channels, with what is taken before it. */
-  readonly #inFlight = new Map<ChannelId, Filling>()
+  /** What stands in the channels, with what is taken before it; none of an aligned checkpoint. */
+  #inFlight: Map<ChannelId, Filling> | undefined
   /** Of later generations than what stands in its channel. */
   #parked: readonly ChannelData[] = []
   #outputs: readonly OutputData[] = []
@@ -80,7 +80,7 @@ export class SnapshotUnderWay {
     const { buffers } = this.#begun
     buffers.add(countBuffers(elements))
     if (buffers.refused) {
-      this.#inFlight.clear()
+      this.#inFlight = undefined
       this.#parked = []
       this.#outputs = []
     }
@@ -102,7 +102,7 @@ export class SnapshotUnderWay {
       ended: false,
       checkpoint,
       operators,
-      inFlight: [...this.#inFlight.values(), ...this.#parked],
+      inFlight: [...(this.#inFlight?.values() ?? []), ...this.#parked],
       outputs: this.#outputs,
       captured: buffers,
       durable,
@@ -127,6 +127,7 @@ export class SnapshotUnderWay {
   }
 
   #fillingOf(channel: ChannelId): StreamElement<unknown>[] {
+    this.#inFlight ??= new Map()
     let known = this.#inFlight.get(channel)
     if (known === undefined) {
       known = { ...this.#placeOf(channel), generation: this.#generationIn(channel), elements: [] }

@@ -1,13 +1,4 @@
-import {
-  concatMap,
-  from,
-  mergeMap,
-  Observable,
-  type SchedulerLike,
-  Subject,
-  Subscription,
-  type Unsubscribable,
-} from 'rxjs'
+import { from, mergeMap, type Observable, type SchedulerLike, Subject, Subscription, type Unsubscribable } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
 import type { AlignmentMetrics } from '../alignment/events.ts'
 import type { CaptureBudget } from '../channel/captureBudget.ts'
@@ -38,13 +29,14 @@ import { Unfinished } from '../graph/unfinished.ts'
 import { checkEncodable } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
-import { type CapturedOperator, OperatorState } from '../state/operatorState.ts'
+import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
 import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
+import { Publications } from './publications.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
 import { type BarrierMetrics, type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
@@ -112,7 +104,8 @@ export class RunningTask implements Task, Member {
   readonly #pace: Pace
   readonly #running = new Subscription()
   readonly #checked = new Set<Stream<any, any>>()
-  readonly #completed$ = new Subject<CheckpointId>()
+  /** Where there are sinks. */
+  #publications: Publications | undefined
   #head = new Subject<StreamElement<any>>()
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
@@ -166,12 +159,13 @@ export class RunningTask implements Task, Member {
       this.#build()
       this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
     }
-    this.#running.add(
-      this.#completed$.pipe(concatMap(checkpoint => this.#published(checkpoint))).subscribe({
-        next: checkpoint => this.#report({ kind: 'published', task: this.id, checkpoint }),
-        error: error => this.#fail(error),
-      }),
-    )
+    if (this.#sinks.length > 0) {
+      this.#publications = new Publications({
+        sinks: this.#sinks,
+        onPublished: checkpoint => this.#published(checkpoint),
+        onError: error => this.#fail(error),
+      })
+    }
   }
 
   /** What has failed while the task was built. */
@@ -221,6 +215,7 @@ export class RunningTask implements Task, Member {
     this.#running.unsubscribe()
     this.#dropSnapshot()
     this.#reading?.close()
+    this.#publications?.stop()
     for (const sink of this.#sinks) sink.close()
     for (const writer of this.#writers) {
       this.#options.executor.forget(writer)
@@ -244,11 +239,13 @@ export class RunningTask implements Task, Member {
 
   /** The task's part of the checkpoint is durable. */
   publish(checkpoint: CheckpointId): void {
-    this.#completed$.next(checkpoint)
+    if (this.#state === 'new' || this.#state === 'stopped') return
+    if (this.#publications === undefined) this.#published(checkpoint)
+    else this.#publications.publish(checkpoint)
   }
 
-  /** The checkpoint is given up; barriers of it that still come do nothing. */
-  abort(checkpoint: CheckpointId): void {
+  /** The checkpoint is given up; barriers of it that still come do nothing. Publishes its newest finished part, if that was missed. */
+  abort(checkpoint: CheckpointId, latestFinished: CheckpointId | undefined): void {
     if (this.#state === 'new' || this.#state === 'stopped') return
     if (this.#triggered?.checkpoint === checkpoint) {
       this.#triggered = undefined
@@ -257,6 +254,8 @@ export class RunningTask implements Task, Member {
     this.#gate?.cancel(checkpoint)
     if (this.#snapshot?.checkpoint === checkpoint) this.#dropSnapshot()
     this.#options.executor.wake(this)
+    if (latestFinished === undefined) return
+    if (this.#sinks.some(sink => sink.isUnpublished(latestFinished))) this.publish(latestFinished)
   }
 
   turn(): void {
@@ -592,11 +591,13 @@ export class RunningTask implements Task, Member {
   }
 
   #capture(): readonly CapturedOperator[] {
-    return this.#states.map(state => state.capture())
+    return capturedOf(this.#states)
   }
 
   #durable(): readonly Observable<unknown>[] {
-    return this.#sinks.flatMap(sink => sink.durable)
+    const [sink, ...others] = this.#sinks
+    if (sink === undefined) return []
+    return others.length === 0 ? sink.durable : this.#sinks.flatMap(({ durable }) => durable)
   }
 
   #outputEnded(): void {
@@ -625,18 +626,8 @@ export class RunningTask implements Task, Member {
     this.#reading?.close()
   }
 
-  #published(checkpoint: CheckpointId): Observable<CheckpointId> {
-    return new Observable(subscriber =>
-      from(this.#sinks)
-        .pipe(mergeMap(sink => sink.published(checkpoint)))
-        .subscribe({
-          error: error => subscriber.error(error),
-          complete: () => {
-            subscriber.next(checkpoint)
-            subscriber.complete()
-          },
-        }),
-    )
+  #published(checkpoint: CheckpointId): void {
+    this.#options.report({ kind: 'published', tasks: [this.id], checkpoint })
   }
 
   // How it is put together.

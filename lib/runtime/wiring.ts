@@ -41,8 +41,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
-    return indexes(parallelism).flatMap(index => {
-      const id = `${stage.id}/${index}`
+    return stage.tasks.flatMap((id, index) => {
       if (!isWanted(id)) return []
       return new RunningTask({
         id,
@@ -124,7 +123,7 @@ const outboxesOf = ({ to, input }: Edge, from: number, joined: Joined | undefine
   const { first, sending } = joined?.outputs[from] ?? { first: 0, sending: [] }
   if (to.alignedOnly) return []
   return sending.flatMap(({ outbox }, nth) =>
-    outbox === undefined ? [] : [{ outbox, to: `${to.id}/${first + nth}`, input, from }],
+    outbox === undefined ? [] : [{ outbox, to: to.tasks[first + nth] as TaskId, input, from }],
   )
 }
 

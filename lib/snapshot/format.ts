@@ -1,5 +1,4 @@
 import * as t from 'io-ts'
-import { Observable, type SchedulerLike } from 'rxjs'
 import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
@@ -7,7 +6,7 @@ import { readContainer, type Section, writeContainer } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot } from './snapshot.ts'
+import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
  * A task's snapshot, version 0: as an object of the store a container with these sections, in a log entry the sections themselves.
@@ -20,66 +19,36 @@ import type { ChannelData, OutputData, ReadSnapshot, SnapshotSizes, TaskSnapshot
  *
  * Of recovered data the generation of the first element is the last part of the name.
  */
-interface Encoded {
-  readonly sections: readonly Section[]
-  readonly sizes: SnapshotSizes
-}
-
-/**
- * Encodes a snapshot, a chunk an action of the scheduler; emits once.
- * Errs with `NOT_ENCODABLE`, naming operator and path.
- */
-export const encodedSnapshot = (
-  snapshot: TaskSnapshot,
-  encoding: Encoding,
-  scheduler: SchedulerLike,
-): Observable<Encoded> =>
-  new Observable(subscriber => {
-    const chunks = chunksOf(snapshot, encoding)
-    const sections: { readonly name: string; readonly chunks: Uint8Array[] }[] = []
-    const sizes = { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 }
-    return scheduler.schedule(function () {
-      try {
-        const next = chunks.next()
-        if (next.done === true) {
-          subscriber.next({ sections, sizes })
-          subscriber.complete()
-          return
-        }
-        const { section, chunk, records } = next.value
-        if (sections.at(-1)?.name !== section) sections.push({ name: section, chunks: [] })
-        sections.at(-1)?.chunks.push(chunk)
-        if (records === undefined) sizes.stateBytes += chunk.length
-        else {
-          sizes.inFlightBytes += chunk.length
-          sizes.inFlightRecords += records
-        }
-        this.schedule()
-      } catch (error) {
-        subscriber.error(error)
-      }
-    })
-  })
-
-interface Chunk {
+export interface Chunk {
   readonly section: string
   readonly chunk: Uint8Array
-  /** Of in-flight data. */
-  readonly records?: number
+  /** Of in-flight data; undefined: it is state. */
+  readonly records: number | undefined
 }
 
-function* chunksOf(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
-  for (const { operator, kept, tables } of snapshot.operators) {
-    if (Object.keys(kept).length > 0) {
-      const records = recordsInFrame(kept)
-      const chunk = encoding.encode(kept, operator)
-      yield { section: name('kept', operator), chunk, ...(records === undefined ? {} : { records }) }
-    }
+/** Of the operators' small values. @throws NOT_ENCODABLE, naming operator and path. */
+export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): readonly Chunk[] =>
+  operators
+    .filter(({ kept }) => Object.keys(kept).length > 0)
+    .map(({ operator, kept }) => ({
+      section: name('kept', operator),
+      chunk: encoding.encode(kept, operator),
+      records: recordsInFrame(kept),
+    }))
+
+/** Whether there is more than that. */
+export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
+  inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
+
+/** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
+export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+  for (const { operator, tables } of snapshot.operators) {
     for (const { name: table, captured, encode } of tables) {
       const section = name('table', operator, table)
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
-        yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place: `${operator}, state ${table}` }) }
+        const place = `${operator}, state ${table}`
+        yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place }), records: undefined }
       }
     }
   }

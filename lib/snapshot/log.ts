@@ -71,23 +71,20 @@ export interface CarriedOver {
   readonly entry: number
 }
 
-const bytesType = new t.Type<Uint8Array>(
-  'bytes',
-  (u): u is Uint8Array => u instanceof Uint8Array,
-  (u, context) => (u instanceof Uint8Array ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+/**
+ * An entry, version 0: a container with the section "entry", the values below, and in "snapshots" the chunks of all inline
+ * snapshots, in their order. Snapshots are arrays, as a commit may name thousands.
+ */
+type Listed =
+  | [task: TaskId, ended: boolean, object: string, bytes: number, crc: number]
+  | [task: TaskId, ended: boolean, sections: readonly [name: string, chunks: number][]]
 
-const snapshotType = t.union([
-  t.type({ task: t.string, ended: t.boolean, object: t.string, bytes: t.number, crc: t.number }),
-  t.type({
-    task: t.string,
-    ended: t.boolean,
-    sections: t.readonlyArray(t.type({ name: t.string, chunks: t.readonlyArray(bytesType) })),
-  }),
+const listed: t.Type<Listed> = t.union([
+  t.tuple([t.string, t.boolean, t.string, t.number, t.number]),
+  t.tuple([t.string, t.boolean, t.readonlyArray(t.tuple([t.string, t.number]))]),
 ])
 
-const entryType: t.Type<LogEntry, any> = t.union([
+const entryType = t.union([
   t.type({
     kind: t.literal('start'),
     epoch: t.number,
@@ -106,7 +103,7 @@ const entryType: t.Type<LogEntry, any> = t.union([
       checkpoint: t.number,
       keyGroups: t.number,
       stages: t.record(t.string, t.number),
-      parts: t.readonlyArray(t.type({ tasks: t.readonlyArray(snapshotType) })),
+      parts: t.readonlyArray(t.readonlyArray(listed)),
     }),
     t.partial({
       completes: t.type({
@@ -119,21 +116,59 @@ const entryType: t.Type<LogEntry, any> = t.union([
 /** The run that has appended the entry, by the epoch of its start. */
 export const runOf = (entry: LogEntry): number => (entry.kind === 'restart' ? entry.run : entry.epoch)
 
-export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array =>
-  writeContainer([{ name: section, chunks: [encoding.encode(entry, section)] }])
+export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array => {
+  const chunks: Uint8Array[] = []
+  const stored =
+    entry.kind !== 'commit'
+      ? entry
+      : { ...entry, parts: entry.parts.map(({ tasks }) => tasks.map(snapshot => withoutChunks(snapshot, chunks))) }
+  return writeContainer([
+    { name: section, chunks: [encoding.encode(stored, section)] },
+    { name: snapshotsSection, chunks },
+  ])
+}
+
+const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed => {
+  const { task, ended } = snapshot
+  if ('object' in snapshot) return [task, ended, snapshot.object, snapshot.bytes, snapshot.crc]
+  const sections = snapshot.sections.map(({ name, chunks: own }) => {
+    for (const chunk of own) chunks.push(chunk)
+    return [name, own.length] satisfies [string, number]
+  })
+  return [task, ended, sections]
+}
 
 /** @throws DAMAGED */
 export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): LogEntry => {
   const object = `log entry ${n}`
-  const chunk = readContainer(bytes, { object }).get(section)?.[0]
-  if (chunk === undefined) {
-    throw new SpillwayError('DAMAGED', {
-      place: object,
-      problem: `it has no section "${section}".`,
-      remedy: damagedRemedy,
-    })
+  const container = readContainer(bytes, { object })
+  const chunk = container.get(section)?.[0]
+  if (chunk === undefined) throw damaged(object, `it has no section "${section}"`)
+  const stored = decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
+  if (stored.kind !== 'commit') return stored
+  const chunks = (container.get(snapshotsSection) ?? []).values()
+  const parts = stored.parts.map(tasks => ({ tasks: tasks.map(snapshot => withChunks(snapshot, chunks, object)) }))
+  if (chunks.next().done !== true) throw damaged(object, 'it has chunks of no snapshot')
+  return { ...stored, parts }
+}
+
+const withChunks = (of: Listed, chunks: Iterator<Uint8Array>, place: string): StoredSnapshot => {
+  if (of.length === 5) {
+    const [task, ended, object, bytes, crc] = of
+    return { task, ended, object, bytes, crc }
   }
-  return decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
+  const [task, ended, sections] = of
+  const next = (): Uint8Array => {
+    const { value, done } = chunks.next()
+    if (done === true) throw damaged(place, `it lacks chunks of ${task}`)
+    // A copy: a view would hold the bytes of all others, for as long as the task's last snapshot stands for it.
+    return new Uint8Array(value)
+  }
+  return {
+    task,
+    ended,
+    sections: sections.map(([name, length]) => ({ name, chunks: Array.from({ length }, next) })),
+  }
 }
 
 /** Names of objects: they carry the epoch of their task and the checkpoint, so that none is ever used again. */
@@ -153,7 +188,11 @@ const folder = (epoch: number, checkpoint: CheckpointId) => `e${padded(epoch)}/c
 
 const padded = (n: number): string => String(n).padStart(6, '0')
 
+const damaged = (place: string, problem: string) =>
+  new SpillwayError('DAMAGED', { place, problem: `${problem}.`, remedy: damagedRemedy })
+
 const section = 'entry'
+const snapshotsSection = 'snapshots'
 
 export const damagedRemedy =
   'Restore the file from a backup of the store, or start with restore: "none" on an empty one.'

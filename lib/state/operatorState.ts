@@ -55,13 +55,12 @@ export class OperatorState {
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
 
-  /** As `keep`, of each split: at another parallelism a value goes where its split goes. */
-  keepBySplit<V>(
-    name: string,
-    codec: t.Type<V, any>,
-    now: () => Readonly<Record<SplitId, V>>,
-  ): Readonly<Record<SplitId, V>> {
-    return this.keep(bySplit(name), t.record(t.string, codec), now) ?? {}
+  /**
+   * As `keep`, of each split: at another parallelism a value goes where its split goes. Stored as pairs, since a record with
+   * a number for a key, as names of splits often are, has room for all numbers below it.
+   */
+  keepBySplit<V>(name: string, codec: t.Type<V, any>, now: () => readonly [SplitId, V][]): ReadonlyMap<SplitId, V> {
+    return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
   }
 
   /** A keyed table that has been asked for. */
@@ -75,21 +74,25 @@ export class OperatorState {
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
   }
 
-  capture(): CapturedOperator {
-    const kept: Record<string, unknown> = {}
+  /** Undefined: there is nothing to store. */
+  capture(): CapturedOperator | undefined {
+    let kept: Record<string, unknown> | undefined
     for (const [name, now] of this.#kept) {
       const value = now()
-      if (value !== undefined) kept[name] = value
+      if (value === undefined) continue
+      kept ??= {}
+      kept[name] = value
     }
-    return {
-      operator: this.operator,
-      kept,
-      tables: [...this.#tables].map(([name, { table, encode }]) => ({
-        name,
-        encode,
-        captured: table.capture({ beforeCall: this.callOpen }),
-      })),
-    }
+    if (this.#tables.size > 0) return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables() }
+    return kept && { operator: this.operator, kept, tables: [] }
+  }
+
+  #capturedTables(): CapturedOperator['tables'] {
+    return [...this.#tables].map(([name, { table, encode }]) => ({
+      name,
+      encode,
+      captured: table.capture({ beforeCall: this.callOpen }),
+    }))
   }
 
   #claim(name: string): void {
@@ -104,6 +107,19 @@ export class OperatorState {
       code: 'STATE_NOT_MATCHED',
     })
   }
+}
+
+/** Of those operators that have anything to store. */
+export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
+  // Not by push, which makes room for more: thousands of snapshots wait for their turn.
+  const all = new Array<CapturedOperator>(states.length)
+  let count = 0
+  for (const state of states) {
+    const captured = state.capture()
+    if (captured !== undefined) all[count++] = captured
+  }
+  all.length = count
+  return all
 }
 
 const bySplit = (name: string): string => `${splitPrefix}${name}`

@@ -1,8 +1,9 @@
 import { VirtualTimeScheduler } from 'rxjs'
 import type { Subtask } from '../graph/task.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
-import { encodedSnapshot, readSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
+import { readSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
+import { SnapshotEncoder } from '../snapshot/snapshotEncoder.ts'
 
 /** A task's snapshot as a store would hold it, and whose it is. */
 export interface HarnessSnapshot {
@@ -19,11 +20,13 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
   const encoding = msgpackEncoding()
   let bytes: Uint8Array | undefined
   let failed: { readonly error: unknown } | undefined
-  encodedSnapshot(snapshot, encoding, scheduler).subscribe({
-    next: encoded => {
+  new SnapshotEncoder(encoding, scheduler).encode({
+    snapshot,
+    stopped: false,
+    encoded: encoded => {
       bytes = snapshotObject({ ended: snapshot.ended, sections: encoded.sections }, encoding)
     },
-    error: error => {
+    failed: error => {
       failed = { error }
     },
   })

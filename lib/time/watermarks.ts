@@ -71,7 +71,9 @@ export class ChannelWatermarks {
     return ((this.#state[channel] as number) & idleFlag) !== 0
   }
 
-  capture(): CapturedWatermarks {
+  /** Undefined: nothing is known yet, as in a job without event time. */
+  capture(): CapturedWatermarks | undefined {
+    if (this.#knowsNothing()) return undefined
     return {
       combinedMs: this.#combinedMs,
       channels: Array.from(this.#timesMs, (watermarkMs, channel) => ({
@@ -79,6 +81,15 @@ export class ChannelWatermarks {
         idle: this.isIdle(channel),
       })),
     }
+  }
+
+  #knowsNothing(): boolean {
+    if (this.#combinedMs > Number.NEGATIVE_INFINITY) return false
+    const { length } = this.#timesMs
+    for (let channel = 0; channel < length; channel++) {
+      if ((this.#timesMs[channel] as number) > Number.NEGATIVE_INFINITY || this.isIdle(channel)) return false
+    }
+    return true
   }
 
   #ownIdleness(): 'idle' | 'active' | undefined {

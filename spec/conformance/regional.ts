@@ -1,5 +1,6 @@
 import * as t from 'io-ts'
-import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { type CheckpointsState, initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { regional } from '../../lib/coordination/policy.ts'
 import { membersOf } from '../../lib/coordination/vector.ts'

@@ -31,7 +31,7 @@ const event = (line: string): CoordinateEvent => {
     case 'committed':
       return { kind, checkpoint, entry: checkpoint }
     case 'published':
-      return { kind, task: 'a', checkpoint }
+      return { kind, tasks: ['a'], checkpoint }
     case 'every': {
       const everyMs = number === 'never' ? undefined : checkpoint
       return { kind: 'configured', schedule: { everyMs, timeoutMs: 4, alignment: 'unaligned', ...limits } }

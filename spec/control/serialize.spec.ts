@@ -106,7 +106,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
 const inlineBytesMax = 0
 const job = { keyGroups: 128, stages: { '0:a': 1 } }
 
-type Passing = { readonly kind: 'published'; readonly task: string; readonly checkpoint: number }
+type Passing = { readonly kind: 'published'; readonly tasks: readonly string[]; readonly checkpoint: number }
 
 const said = (event: CoordinateEvent): string => {
   switch (event.kind) {
@@ -149,7 +149,13 @@ interface Case {
 const releases: string[] = []
 const snap = (name: string, options?: SnapshotOptions) => snapshot(name, options, releases)
 const commit = (checkpoint: number): SerializeEvent => ({ kind: 'commit', checkpoint, parts: [] })
-const abort = (checkpoint: number): SerializeEvent => ({ kind: 'abort', checkpoint, tasks: ['a', 'b'], reason: '' })
+const abort = (checkpoint: number): SerializeEvent => ({
+  kind: 'abort',
+  checkpoint,
+  tasks: ['a', 'b'],
+  latestFinished: new Map(),
+  reason: '',
+})
 const beginEpoch: SerializeEvent = { kind: 'beginEpoch', tasks: ['a', 'b'] }
 const stop: SerializeEvent = {
   kind: 'stop',
@@ -380,7 +386,7 @@ const cases: Readonly<Record<string, Case>> = {
     in: ' pnt--',
     out: 'P----',
     events: {
-      p: { kind: 'published', task: 'a', checkpoint: 1 },
+      p: { kind: 'published', tasks: ['a'], checkpoint: 1 },
       n: { kind: 'notify', checkpoint: 1, tasks: [] },
       t: { kind: 'finished' },
     },
@@ -534,6 +540,21 @@ test('a small snapshot is not put, but stands in the entry that commits it', asy
   const restored = readSections(part?.tasks[0] as InlineSnapshot, { place: 'entry 1', encoding })
   expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
   expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
+})
+
+test.each([0, 1_000])('an abort stops what waits to be encoded, with %d bytes inline', inlineBytesMax => {
+  const scheduler = new TestScheduler(() => {})
+  const { store, log } = slowStore(() => scheduler.now(), scheduler, {})
+  const options = { store, encoding, scheduler, writesMax: 2, epoch, inlineBytesMax, job, nextEntry: 1 }
+  const events$ = new Subject<SerializeEvent>()
+  const heard: string[] = []
+  events$.pipe(serialize<Passing>(options)).subscribe(event => heard.push(said(event)))
+  const small = { ...snapshot('a1'), operators: [{ operator: 'scan', kept: { n: 1 }, tables: [] }], inFlight: [] }
+  events$.next(small)
+  events$.next(abort(1))
+  events$.next({ ...small, checkpoint: 2 })
+  scheduler.flush()
+  expect({ heard, log }).toEqual({ heard: ['ack a2'], log: inlineBytesMax === 0 ? ['0 put c2/a'] : [] })
 })
 
 test('thousands of snapshots that wait when their checkpoint is aborted are passed over, and what follows is written', () => {

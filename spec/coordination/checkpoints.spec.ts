@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { type CheckpointsState, initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global } from '../../lib/coordination/policy.ts'
 import { finishedPart } from '../../lib/coordination/retention.ts'
@@ -404,7 +405,7 @@ class Job {
       }
       this.written(0, true)
       this.committed('durable')
-      for (const task of this.#unpublished) this.hear({ kind: 'published', task, checkpoint: this.#finalId })
+      this.hear({ kind: 'published', tasks: [...this.#unpublished], checkpoint: this.#finalId })
     }
     while (this.#writing.length > 0) this.written(0, true)
     expect(this.finished).toBe(true)

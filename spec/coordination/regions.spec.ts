@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { type CheckpointsState, checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { type CheckpointsState, initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global, regional } from '../../lib/coordination/policy.ts'
 import { finishedPart } from '../../lib/coordination/retention.ts'
@@ -137,6 +138,22 @@ test('a failed region is carried over by reference: nothing of its last part is 
   job.all([acknowledged('a1', 2), acknowledged('a2', 2)])
   expect(job.commits[0]?.completes).toEqual({ carriedOver: [{ task: 'b1', checkpoint: 1, entry: 102 }] })
   expect(job.committed()).toEqual(['publish 2 a1,a2', 'notify 2 a1,a2', 'completed 2', 'release 1/a1,1/a2,101'])
+})
+
+test('an abort says which part of theirs is finished, so that tasks that have missed it publish it', () => {
+  const job = new Coordinator({ connected: [['a1', 'a2'], ['b1'], ['c1']] })
+  job.all([requested, ...['a1', 'a2', 'b1'].map(task => acknowledged(task, 1)), declined('c1', 1)])
+  while (job.commits.length > 0) job.committed()
+  job.all([requested, acknowledged('b1', 2)])
+  while (job.commits.length > 0) job.committed()
+  const [next, orders] = checkpoints(job.state, { kind: 'expired', checkpoint: 2 }, 0)
+  job.state = next
+  const abort = orders.find(order => order.kind === 'abort')
+  expect(abort?.tasks).toEqual(['a1', 'a2', 'c1'])
+  expect([...(abort?.latestFinished ?? [])]).toEqual([
+    ['a1', 1],
+    ['a2', 1],
+  ])
 })
 
 test('a commit that fails fails its parts, and the checkpoint is judged without them', () => {

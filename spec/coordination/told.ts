@@ -1,4 +1,5 @@
-import { checkpoints, initialCheckpoints } from '../../lib/coordination/checkpoints.ts'
+import { checkpoints } from '../../lib/coordination/checkpoints.ts'
+import { initialCheckpoints } from '../../lib/coordination/checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/coordination/events.ts'
 import { global } from '../../lib/coordination/policy.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'
@@ -96,7 +97,7 @@ export const parsed = (line: string): CheckpointEvent => {
     case 'commitFailed':
       return { kind, checkpoint, reason: 'no' }
     case 'published':
-      return { kind, task: second as string, checkpoint }
+      return { kind, tasks: [second as string], checkpoint }
     // The tasks are those of its group: `a b` or `c`.
     case 'stands':
       return {

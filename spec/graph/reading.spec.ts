@@ -36,7 +36,7 @@ const reading = (records: Readonly<Record<string, readonly number[]>>, stored?: 
     for (let next = all.take(9); next !== undefined; next = all.take(9)) taken.push(...next)
     return taken.map(element => (element.kind === 'buffer' ? element.records : element))
   }
-  return { scheduler, takeAll, kept: () => state.capture().kept }
+  return { scheduler, takeAll, kept: () => state.capture()?.kept }
 }
 
 test('a split that has had nothing for so long is idle, and is so after a restore', () => {

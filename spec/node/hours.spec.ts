@@ -147,3 +147,18 @@ test.each([
     for (const writer of again) writer.close()
   },
 )
+
+test('tasks that say at the same time that they have no more complete the hour, each time', async () => {
+  for (let round = 0; round < 20; round++) {
+    out = join(root, `${runs++}`)
+    const clock = new Clock()
+    clock.minute = 10
+    const writers = await Promise.all([0, 1, 2].map(index => opened(clock, { index, parallelism: 3 })))
+    writers[0]?.write([1])
+    clock.minute = 60
+    const cuts = await Promise.all(writers.map(writer => cut(writer, 1)))
+    await Promise.all(writers.map((writer, i) => done(writer.publish(cuts[i] ?? []))))
+    expect(seen()).toEqual({ '00Z': [1, 'whole'] })
+    for (const writer of writers) writer.close()
+  }
+})

@@ -207,14 +207,14 @@ export const planted: readonly Planted[] = [
   {
     what: 'a split that has ended is left out of the snapshot',
     file: 'lib/graph/reading.ts',
-    from: 'Object.fromEntries(this.#stands)',
-    to: '{}',
+    from: '[...this.#stands, ...open]',
+    to: 'open',
   },
   {
     what: 'the largest times of splits are not restored',
     file: 'operators/eventTime.ts',
-    from: 'for (const [split, largestMs] of Object.entries(stored)) times.set(split, largestMs)',
-    to: 'Object.entries(stored)',
+    from: 'for (const [split, largestMs] of stored) times.set(split, largestMs)',
+    to: 'stored.keys()',
     spec: 'spec/laws/operators.spec.ts',
   },
   {
@@ -289,7 +289,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'a writer without a buffer left sends small ones all the same',
     file: 'lib/channel/writer.ts',
-    from: 'if (count < records.length && !this.#options.pool.available) return',
+    from: 'if (count < this.#options.bufferRecordsMax && !this.#options.pool.available) return',
     to: '',
     spec: 'spec/channel/writer.spec.ts',
   },
@@ -358,7 +358,7 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'the job is done before its sinks have published',
-    file: 'lib/coordination/checkpoints.ts',
+    file: 'lib/coordination/checkpointsState.ts',
     from: "unpublished === 0 ? [{ kind: 'finished' }] : []",
     to: "[{ kind: 'finished' }]",
   },
@@ -370,15 +370,15 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a part is committed before its snapshots are stored',
-    file: 'lib/control/serialize.ts',
-    from: 'concat(store.put(name, bytes).pipe(ignoreElements()), of(inStore))',
-    to: 'merge(of(inStore), store.put(name, bytes).pipe(ignoreElements()))',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'this.#take(putting, () => this.#acknowledge(inStore as Kept, sizes))',
+    to: 'this.#take(putting, () => {})\n    this.#acknowledge(inStore as Kept, sizes)',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
-    file: 'lib/control/serialize.ts',
-    from: '        merge(...snapshot.durable).pipe(ignoreElements()),\n',
-    to: '',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'if (durable.length === 0) this',
+    to: 'if (durable.length >= 0) this',
   },
   {
     what: "another run's log entry is taken for one's own",
@@ -388,9 +388,9 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'the writing of a sinking checkpoint goes on',
-    file: 'lib/control/serialize.ts',
-    from: '      takeUntil(gone),\n',
-    to: '',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'if (!this.#isAborted(writing.snapshot)) continue',
+    to: 'continue',
     spec: 'spec/control/serialize.spec.ts',
   },
   {
@@ -408,8 +408,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a publication that has failed is passed over',
     file: 'lib/runtime/retried.ts',
-    from: 'return timer(effect.delayMs, scheduler)',
-    to: 'return new Observable<number>(subscriber => subscriber.complete())',
+    from: 'subscriber.add(scheduler.schedule(attempted, effect.delayMs))',
+    to: 'succeeded()',
   },
   {
     what: 'a transaction that is lost is asked for again and again',
@@ -536,6 +536,27 @@ export const planted: readonly Planted[] = [
     from: 'if (sink.sharedTransaction !== true || regionsOf(id, regions) < 2) continue',
     to: 'if (sink.sharedTransaction !== false) continue',
     spec: 'spec/runtime/explainRegions.spec.ts',
+  },
+  {
+    what: 'a small snapshot in a log entry is read with the bytes of another',
+    file: 'lib/snapshot/log.ts',
+    from: 'for (const chunk of own) chunks.push(chunk)',
+    to: 'for (const chunk of own) chunks.unshift(chunk)',
+    spec: 'spec/snapshot/log.spec.ts',
+  },
+  {
+    what: 'of two snapshots of a task the coordinator keeps the older one',
+    file: 'lib/coordination/vector.ts',
+    from: 'all[change.count - 1] = change',
+    to: 'all[newest.count - change.count] = change',
+    spec: 'spec/coordination/vector.spec.ts',
+  },
+  {
+    what: 'a snapshot that nobody waits for any more is encoded, and said to be written',
+    file: 'lib/snapshot/snapshotEncoder.ts',
+    from: '    if (of.stopped) return 0\n',
+    to: '',
+    spec: 'spec/control/serialize.spec.ts',
   },
   {
     what: 'a damaged section of a snapshot is restored',
@@ -707,8 +728,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'restored data of a later generation is left out of the snapshot',
     file: 'lib/runtime/snapshotUnderWay.ts',
-    from: '[...this.#inFlight.values(), ...this.#parked]',
-    to: '[...this.#inFlight.values()]',
+    from: '[...(this.#inFlight?.values() ?? []), ...this.#parked]',
+    to: '[...(this.#inFlight?.values() ?? [])]',
     spec: 'spec/runtime/rescaledInFlight.spec.ts',
   },
   {
@@ -728,8 +749,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'at another parallelism a position is given to two tasks',
     file: 'lib/snapshot/redistribution/operators.ts',
-    from: 'for (const [split, of] of Object.entries(value)) {',
-    to: 'for (const [split, of] of Object.entries(value)) {\n      ;(shares[0] as Record<SplitId, unknown>)[split] = of',
+    from: 'for (const pair of value) shares',
+    to: 'for (const pair of value) shares[0]?.push(pair)\n    for (const pair of value) shares',
     spec: 'spec/snapshot/redistribution.spec.ts',
   },
   {
@@ -855,15 +876,15 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a restarted region goes on from what the job was started from',
-    file: 'lib/coordination/checkpoints.ts',
+    file: 'lib/coordination/restarting.ts',
     from: 'const from = part && { checkpoint: part.checkpoint, entry: part.entry }',
     to: 'const from = undefined',
     spec: 'spec/coordination/failover.spec.ts',
   },
   {
     what: 'what tasks wrote last still stands for them when they are restarted',
-    file: 'lib/coordination/checkpoints.ts',
-    from: 'return then(unended({ ...state, failover: next }, tasks), of =>',
+    file: 'lib/coordination/restarting.ts',
+    from: 'return andThen(unended({ ...state, failover: next }, tasks), of =>',
     to: 'return then([{ ...state, failover: next }, []], of =>',
     spec: 'spec/coordination/failover.spec.ts',
   },
@@ -883,8 +904,8 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'what stopped tasks have under way still arrives',
-    file: 'lib/control/serialize.ts',
-    from: 'snapshot.epoch <= (stoppedUpTo.get(task) ?? 0) ||',
+    file: 'lib/control/snapshotWriter.ts',
+    from: 'if (epoch <= (this.#abandonedUpTo.get(task) ?? 0)) return true',
     to: '',
     spec: 'spec/control/serialize.spec.ts',
   },

@@ -4,7 +4,7 @@ import { simulate } from 'spillway/testing'
 import { expect, test } from 'vitest'
 
 const firstSeed = Number(process.env.SEED ?? Math.floor(Math.random() * 1e9))
-const schedules = 100
+const schedules = 200
 
 interface Sample {
   readonly key: number

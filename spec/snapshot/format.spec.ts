@@ -1,12 +1,17 @@
-import { firstValueFrom, queueScheduler } from 'rxjs'
+import { queueScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
 import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
 import { readContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { encodedSnapshot, readSnapshot, snapshotObject } from '../../lib/snapshot/format.ts'
+import { readSnapshot, snapshotObject } from '../../lib/snapshot/format.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
+import { type Encoded, SnapshotEncoder } from '../../lib/snapshot/snapshotEncoder.ts'
 
 const encoding = msgpackEncoding()
+const encoded = (snapshot: TaskSnapshot) =>
+  new Promise<Encoded>((resolve, reject) => {
+    new SnapshotEncoder(encoding, queueScheduler).encode({ snapshot, stopped: false, encoded: resolve, failed: reject })
+  })
 
 const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
   kind: 'snapshot',
@@ -33,7 +38,7 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
     { elements: Array.from({ length: 1_001 }, (_, i) => watermark(i)), chunks: 2, inFlight: 0 },
   ],
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
-  const { sections, sizes } = await firstValueFrom(encodedSnapshot(snapshot(elements), encoding, queueScheduler))
+  const { sections, sizes } = await encoded(snapshot(elements))
   const bytes = snapshotObject({ ended: false, sections }, encoding)
   expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
   expect(sizes.inFlightRecords).toBe(inFlight)
@@ -48,9 +53,7 @@ test('what waits in sending halves comes back by consumer, input, producer and g
     { to: '2:scan/1', input: 0, from: 1, generation: 0, elements: [recovered(0), buffer(['b'])] },
   ]
   const own = [buffer(records(5))]
-  const { sections, sizes } = await firstValueFrom(
-    encodedSnapshot({ ...snapshot(own), outputs }, encoding, queueScheduler),
-  )
+  const { sections, sizes } = await encoded({ ...snapshot(own), outputs })
   const bytes = snapshotObject({ ended: false, sections }, encoding)
   expect(sizes.inFlightRecords).toBe(2_507)
   const read = readSnapshot('a', bytes, encoding)

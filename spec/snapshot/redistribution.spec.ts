@@ -35,10 +35,10 @@ const changes = [1, 2, 3, 4, 7].flatMap(before => [1, 2, 3, 4, 7].map(after => [
 
 test.each(changes)('from %i to %i: every split has one position, at its task', (before, after) => {
   const old = Array.from({ length: before }, (_, i) =>
-    task({ '(split) position': Object.fromEntries([0, 1, 2].map(n => [`s${i + n * before}`, i + n * before])) }),
+    task({ '(split) position': [0, 1, 2].map(n => [`s${i + n * before}`, i + n * before]) }),
   )
-  const shares = keptOf(redistributed(old, spread(before, after))).map(kept => kept?.['(split) position'] ?? {})
-  const found = shares.flatMap((share, index) => Object.entries(share).map(([split, n]) => [split, n, index]))
+  const shares = keptOf(redistributed(old, spread(before, after))).map(kept => kept?.['(split) position'] ?? [])
+  const found = shares.flatMap((share, index) => (share as [string, number][]).map(([split, n]) => [split, n, index]))
   expect(found.toSorted()).toEqual(Array.from({ length: 3 * before }, (_, n) => [`s${n}`, n, n % after]).toSorted())
 })
 

@@ -131,7 +131,7 @@ const keptOf = (
       if (ofAnyLine) checkKeyed(operator, frames)
       give(name, redistributedFrames(frames, { operator, watermarkMs, spread, lines }))
     } else if (isBySplit(name)) {
-      give(name, bySplitOf(values as readonly { value: Record<SplitId, unknown> }[], spread))
+      give(name, bySplitOf(values as readonly { value: BySplit }[], spread))
     } else if (lines !== undefined && isOfBroadcast(name)) {
       // Given with the lines.
     } else if (ofAnyLine && isOfBroadcast(name)) {
@@ -169,16 +169,13 @@ const transactionsOf = (all: readonly OldTransactions[], spread: Spread): readon
       .sort((a, b) => a.checkpoint - b.checkpoint),
   )
 
+type BySplit = readonly (readonly [split: SplitId, value: unknown])[]
+
 /** A split that is gone goes to the first task, which will say so. */
-const bySplitOf = (
-  all: readonly { readonly value: Readonly<Record<SplitId, unknown>> }[],
-  spread: Spread,
-): readonly Record<SplitId, unknown>[] => {
-  const shares = Array.from({ length: spread.after }, (): Record<SplitId, unknown> => ({}))
+const bySplitOf = (all: readonly { readonly value: BySplit }[], spread: Spread): readonly BySplit[] => {
+  const shares = Array.from({ length: spread.after }, (): (readonly [SplitId, unknown])[] => [])
   for (const { value } of all) {
-    for (const [split, of] of Object.entries(value)) {
-      ;(shares[spread.taskOfSplit(split) ?? 0] as Record<SplitId, unknown>)[split] = of
-    }
+    for (const pair of value) shares[spread.taskOfSplit(pair[0]) ?? 0]?.push(pair)
   }
   return shares
 }

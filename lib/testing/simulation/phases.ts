@@ -70,7 +70,8 @@ export class PhaseTracker {
         this.#publishing.clear()
         return
       case 'published':
-        if (happening.checkpoint >= this.#checkpoint) this.#publishing.delete(happening.task)
+        if (happening.checkpoint < this.#checkpoint) return
+        for (const task of happening.tasks) this.#publishing.delete(task)
     }
   }
 }

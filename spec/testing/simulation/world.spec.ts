@@ -126,10 +126,10 @@ test('a run goes from phase to phase', () => {
     snapshot('b', false),
     { kind: 'commit', checkpoint: 1, parts: [{ tasks: [{ task: 'a' }, { task: 'b' }] as any }] },
     { kind: 'notify', checkpoint: 1, tasks: ['a', 'b'] },
-    { kind: 'published', task: 'a', checkpoint: 1 },
-    { kind: 'published', task: 'b', checkpoint: 1 },
+    { kind: 'published', tasks: ['a'], checkpoint: 1 },
+    { kind: 'published', tasks: ['b'], checkpoint: 1 },
     { kind: 'trigger', barrier: { ...barrier, checkpoint: 2 } },
-    { kind: 'abort', checkpoint: 2, tasks: ['a', 'b'], reason: '' },
+    { kind: 'abort', checkpoint: 2, tasks: ['a', 'b'], latestFinished: new Map(), reason: '' },
     snapshot('a', true),
     snapshot('b', true),
   ]

@@ -1,0 +1,125 @@
+import type { SchedulerLike } from 'rxjs'
+import { Line } from '../line.ts'
+import type { Section } from './container.ts'
+import type { Encoding } from './encoding.ts'
+import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
+import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
+
+export interface Encoded {
+  readonly sections: readonly Section[]
+  readonly sizes: SnapshotSizes
+}
+
+/** A snapshot to encode, and who hears what has become of it, once. */
+export interface ToEncode {
+  readonly snapshot: TaskSnapshot
+  /** Nobody waits for it any more. */
+  readonly stopped: boolean
+  encoded(encoded: Encoded): void
+  /** With `NOT_ENCODABLE`, naming operator and path. */
+  failed(error: unknown): void
+}
+
+/**
+ * Encodes snapshots one after the other in pieces of about a millisecond, each an action of the scheduler: a piece is a chunk of
+ * a large snapshot, or many small snapshots.
+ */
+export class SnapshotEncoder {
+  readonly #encoding: Encoding
+  readonly #scheduler: SchedulerLike
+  readonly #waiting = new Line<ToEncode>()
+  /** Of a snapshot that has more than small values. */
+  #underWay: UnderWay | undefined
+  #scheduled = false
+
+  constructor(encoding: Encoding, scheduler: SchedulerLike) {
+    this.#encoding = encoding
+    this.#scheduler = scheduler
+  }
+
+  encode(of: ToEncode): void {
+    this.#waiting.push(of)
+    if (this.#scheduled) return
+    this.#scheduled = true
+    const encoder = this
+    this.#scheduler.schedule(function () {
+      for (let left = pieceBytes; left > 0 && encoder.#busy; ) left -= encoder.#encodeSome()
+      if (encoder.#busy) this.schedule()
+      else encoder.#scheduled = false
+    })
+  }
+
+  get #busy(): boolean {
+    return this.#underWay !== undefined || this.#waiting.length > 0
+  }
+
+  /** Gives what it costs. A snapshot has left its place before anybody hears of it, as others may come then. */
+  #encodeSome(): number {
+    return this.#underWay === undefined ? this.#begin(this.#waiting.take()) : this.#goOn(this.#underWay)
+  }
+
+  #begin(of: ToEncode): number {
+    if (of.stopped) return 0
+    const encoded = nothing()
+    try {
+      for (const chunk of keptChunks(of.snapshot, this.#encoding)) add(encoded, chunk)
+    } catch (error) {
+      of.failed(error)
+      return snapshotBytes
+    }
+    if (hasMore(of.snapshot)) this.#underWay = { of, encoded, chunks: moreChunks(of.snapshot, this.#encoding) }
+    else of.encoded(encoded)
+    return snapshotBytes + encoded.sizes.stateBytes
+  }
+
+  #goOn({ of, encoded, chunks }: UnderWay): number {
+    try {
+      const next = of.stopped ? undefined : chunks.next()
+      if (next?.done === false) {
+        add(encoded, next.value)
+        return next.value.chunk.length
+      }
+      this.#underWay = undefined
+    } catch (error) {
+      this.#underWay = undefined
+      of.failed(error)
+      return snapshotBytes
+    }
+    if (!of.stopped) of.encoded(encoded)
+    return 0
+  }
+}
+
+interface UnderWay {
+  readonly of: ToEncode
+  readonly encoded: Growing
+  readonly chunks: Iterator<Chunk>
+}
+
+interface Growing extends Encoded {
+  sections: { readonly name: string; readonly chunks: Uint8Array[] }[]
+  readonly sizes: { -readonly [K in keyof SnapshotSizes]: SnapshotSizes[K] }
+}
+
+const nothing = (): Growing => ({
+  sections: [],
+  sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
+})
+
+const add = (to: Growing, { section, chunk, records }: Chunk): void => {
+  const last = to.sections.at(-1)
+  if (last?.name === section) last.chunks.push(chunk)
+  // Not by push, which makes room for more: most of the small ones, which stay in memory until their commit, have no other.
+  else if (last === undefined) to.sections = [{ name: section, chunks: [chunk] }]
+  else to.sections.push({ name: section, chunks: [chunk] })
+  if (records === undefined) to.sizes.stateBytes += chunk.length
+  else {
+    to.sizes.inFlightBytes += chunk.length
+    to.sizes.inFlightRecords += records
+  }
+}
+
+/** A piece: about a millisecond of encoding. */
+const pieceBytes = 30_000
+/** What a snapshot costs however small it is, as bytes. */
+const snapshotBytes = 600
