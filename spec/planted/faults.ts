@@ -500,7 +500,7 @@ export const planted: readonly Planted[] = [
     file: 'lib/snapshot/history.ts',
     from: 'const snapshots = part.tasks.filter(({ task }) => !taken.has(task))',
     to: 'const snapshots = taken.size > 0 ? [] : part.tasks',
-    spec: 'spec/runtime/regional.spec.ts',
+    spec: 'spec/snapshot/history.spec.ts',
   },
   {
     what: 'the first parts after another dealing are finished one by one',

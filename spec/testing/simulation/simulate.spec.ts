@@ -118,7 +118,7 @@ test('a source that waits for what never comes stalls', () => {
     simulate(() => stream(source).pipe(into(collect())), { seed: 1, expected: {}, shrink: false }),
   )
   expect(message).toContain('STALLED')
-})
+}, 120_000)
 
 test('a job that fails by itself is a failure', () => {
   const broken = () =>
