@@ -254,7 +254,8 @@ export class RunningTask implements Task, Member {
     this.#gate?.cancel(checkpoint)
     if (this.#snapshot?.checkpoint === checkpoint) this.#dropSnapshot()
     this.#options.executor.wake(this)
-    if (latestFinished === undefined) return
+    // Of a part from before this run there is nothing left to publish; a task that ends at once has a cut of a smaller number.
+    if (latestFinished === undefined || latestFinished > this.#lastCheckpoint) return
     if (this.#sinks.some(sink => sink.isUnpublished(latestFinished))) this.publish(latestFinished)
   }
 
