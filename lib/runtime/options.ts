@@ -7,6 +7,7 @@ import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { Compression } from '../snapshot/compression.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
@@ -56,6 +57,10 @@ export interface RunOptions {
     readonly historyCount?: number
     /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
     readonly inlineBytesMax?: number
+    /** What state and in-flight data are compressed with, such as `zlib()` of `spillway/node`; default: nothing. */
+    readonly compression?: Compression
+    /** Others that what the store has may have been compressed with: they are read, but not written. */
+    readonly oldCompressions?: readonly Compression[]
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -153,6 +158,8 @@ export interface Settings {
     readonly retainedCount: number
     readonly historyCount: number
     readonly inlineBytesMax: number
+    readonly compression: Compression | undefined
+    readonly oldCompressions: readonly Compression[]
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly publishTimeoutMs: number
@@ -202,6 +209,8 @@ export const settings = (options: RunOptions): Settings => {
       historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
+      compression: checkpoints.compression,
+      oldCompressions: checkpoints.oldCompressions ?? [],
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
@@ -372,6 +381,21 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
+const isCompression = (u: unknown): u is Compression =>
+  typeof u === 'object' &&
+  u !== null &&
+  ['compress', 'decompress'].every(name => typeof u[name as keyof typeof u] === 'function') &&
+  'name' in u &&
+  typeof u.name === 'string' &&
+  u.name !== '' &&
+  new TextEncoder().encode(u.name).length < 256
+const compression = new t.Type<Compression, Compression, unknown>(
+  'a Compression with a name of 1 to 255 bytes, such as zlib()',
+  isCompression,
+  (u, context) => (isCompression(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const isPolicy = (u: unknown): u is Policy =>
   typeof u === 'object' && u !== null && 'regions' in u && 'outcome' in u && 'kind' in u
 const policy = new t.Type<Policy, Policy, unknown>(
@@ -441,6 +465,8 @@ const optionsType = t.partial({
     retainedCount: count,
     historyCount: countOrNone,
     inlineBytesMax: countOrNone,
+    compression,
+    oldCompressions: t.readonlyArray(compression),
     publishTimeoutMs: duration,
   }),
   channels: t.partial({

@@ -2,14 +2,15 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
+import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, type Section, writeContainer } from './container.ts'
-import { checkEncodable, type Encoding } from './encoding.ts'
+import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot, version 0: as an object of the store a container with these sections, in a log entry the sections themselves.
+ * A task's snapshot, version 1: as an object of the store a container with these sections, in a log entry the sections themselves.
  *
  *   ["task"]                      { ended }; of an object only
  *   ["kept", operator]            the operator's small values, by name
@@ -27,12 +28,12 @@ export interface Chunk {
 }
 
 /** Of the operators' small values. @throws NOT_ENCODABLE, naming operator and path. */
-export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): readonly Chunk[] =>
+export const keptChunks = ({ operators }: TaskSnapshot, coding: Coding): readonly Chunk[] =>
   operators
     .filter(({ kept }) => Object.keys(kept).length > 0)
     .map(({ operator, kept }) => ({
       section: name('kept', operator),
-      chunk: encoding.encode(kept, operator),
+      chunk: chunkOf(kept, { coding, place: operator }),
       records: recordsInFrame(kept),
     }))
 
@@ -41,24 +42,24 @@ export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean
   inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
 
 /** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
-export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+export function* moreChunks(snapshot: TaskSnapshot, coding: Coding): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
     for (const { name: table, captured, encode } of tables) {
       const section = name('table', operator, table)
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
         const place = `${operator}, state ${table}`
-        yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place }), records: undefined }
+        yield { section, chunk: encoded(stored, coding, { sample: stored[0], place }), records: undefined }
       }
     }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
-    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
+    yield* inFlightChunks(elements, coding, { section: name('channel', input, from, ...inName(generation)), place })
   }
   for (const { to, input, from, generation, elements } of snapshot.outputs) {
     const place = `record on its way to ${to}`
-    yield* inFlightChunks(elements, encoding, {
+    yield* inFlightChunks(elements, coding, {
       section: name('output', to, input, from, ...inName(generation)),
       place,
     })
@@ -67,19 +68,19 @@ export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generat
 
 function* inFlightChunks(
   elements: readonly StreamElement<unknown>[],
-  encoding: Encoding,
+  coding: Coding,
   { section, place }: { readonly section: string; readonly place: string },
 ): Generator<Chunk> {
   for (const some of inChunks(elements, recordsInChunk, countOf)) {
     const sample = some.find(element => element.kind === 'buffer')?.records[0]
-    yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
+    yield { section, chunk: encoded(some, coding, { sample, place }), records: countRecords(some) }
   }
 }
 
 /** What the encoding would change without noticing is looked for in a sample. */
-const encoded = (value: unknown, encoding: Encoding, { sample, place }: { sample: unknown; place: string }) => {
+const encoded = (value: unknown, coding: Coding, { sample, place }: { sample: unknown; place: string }) => {
   checkEncodable(sample, place)
-  return encoding.encode(value, place)
+  return chunkOf(value, { coding, place })
 }
 
 /** A chunk ends with what brings it to the size. */
@@ -109,24 +110,27 @@ export const releaseSnapshot = ({
 /** A snapshot's sections as an object of the store. */
 export const snapshotObject = (
   { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
-  encoding: Encoding,
-): Uint8Array => writeContainer([{ name: name('task'), chunks: [encoding.encode({ ended })] }, ...sections])
+  coding: Coding,
+): Uint8Array => {
+  const task = chunkOf({ ended }, { coding, place: name('task') })
+  return writeContainer([{ name: name('task'), chunks: [task] }, ...sections], { encoding: coding.name })
+}
 
-/** @throws DAMAGED */
-export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): ReadSnapshot => {
-  const sections = new Map(readContainer(bytes, { object }))
+/** @throws DAMAGED, FORMAT_UNKNOWN */
+export const readSnapshot = (object: string, bytes: Uint8Array, coding: Coding): ReadSnapshot => {
+  const sections = new Map(readContainer(bytes, { object, encoding: coding.name }))
   const [task] = sections.get(name('task')) ?? []
   sections.delete(name('task'))
   const place = `${object}, section ["task"]`
-  const { ended } = decoded(taskType, task === undefined ? undefined : encoding.decode(task), place)
+  const { ended } = decoded(taskType, task === undefined ? undefined : valueIn(task, { coding, place }), place)
   const named = Array.from(sections, ([of, chunks]) => ({ name: of, chunks }))
-  return readSections({ ended, sections: named }, { place: object, encoding })
+  return readSections({ ended, sections: named }, { place: object, encoding: coding })
 }
 
-/** @throws DAMAGED */
+/** What tables hold is decoded as they are read. @throws DAMAGED, FORMAT_UNKNOWN */
 export const readSections = (
   { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
-  { place, encoding }: { readonly place: string; readonly encoding: Encoding },
+  { place: whole, encoding: coding }: { readonly place: string; readonly encoding: Coding },
 ): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
@@ -140,11 +144,12 @@ export const readSections = (
     return found
   }
   for (const { name: section, chunks } of sections) {
-    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
-    const values = () => chunks.map(chunk => encoding.decode(chunk))
+    const place = `${whole}, section ${section}`
+    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), place)
+    const values = () => chunks.map(chunk => valueIn(chunk, { coding, place }))
     const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
-    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
+    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, { coding, place }))
     if (kind === 'channel') {
       const [input, from, generation] = rest as [number, number, number?]
       inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
@@ -163,8 +168,11 @@ const generationIn = (generation: number | undefined) => (generation === undefin
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 
-function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<unknown> {
-  for (const chunk of chunks) yield encoding.decode(chunk)
+function* lazily(
+  chunks: readonly Uint8Array[],
+  of: { readonly coding: Coding; readonly place: string },
+): Generator<unknown> {
+  for (const chunk of chunks) yield valueIn(chunk, of)
 }
 
 const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>

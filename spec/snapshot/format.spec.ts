@@ -40,7 +40,7 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
   const { sections, sizes } = await encoded(snapshot(elements))
   const bytes = snapshotObject({ ended: false, sections }, encoding)
-  expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
+  expect(readContainer(bytes, { object: 'a', encoding: encoding.name }).get('["channel",0,2]')).toHaveLength(chunks)
   expect(sizes.inFlightRecords).toBe(inFlight)
   const [channel] = readSnapshot('a', bytes, encoding).inFlight
   expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
