@@ -273,6 +273,7 @@ export class Execution {
     return wired({
       plan: this.#plan,
       settings: this.#settings,
+      encoding: this.#encoding,
       budget: this.#budget,
       captures: this.#captures,
       environment: this.#environment,
