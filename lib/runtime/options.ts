@@ -8,6 +8,7 @@ import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Compression } from '../snapshot/compression.ts'
+import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
@@ -55,12 +56,17 @@ export interface RunOptions {
     readonly retainedCount?: number
     /** Reports of checkpoints that `Job.checkpointHistory` has; default 10. Each has about 200 bytes a task. */
     readonly historyCount?: number
-    /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
+    /** A task's state, or its in-flight data, of up to so many bytes stands in the log itself, more in an object; default 20,480. */
     readonly inlineBytesMax?: number
     /** What state and in-flight data are compressed with, such as `zlib()` of `spillway/node`; default: nothing. */
     readonly compression?: Compression
     /** Others that what the store has may have been compressed with: they are read, but not written. */
     readonly oldCompressions?: readonly Compression[]
+    /**
+     * Tasks at the most whose in-flight data is written as one object, each readable by itself; default 5. With 1 each task has its own.
+     * No region waits for another: its file is written once it lacks nothing else.
+     */
+    readonly tasksPerFile?: number
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -160,6 +166,7 @@ export interface Settings {
     readonly inlineBytesMax: number
     readonly compression: Compression | undefined
     readonly oldCompressions: readonly Compression[]
+    readonly tasksPerFile: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly publishTimeoutMs: number
@@ -211,6 +218,7 @@ export const settings = (options: RunOptions): Settings => {
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       compression: checkpoints.compression,
       oldCompressions: checkpoints.oldCompressions ?? [],
+      tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
@@ -467,6 +475,7 @@ const optionsType = t.partial({
     inlineBytesMax: countOrNone,
     compression,
     oldCompressions: t.readonlyArray(compression),
+    tasksPerFile: count,
     publishTimeoutMs: duration,
   }),
   channels: t.partial({

@@ -3,16 +3,15 @@ import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
 import { type Coding, chunkOf, valueIn } from './chunk.ts'
-import { readContainer, type Section, writeContainer } from './container.ts'
+import { readContainer, type Section } from './container.ts'
 import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snapshot.ts'
+import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot, version 1: as an object of the store a container with these sections, in a log entry the sections themselves.
+ * A task's snapshot, version 1: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
- *   ["task"]                      { ended }; of an object only
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
@@ -22,8 +21,9 @@ import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snap
  */
 export interface Chunk {
   readonly section: string
+  readonly holds: Piece['holds']
   readonly chunk: Uint8Array
-  /** Of in-flight data; undefined: it is state. */
+  /** Records in flight among it: in channels, or in calls that are suspended; undefined: there are none. */
   readonly records: number | undefined
 }
 
@@ -33,6 +33,7 @@ export const keptChunks = ({ operators }: TaskSnapshot, coding: Coding): readonl
     .filter(({ kept }) => Object.keys(kept).length > 0)
     .map(({ operator, kept }) => ({
       section: name('kept', operator),
+      holds: 'state',
       chunk: chunkOf(kept, { coding, place: operator }),
       records: recordsInFrame(kept),
     }))
@@ -49,7 +50,8 @@ export function* moreChunks(snapshot: TaskSnapshot, coding: Coding): Generator<C
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
         const place = `${operator}, state ${table}`
-        yield { section, chunk: encoded(stored, coding, { sample: stored[0], place }), records: undefined }
+        const chunk = encoded(stored, coding, { sample: stored[0], place })
+        yield { section, holds: 'state', chunk, records: undefined }
       }
     }
   }
@@ -73,7 +75,8 @@ function* inFlightChunks(
 ): Generator<Chunk> {
   for (const some of inChunks(elements, recordsInChunk, countOf)) {
     const sample = some.find(element => element.kind === 'buffer')?.records[0]
-    yield { section, chunk: encoded(some, coding, { sample, place }), records: countRecords(some) }
+    const chunk = encoded(some, coding, { sample, place })
+    yield { section, holds: 'inFlight', chunk, records: countRecords(some) }
   }
 }
 
@@ -107,29 +110,19 @@ export const releaseSnapshot = ({
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
-/** A snapshot's sections as an object of the store. */
-export const snapshotObject = (
-  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
-  coding: Coding,
-): Uint8Array => {
-  const task = chunkOf({ ended }, { coding, place: name('task') })
-  return writeContainer([{ name: name('task'), chunks: [task] }, ...sections], { encoding: coding.name })
-}
-
-/** @throws DAMAGED, FORMAT_UNKNOWN */
-export const readSnapshot = (object: string, bytes: Uint8Array, coding: Coding): ReadSnapshot => {
-  const sections = new Map(readContainer(bytes, { object, encoding: coding.name }))
-  const [task] = sections.get(name('task')) ?? []
-  sections.delete(name('task'))
-  const place = `${object}, section ["task"]`
-  const { ended } = decoded(taskType, task === undefined ? undefined : valueIn(task, { coding, place }), place)
-  const named = Array.from(sections, ([of, chunks]) => ({ name: of, chunks }))
-  return readSections({ ended, sections: named }, { place: object, encoding: coding })
-}
+/** The sections in a piece of an object. @throws DAMAGED, FORMAT_UNKNOWN; `place` names the object, and whose piece it is. */
+export const readPiece = (
+  bytes: Uint8Array,
+  of: { readonly place: string; readonly encoding: Coding },
+): readonly Section[] =>
+  Array.from(readContainer(bytes, { object: of.place, encoding: of.encoding.name }), ([name, chunks]) => ({
+    name,
+    chunks,
+  }))
 
 /** What tables hold is decoded as they are read. @throws DAMAGED, FORMAT_UNKNOWN */
 export const readSections = (
-  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
+  { ended, sections }: Pick<StoredSnapshot, 'ended' | 'sections'>,
   { place: whole, encoding: coding }: { readonly place: string; readonly encoding: Coding },
 ): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
@@ -179,7 +172,6 @@ const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
   decode(type, value, { place, remedy: damagedRemedy, code: 'DAMAGED' })
 
 const sectionName = t.array(t.union([t.string, t.number]))
-const taskType = t.type({ ended: t.boolean })
 
 /** About a millisecond of encoding. */
 const entriesInChunk = 1_000

@@ -22,6 +22,7 @@ test('every option has a default', () => {
       historyCount: 10,
       inlineBytesMax: 20_480,
       oldCompressions: [],
+      tasksPerFile: 5,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       publishTimeoutMs: 600_000,
@@ -116,7 +117,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, tasksPerFile, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]
