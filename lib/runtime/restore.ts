@@ -5,8 +5,8 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { delivered } from '../snapshot/delivered.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
@@ -49,13 +49,13 @@ export interface FindOptions {
   readonly restore: Settings['restore']
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly readsMax: number
 }
 
 /**
  * Reads a store's log, and unless `restore` is 'none' each region's newest durable part, or those of the checkpoint that it names.
- * Errs with DAMAGED, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
+ * Errs with DAMAGED, FORMAT_UNKNOWN, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
   forkJoin({ log: logOf(store, options.encoding), objects: store.list('') }).pipe(
@@ -174,7 +174,7 @@ export const restoredAgain = (
   }: {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Encoding
+    readonly encoding: Coding
     readonly readsMax: number
   },
 ): Observable<RestoredJob> =>
@@ -191,14 +191,14 @@ export const restoredAgain = (
     }),
   )
 
-const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+const logOf = (store: Store, encoding: Coding): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
     concatMap(n => entryOf(store, n, encoding)),
     toArray(),
   )
 
-const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
+const entryOf = (store: Store, n: number, encoding: Coding): Observable<Numbered<LogEntry>> =>
   store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
 
 const restoredJob = (

@@ -2,6 +2,7 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 
 /**
@@ -17,12 +18,19 @@ export class OperatorState {
   callOpen = false
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
+  readonly #roundTrip: RoundTrip
   readonly #claimed = new Set<string>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
 
-  constructor(operator: string, keyGroups: number, restored?: RestoredOperator) {
+  constructor(
+    operator: string,
+    keyGroups: number,
+    restored?: RestoredOperator,
+    roundTrip: RoundTrip = stored => stored,
+  ) {
     this.operator = operator
+    this.#roundTrip = roundTrip
     this.#keyGroups = keyGroups
     this.#restored = restored
   }
@@ -82,6 +90,19 @@ export class OperatorState {
     return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
   }
 
+  /**
+   * Looks at some of the values that a state is set to: whether they come back from what a snapshot makes of them, and its codec
+   * reads that.
+   * @throws NOT_ENCODABLE in `pass`
+   */
+  sample<V>(name: string, codec: t.Type<V, any>): Sample<V> {
+    const place = `${this.operator}, state ${name}`
+    return new Sample(value => {
+      const remedy = 'Set it to what its codec reads, or give it the codec of what it is: it could not be restored.'
+      decode(codec, this.#roundTrip(codec.encode(value), place), { place, remedy, code: 'NOT_ENCODABLE' })
+    })
+  }
+
   /** A keyed table that has been asked for. */
   tableNamed(name: string): Table<unknown> | undefined {
     return this.#tables.get(name)?.table
@@ -127,6 +148,9 @@ export class OperatorState {
     })
   }
 }
+
+/** Gives back what reading would make of what a snapshot writes. @throws NOT_ENCODABLE if that is something else */
+export type RoundTrip = (stored: unknown, place: string) => unknown
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
