@@ -1,8 +1,20 @@
 import * as t from 'io-ts'
-import { defer, EMPTY, Subject } from 'rxjs'
-import { type Job, type Pipeline, type RunOptions, run, type Sink, stream } from 'spillway'
+import { asyncScheduler, defer, EMPTY, firstValueFrom, Subject } from 'rxjs'
+import {
+  type CheckpointReport,
+  type Job,
+  type Pipeline,
+  type RunOptions,
+  type Sink,
+  type SpillwayError,
+  stream,
+} from 'spillway'
 import { fileStore } from 'spillway/node'
 import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { type Environment, runIn } from 'spillway/testing'
+import { found } from '../../lib/runtime/restore.ts'
+import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
+import { objectsOf } from '../../lib/snapshot/snapshot.ts'
 import type { LosingDisk, Process, Running } from '../store/losingDisk.ts'
 
 /** What is behind the sink: it has power of its own. */
@@ -75,13 +87,13 @@ const pipeline = (outside: Outside): Pipeline =>
 
 export const directory = '/mnt/jobs/checkpoints'
 
-/** A job in little whose checkpoints are objects and entries. */
+/** A job in little whose checkpoints are objects and entries; what takes it a second takes a millisecond. */
 export const started = (
   disk: LosingDisk,
   { outside, options = {}, ...process }: Process & { readonly outside: Outside; readonly options?: RunOptions },
 ): Running & { readonly job: Job } => {
   const running = disk.process(process)
-  const job = run(pipeline(outside), {
+  const job = runIn(hurried, pipeline(outside), {
     checks: true,
     parallelism: 2,
     store: fileStore(directory, { files: running.files }),
@@ -89,5 +101,62 @@ export const started = (
     ...options,
     checkpoints: { inlineBytesMax: 100, ...options.checkpoints },
   })
+  job.done.catch(() => {})
   return { ...running, job }
+}
+
+const hurried: Environment = {
+  scheduler: {
+    now: () => Date.now(),
+    schedule: <T>(work: Parameters<typeof asyncScheduler.schedule<T>>[0], delayMs = 0, state?: T) =>
+      asyncScheduler.schedule(work, delayMs / 1_000, state),
+  },
+  clock: () => performance.now(),
+  nextSlice: slice => void setImmediate(slice),
+  choose: () => 0,
+  sliceTurnsMax: 4,
+}
+
+export interface Ran {
+  readonly ended: 'done' | 'killed' | SpillwayError
+  readonly reports: readonly CheckpointReport[]
+  readonly resumedFrom: number
+}
+
+/** One checkpoint after the other, until the job is done or has failed, or its process is killed. */
+export const ran = async ({ job, killed }: Pick<ReturnType<typeof started>, 'job' | 'killed'>): Promise<Ran> => {
+  const reports: CheckpointReport[] = []
+  job.checkpoints$.subscribe(report => reports.push(report))
+  let resumedFrom = 0
+  job.status$.subscribe(status => {
+    if (status.kind !== 'running') return
+    resumedFrom = status.resumedFrom?.checkpoint ?? 0
+    const take = (): unknown => job.triggerCheckpoint().then(take, () => {})
+    setImmediate(take)
+  })
+  const ended = await Promise.race([
+    job.done.then(
+      () => 'done' as const,
+      error => error,
+    ),
+    killed,
+  ])
+  await job.cancel()
+  return { ended, reports, resumedFrom }
+}
+
+/** Files that no part and no log entry needs, as a start would find them. */
+export const leftOn = async (disk: LosingDisk): Promise<readonly string[]> => {
+  const store = fileStore(directory, { files: disk.process().files })
+  const start = await firstValueFrom(
+    found(store, { restore: 'latest', sinks: [], encoding: msgpackEncoding(), readsMax: 1 }),
+  )
+  const parts = start.restored?.parts ?? []
+  const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
+  const entries = new Set(parts.map(({ entry }) => entry))
+  return [
+    ...disk.filesBelow(`${directory}/tmp`),
+    ...start.objects.filter(object => !named.has(object)),
+    ...[...start.commits.filter(n => !entries.has(n)), ...start.restarts].map(n => `log entry ${n}`),
+  ]
 }
