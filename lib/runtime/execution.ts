@@ -55,7 +55,15 @@ import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
-import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
+import {
+  type Found,
+  found,
+  isDealtAnew,
+  isWithoutInFlight,
+  type RestoredJob,
+  restoredAgain,
+  restoredFor,
+} from './restore.ts'
 import type { Environment, Happening } from './run.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
@@ -469,7 +477,12 @@ export class Execution {
     const reading = { encoding: this.#encoding, readsMax }
     if (part !== undefined) return restoredAgain(this.#store, { ...reading, entries: [part.entry], tasks })
     if (this.#startedFrom.length === 0) return of(undefined)
-    return restoredAgain(this.#store, { ...reading, entries: this.#startedFrom }).pipe(map(of => this.#spread(of)))
+    const again = {
+      ...reading,
+      entries: this.#startedFrom,
+      withoutInFlight: isWithoutInFlight(this.#settings.restore),
+    }
+    return restoredAgain(this.#store, again).pipe(map(of => this.#spread(of)))
   }
 
   #beginsWith(group: TaskId, count: InFlightCount): void {

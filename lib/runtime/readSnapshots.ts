@@ -1,8 +1,9 @@
 import { from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
+import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { readPiece, readSections } from '../snapshot/format.ts'
+import { isInFlight, readPiece, readSections } from '../snapshot/format.ts'
 import { damagedRemedy } from '../snapshot/log.ts'
 import type { Piece, ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
@@ -17,6 +18,10 @@ export interface ReadOptions {
   readonly encoding: Encoding
   /** Objects being read at the same time. */
   readonly readsMax: number
+  /** In-flight data is not read at all. */
+  readonly withoutInFlight?: boolean
+  /** That a start may go on from without its in-flight data, if that is damaged. */
+  readonly lastResort?: CheckpointId | undefined
 }
 
 /**
@@ -25,16 +30,18 @@ export interface ReadOptions {
  */
 export const readSnapshots = (
   store: Store,
-  snapshots: readonly Named[],
-  { encoding, readsMax }: ReadOptions,
+  named: readonly Named[],
+  { encoding, readsMax, withoutInFlight = false, lastResort }: ReadOptions,
 ): Observable<ReadonlyMap<TaskId, ReadSnapshot>> => {
-  const sectionsOf = new Map<Piece, readonly Section[]>()
+  const snapshots = withoutInFlight ? named.map(stateOnly) : named
+  const sectionsByPiece = new Map<Piece, readonly Section[]>()
   return from(byObject(snapshots)).pipe(
     mergeMap(
       ([object, owned]) =>
         store.get(object).pipe(
           tap(bytes => {
-            for (const { piece, task } of owned) sectionsOf.set(piece, sectionsIn(bytes, piece, task))
+            for (const { piece, task } of owned)
+              sectionsByPiece.set(piece, sectionsIn(bytes, { piece, task, lastResort }))
           }),
         ),
       readsMax,
@@ -44,7 +51,10 @@ export const readSnapshots = (
     map(() => {
       const read = ({ entry, snapshot }: Named) => {
         const { task, ended, pieces } = snapshot
-        const sections = [...snapshot.sections, ...pieces.flatMap(piece => sectionsOf.get(piece) as readonly Section[])]
+        const sections = [
+          ...snapshot.sections,
+          ...pieces.flatMap(piece => sectionsByPiece.get(piece) as readonly Section[]),
+        ]
         const place =
           pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
         return [task, readSections({ ended, sections }, { place, encoding })] as const
@@ -71,7 +81,33 @@ const byObject = (snapshots: readonly Named[]): ReadonlyMap<string, readonly Own
   return pieces
 }
 
+const stateOnly = ({ entry, snapshot }: Named): Named => ({
+  entry,
+  snapshot: {
+    ...snapshot,
+    sections: snapshot.sections.filter(section => !isInFlight(section)),
+    pieces: snapshot.pieces.filter(({ holds }) => holds === 'state'),
+  },
+})
+
 const sectionsIn = (
+  bytes: Uint8Array,
+  { piece, task, lastResort }: Owned & Pick<ReadOptions, 'lastResort'>,
+): readonly Section[] => {
+  try {
+    return sectionsOf(bytes, piece, task)
+  } catch (error) {
+    if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
+    throw new SpillwayError('DAMAGED', {
+      place: error.place,
+      problem: `in-flight data of checkpoint ${lastResort} is not as it was written.`,
+      remedy: `${damagedRemedy} As a last resort leave those records out: restore: { checkpoint: ${lastResort}, withoutInFlightData: true }.`,
+      cause: error,
+    })
+  }
+}
+
+const sectionsOf = (
   bytes: Uint8Array,
   { object, begin, bytes: size, crc }: Piece,
   task: TaskId,

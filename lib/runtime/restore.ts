@@ -13,7 +13,8 @@ import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, typ
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
-import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
 import type { Store } from '../store/store.ts'
 import type { Settings } from './options.ts'
 import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
@@ -42,6 +43,8 @@ export interface RestoredJob extends JobFacts {
   readonly parts: readonly StoredPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
   readonly recordsInFlight: number
+  /** The in-flight data that it was to be restored without. */
+  readonly leftOut?: readonly LeftOut[]
 }
 
 export interface FindOptions {
@@ -73,11 +76,17 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       const newest = parts.reduce((largest, { entry }) => Math.max(largest, entry), 0)
       const facts = commits.find(({ n }) => n === newest)
       if (facts === undefined) return of({ ...start, restored: undefined })
-      return restoredJob(store, facts, { ...options, parts }).pipe(
+      const { restore, encoding, readsMax } = options
+      const lastResort = typeof restore === 'string' ? completedIn(commits).at(-1) : restore.checkpoint
+      const reading = { encoding, readsMax, withoutInFlight: isWithoutInFlight(restore), lastResort }
+      return restoredJob(store, facts, { ...reading, parts }).pipe(
         map(restored => ({ ...start, restored: done ? published(restored) : restored })),
       )
     }),
   )
+
+export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
+  typeof restore === 'object' && restore.withoutInFlightData === true
 
 interface Chosen {
   readonly parts: readonly StoredPart[]
@@ -168,17 +177,14 @@ export const restoredAgain = (
   {
     entries,
     tasks,
-    encoding,
-    readsMax,
-  }: {
+    ...options
+  }: ReadOptions & {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Encoding
-    readonly readsMax: number
   },
 ): Observable<RestoredJob> =>
   from(entries).pipe(
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options.encoding)),
     toArray(),
     switchMap(log => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
@@ -186,7 +192,7 @@ export const restoredAgain = (
         ...part,
         snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
       }))
-      return restoredJob(store, commits.at(-1) as Commit, { parts, encoding, readsMax })
+      return restoredJob(store, commits.at(-1) as Commit, { ...options, parts })
     }),
   )
 
@@ -210,8 +216,9 @@ const restoredJob = (
     parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
     options,
   ).pipe(
-    map(delivered),
-    map(tasks => ({
+    map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
+    map(({ tasks, ...others }) => ({
+      ...others,
       keyGroups,
       stages,
       checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
@@ -220,6 +227,14 @@ const restoredJob = (
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
     })),
   )
+
+const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
+  const all = Array.from(read, ([task, snapshot]) => [task, ...withoutInFlight(task, snapshot)] as const)
+  return {
+    tasks: delivered(new Map(all.map(([task, snapshot]) => [task, snapshot]))),
+    leftOut: all.flatMap(([, , leftOut]) => leftOut),
+  }
+}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)

@@ -109,4 +109,14 @@ export interface RestoredTask {
 /** A snapshot as it has been read: what belongs to its task's consumers is not yet with them. */
 export interface ReadSnapshot extends RestoredTask {
   readonly outputs: readonly OutputData[]
+  /** Of its in-flight data, also where that has not been read; none: there is none. */
+  readonly counts?: InFlightCounts
 }
+
+/** How many records are in flight in each channel; `to` is another task, if they are in its producer's sending half. */
+export type InFlightCounts = readonly {
+  readonly to?: TaskId
+  readonly input: number
+  readonly from: number
+  readonly records: number
+}[]

@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs'
 import { Line } from '../line.ts'
 import type { Section } from './container.ts'
 import type { Encoding } from './encoding.ts'
-import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
+import { type Chunk, countsChunk, hasMore, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
@@ -70,6 +70,8 @@ export class SnapshotEncoder {
     const encoded = nothing()
     try {
       for (const chunk of keptChunks(of.snapshot, this.#encoding)) add(encoded, chunk)
+      const counts = countsChunk(of.snapshot, this.#encoding)
+      if (counts !== undefined) add(encoded, counts)
     } catch (error) {
       of.failed(error)
       return snapshotBytes
