@@ -110,6 +110,7 @@ export type { ChangedOptions, DebloatOption, RunOptions } from './runtime/option
 export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from './runtime/run.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
 export type { Encoding } from './snapshot/encoding.ts'
+export type { LeftOut } from './snapshot/withoutInFlight.ts'
 export { groupOf } from './state/keyGroups.ts'
 export { fromPromises } from './store/fromPromises.ts'
 export { memoryStore } from './store/memoryStore.ts'

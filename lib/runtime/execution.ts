@@ -474,15 +474,15 @@ export class Execution {
     part: { readonly entry: number } | undefined,
     tasks: ReadonlySet<TaskId>,
   ): Observable<RestoredJob | undefined> {
-    const reading = { encoding: this.#encoding, readsMax }
-    if (part !== undefined) return restoredAgain(this.#store, { ...reading, entries: [part.entry], tasks })
-    if (this.#startedFrom.length === 0) return of(undefined)
-    const again = {
-      ...reading,
-      entries: this.#startedFrom,
-      withoutInFlight: isWithoutInFlight(this.#settings.restore),
+    const reading = (entries: readonly number[]) => {
+      // What has been left out at the start does not come back.
+      const isOfStart = entries.every(entry => this.#startedFrom.includes(entry))
+      const withoutInFlight = isOfStart && isWithoutInFlight(this.#settings.restore)
+      return { entries, encoding: this.#encoding, readsMax, withoutInFlight }
     }
-    return restoredAgain(this.#store, again).pipe(map(of => this.#spread(of)))
+    if (part !== undefined) return restoredAgain(this.#store, { ...reading([part.entry]), tasks })
+    if (this.#startedFrom.length === 0) return of(undefined)
+    return restoredAgain(this.#store, reading(this.#startedFrom)).pipe(map(of => this.#spread(of)))
   }
 
   #beginsWith(group: TaskId, count: InFlightCount): void {

@@ -3,9 +3,9 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { isInFlight, readPiece, readSections } from '../snapshot/format.ts'
-import { damagedRemedy } from '../snapshot/log.ts'
-import type { Piece, ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { readPiece, readSections } from '../snapshot/format.ts'
+import { damagedRemedy, inFlightIsDamaged } from '../snapshot/log.ts'
+import { isInFlight, type Piece, type ReadSnapshot, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 
 /** A snapshot, and the number of the log's entry that names it. */
@@ -85,7 +85,7 @@ const stateOnly = ({ entry, snapshot }: Named): Named => ({
   entry,
   snapshot: {
     ...snapshot,
-    sections: snapshot.sections.filter(section => !isInFlight(section)),
+    sections: snapshot.sections.filter(({ name }) => !isInFlight(name)),
     pieces: snapshot.pieces.filter(({ holds }) => holds === 'state'),
   },
 })
@@ -98,12 +98,7 @@ const sectionsIn = (
     return sectionsOf(bytes, piece, task)
   } catch (error) {
     if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
-    throw new SpillwayError('DAMAGED', {
-      place: error.place,
-      problem: `in-flight data of checkpoint ${lastResort} is not as it was written.`,
-      remedy: `${damagedRemedy} As a last resort leave those records out: restore: { checkpoint: ${lastResort}, withoutInFlightData: true }.`,
-      cause: error,
-    })
+    throw inFlightIsDamaged(error.place, { checkpoint: lastResort, cause: error })
   }
 }
 

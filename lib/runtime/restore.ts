@@ -60,7 +60,10 @@ export interface FindOptions {
  * Errs with DAMAGED, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
-  forkJoin({ log: logOf(store, options.encoding), objects: store.list('') }).pipe(
+  forkJoin({
+    log: logOf(store, { encoding: options.encoding, withoutInFlight: isWithoutInFlight(options.restore) }),
+    objects: store.list(''),
+  }).pipe(
     switchMap(({ log, objects }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
       const { parts, done } = chosen(log, options)
@@ -184,7 +187,7 @@ export const restoredAgain = (
   },
 ): Observable<RestoredJob> =>
   from(entries).pipe(
-    concatMap(n => entryOf(store, n, options.encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
     switchMap(log => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
@@ -196,15 +199,21 @@ export const restoredAgain = (
     }),
   )
 
-const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+const logOf = (store: Store, options: EntryOptions): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
   )
 
-const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
-  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
+type EntryOptions = Pick<ReadOptions, 'encoding' | 'withoutInFlight'>
+
+const entryOf = (
+  store: Store,
+  n: number,
+  { encoding, withoutInFlight }: EntryOptions,
+): Observable<Numbered<LogEntry>> =>
+  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding, { withoutInFlight }), n })))
 
 const restoredJob = (
   store: Store,

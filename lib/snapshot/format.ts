@@ -56,10 +56,6 @@ export const countsChunk = ({ inFlight, outputs }: TaskSnapshot, encoding: Encod
   return { section: name('counts'), holds: 'state', chunk: encoding.encode(counts), records: undefined }
 }
 
-/** Whether a section is of in-flight data. */
-export const isInFlight = ({ name: section }: Section): boolean =>
-  section.startsWith('["channel",') || section.startsWith('["output",')
-
 /** Whether there is more than that. */
 export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
   inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)

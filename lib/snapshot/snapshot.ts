@@ -82,6 +82,10 @@ export interface StoredSnapshot {
   readonly pieces: readonly Piece[]
 }
 
+/** Whether a section is of in-flight data; `format.ts` has the names. */
+export const isInFlight = (section: string): boolean =>
+  section.startsWith('["channel",') || section.startsWith('["output",')
+
 /** Consecutive bytes of an object: sections in a container of their own, valid whatever becomes of the rest of the object. */
 export interface Piece {
   readonly holds: 'state' | 'inFlight'
