@@ -1,5 +1,4 @@
 import {
-  catchError,
   concat,
   defer,
   EMPTY,
@@ -45,8 +44,10 @@ import type { Plan, Stage } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import type { StoredPart } from '../snapshot/history.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
+import { deleted } from '../store/deleted.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
@@ -147,6 +148,7 @@ export class Execution {
           switchMap(() =>
             found(this.#store, {
               restore: this.#settings.restore,
+              retainedCount: this.#settings.checkpoints.retainedCount,
               sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
               encoding: this.#encoding,
               readsMax,
@@ -304,22 +306,24 @@ export class Execution {
     return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
   }
 
-  /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
-  #leftoversDeleted({ restored, objects, commits, restarts }: Found): Observable<never> {
+  /** What earlier starts wrote, and nothing that is restored or kept names. */
+  #leftoversDeleted({ restored, completedBy, retained, objects, commits, restarts }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
-    const parts = restored?.parts ?? []
-    const entries = new Set(parts.map(({ entry }) => entry))
+    const parts = [...(restored?.parts ?? []), ...retained.flatMap(of => of.parts)]
+    const entries = new Set<number | undefined>([
+      ...parts.map(({ entry }) => entry),
+      completedBy,
+      ...retained.map(({ entry }) => entry),
+    ])
     const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
-    return from([
-      ...[...commits.filter(n => !entries.has(n)), ...restarts].map(n => this.#store.deleteEntry(n)),
-      ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
-    ]).pipe(
-      mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
-      ignoreElements(),
-    )
+    return deleted(this.#store, {
+      entries: [...commits.filter(n => !entries.has(n)), ...restarts],
+      objects: objects.filter(object => !named.has(object)),
+      atATimeMax: readsMax,
+    })
   }
 
-  #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
+  #begin({ epoch, nextEntry, nextCheckpoint, restored, completedBy, retained }: Found): void {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
@@ -355,7 +359,9 @@ export class Execution {
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
             ended,
-            ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
+            ...(restored === undefined
+              ? {}
+              : { restored: restoredParts(restored, { plan: this.#plan, completedBy, retained }) }),
           }),
         )
         .subscribe({
@@ -589,11 +595,18 @@ const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
 const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
   tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
-const restoredParts = (restored: RestoredJob, plan: Plan) => ({
+const restoredParts = (
+  restored: RestoredJob,
+  { plan, completedBy, retained }: Pick<Found, 'completedBy' | 'retained'> & { readonly plan: Plan },
+) => ({
   checkpoint: restored.checkpoint,
-  parts: restored.parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots)),
+  entry: completedBy,
+  parts: finishedParts(restored.parts),
   dealtAnew: isDealtAnew(restored, plan),
+  retained: retained.map(({ parts, ...of }) => ({ ...of, parts: finishedParts(parts) })),
 })
+
+const finishedParts = (parts: readonly StoredPart[]) => parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots))
 
 /** Tasks restored as ended are represented by the snapshot that they were restored from. */
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>

@@ -8,7 +8,14 @@ import type { OperatorNode } from '../graph/stream.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
-import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
+import {
+  completedIn,
+  history,
+  type Numbered,
+  newestParts,
+  type StoredCheckpoint,
+  type StoredPart,
+} from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
@@ -28,9 +35,13 @@ export interface Found {
   /** What the start's entry says. */
   readonly from: Start['from']
   readonly restored: RestoredJob | undefined
-  /** All that is there; what the restored parts do not name belongs to nothing. */
+  /** The entry that says that what is restored is a completed checkpoint, if it is one. */
+  readonly completedBy: number | undefined
+  /** Completed checkpoints that are kept beside what is restored, oldest first. */
+  readonly retained: readonly StoredCheckpoint[]
+  /** All that is there; what neither the restored parts nor those of what is kept name belongs to nothing. */
   readonly objects: readonly string[]
-  /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
+  /** The numbers of all commit entries; the others than those of what is restored and kept name what is no longer needed. */
   readonly commits: readonly number[]
   /** The numbers of entries that say no more than the start's own will. */
   readonly restarts: readonly number[]
@@ -49,6 +60,8 @@ export interface RestoredJob extends JobFacts {
 
 export interface FindOptions {
   readonly restore: Settings['restore']
+  /** Completed checkpoints that are kept, with what is restored. */
+  readonly retainedCount: number
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
   readonly encoding: Encoding
@@ -66,12 +79,16 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
   }).pipe(
     switchMap(({ log, objects }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-      const { parts, done } = chosen(log, options)
+      const there = completedIn(commits, new Set(objects))
+      const { parts, done } = chosen(log, there, options)
+      const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
       const start = {
         epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0),
         nextEntry: 1 + log.reduce((largest, { n }) => Math.max(largest, n), 0),
         nextCheckpoint: nextCheckpoint(log, objects),
-        from: fromOf(options.restore, parts),
+        from: fromOf(options.restore, [...retained.flatMap(of => of.parts), ...parts]),
+        completedBy: there.find(({ checkpoint }) => checkpoint === newestOf(parts))?.entry,
+        retained,
         objects,
         commits: commits.map(({ n }) => n),
         restarts: log.flatMap(({ n, kind }) => (kind === 'restart' ? [n] : [])),
@@ -80,7 +97,7 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       const facts = commits.find(({ n }) => n === newest)
       if (facts === undefined) return of({ ...start, restored: undefined })
       const { restore, encoding, readsMax } = options
-      const lastResort = typeof restore === 'string' ? completedIn(commits).at(-1) : restore.checkpoint
+      const lastResort = typeof restore === 'string' ? there.at(-1)?.checkpoint : restore.checkpoint
       const reading = { encoding, readsMax, withoutInFlight: isWithoutInFlight(restore), lastResort }
       return restoredJob(store, facts, { ...reading, parts }).pipe(
         map(restored => ({ ...start, restored: done ? published(restored) : restored })),
@@ -91,6 +108,9 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
 export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
   typeof restore === 'object' && restore.withoutInFlightData === true
 
+const newestOf = (parts: readonly StoredPart[]): CheckpointId =>
+  parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0)
+
 interface Chosen {
   readonly parts: readonly StoredPart[]
   /** All that they contain is published. */
@@ -99,6 +119,7 @@ interface Chosen {
 
 const chosen = (
   log: readonly Numbered<LogEntry>[],
+  there: readonly StoredCheckpoint[],
   { restore, sinks }: Pick<FindOptions, 'restore' | 'sinks'>,
 ): Chosen => {
   if (restore === 'none') return { parts: [], done: false }
@@ -108,13 +129,31 @@ const chosen = (
   }
   const { checkpoint, acceptDuplicates = false } = restore
   const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-  const parts = partsOf(commits, checkpoint)
-  if (parts === undefined) throw notThere(checkpoint, completedIn(commits))
+  const found = there.find(of => of.checkpoint === checkpoint)
+  if (found === undefined) throw notThere(checkpoint, there)
   const newer = commits.filter(of => of.checkpoint > checkpoint && of.parts.length > 0).at(-1)
   if (newer !== undefined && !acceptDuplicates) {
     throw wouldDuplicate({ checkpoint, newer: newer.checkpoint, sinks })
   }
-  return { parts, done: false }
+  return { parts: found.parts, done: false }
+}
+
+/** Older than what is restored, and not superseded; one fewer than are kept, as what is restored is one. */
+const retainedBeside = (
+  parts: readonly StoredPart[],
+  {
+    log,
+    there,
+    retainedCount,
+  }: {
+    readonly log: readonly Numbered<LogEntry>[]
+    readonly there: readonly StoredCheckpoint[]
+    readonly retainedCount: number
+  },
+): readonly StoredCheckpoint[] => {
+  const valid = new Set(history(log).commits.map(({ n }) => n))
+  const older = there.filter(of => valid.has(of.entry) && parts.some(({ checkpoint }) => checkpoint > of.checkpoint))
+  return older.slice(Math.max(0, older.length - (retainedCount - 1)))
 }
 
 /** Their sinks are not asked to publish again: what they had written may have been taken away since. */
@@ -152,10 +191,10 @@ const nextCheckpoint = (log: readonly Numbered<LogEntry>[], objects: readonly st
   )
 }
 
-const notThere = (checkpoint: CheckpointId, there: readonly CheckpointId[]) =>
+const notThere = (checkpoint: CheckpointId, there: readonly StoredCheckpoint[]) =>
   new SpillwayError('CHECKPOINT_NOT_FOUND', {
     place: `restoring checkpoint ${checkpoint}`,
-    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.length === 0 ? 'none' : there.join(', ')}.`,
+    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.map(of => of.checkpoint).join(', ') || 'none'}.`,
     remedy: "Name one of those, or give restore: 'latest'. checkpoints.retainedCount says how many are kept.",
   })
 
@@ -230,7 +269,7 @@ const restoredJob = (
       ...others,
       keyGroups,
       stages,
-      checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
+      checkpoint: newestOf(parts),
       parts,
       tasks,
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),

@@ -149,7 +149,7 @@ export const ran = async ({ job, killed }: Pick<ReturnType<typeof started>, 'job
 export const leftOn = async (disk: LosingDisk): Promise<readonly string[]> => {
   const store = fileStore(directory, { files: disk.process().files })
   const start = await firstValueFrom(
-    found(store, { restore: 'latest', sinks: [], encoding: msgpackEncoding(), readsMax: 1 }),
+    found(store, { restore: 'latest', retainedCount: 1, sinks: [], encoding: msgpackEncoding(), readsMax: 1 }),
   )
   const parts = start.restored?.parts ?? []
   const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))

@@ -14,7 +14,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 /** The newest checkpoint that a start would go on from. */
 const newestIn = async (directory: string): Promise<number> => {
-  const reading = { restore: 'latest', sinks: [], encoding: msgpackEncoding(), readsMax: 4 } as const
+  const reading = { restore: 'latest', retainedCount: 1, sinks: [], encoding: msgpackEncoding(), readsMax: 4 } as const
   const { restored } = await firstValueFrom(found(fileStore(directory), reading))
   return restored?.checkpoint ?? 0
 }
