@@ -1,11 +1,23 @@
-import { filter, firstValueFrom, Subject } from 'rxjs'
-import { type Job, memoryStore, named, type Pipeline, type RunOptions, run, type Store, stream } from 'spillway'
+import * as t from 'io-ts'
+import { defer, EMPTY, filter, firstValueFrom, Subject } from 'rxjs'
+import {
+  type Job,
+  memoryStore,
+  named,
+  type Pipeline,
+  type RunOptions,
+  run,
+  type Sink,
+  type Store,
+  stream,
+} from 'spillway'
 import { fromArray, into, keyBy, scan } from 'spillway/operators'
+import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'
-import { slowCollect } from './restored.ts'
+import { slowCollect, stepped } from './restored.ts'
 
 const numbers = Array.from({ length: 3_000 }, (_, n) => n)
 const pipeline = (): Pipeline =>
@@ -162,4 +174,80 @@ test('an entry that is back after a power failure, without its objects, is not o
   expect(await restorable(store)).toBe('3, 4, 5')
   await taken(store, 0)
   expect(await keptIn(store)).toEqual([3, 4, 5])
+})
+
+/** What is behind a sink: it holds transactions until they are published, or until a start names them no more. */
+class Remote {
+  readonly visible: number[] = []
+  readonly held = new Map<string, readonly number[]>()
+  isDown = true
+
+  sink(): Sink<number, string> {
+    const publish = (ids: readonly string[]) =>
+      defer(() => {
+        if (this.isDown && ids.length > 0) throw new Error('nobody answers')
+        for (const id of ids) {
+          this.visible.push(...(this.held.get(id) ?? []))
+          this.held.delete(id)
+        }
+        return EMPTY
+      })
+    return {
+      name: 'remote',
+      transaction: t.string,
+      open: ({ epoch }) => {
+        let [open, isBusy] = [[] as number[], false]
+        const ready$ = new Subject<void>()
+        return {
+          mayWrite: () => !isBusy,
+          ready$,
+          write(batch) {
+            open.push(...batch)
+            isBusy = true
+            setImmediate(() => {
+              isBusy = false
+              ready$.next()
+            })
+          },
+          cut: checkpoint => {
+            const id = `${epoch}.${checkpoint}`
+            this.held.set(id, open)
+            open = []
+            return { tx: id, durable: EMPTY }
+          },
+          publish,
+          recover: ({ publish: ids }) => {
+            for (const id of this.held.keys()) if (!ids.includes(id)) this.held.delete(id)
+            return publish(ids)
+          },
+          close() {},
+        }
+      },
+    }
+  }
+}
+
+test('transactions that are not published yet outlive the checkpoints that they were of', async () => {
+  const store = memoryStore()
+  const remote = new Remote()
+  const job = () =>
+    runIn(
+      stepped(() => {}),
+      stream(fromArray(numbers)).pipe(into(remote.sink())),
+      {
+        ...{ store, checks: true, channels: { bufferRecordsMax: 4, buffersMax: 2 } },
+        checkpoints: { retainedCount: 1, inlineBytesMax: 0 },
+      },
+    )
+  const first = job()
+  first.done.catch(() => {})
+  await running(first)
+  for (let i = 0; i < 4; i++) await first.triggerCheckpoint()
+  await first.cancel()
+  expect(await keptIn(store)).toHaveLength(1)
+  expect(remote.held.size).toBe(4)
+  expect(remote.visible).toEqual([])
+  remote.isDown = false
+  await job().done
+  expect(remote.visible).toEqual(numbers)
 })
