@@ -18,7 +18,8 @@ export type LeftOut =
   | { readonly kind: 'operator'; readonly task: TaskId; readonly operator: string; readonly records: number }
 
 /**
- * A snapshot whose channel data has not been read, without what else it has in flight: records of suspended calls, and the
+ * A snapshot whose channel data has not been read, without what else it has in flight: records of suspended calls, those whose
+ * results `asyncMap` waits for, and the
  * generations of a former restore, whose markers were in the channels. State, watermarks, positions, timers, transactions, also
  * calls of timers and of `end` that were suspended, stay.
  */
@@ -44,7 +45,7 @@ const channelsOf = (task: TaskId, counts: InFlightCounts): LeftOut[] =>
 const withoutRecords = (frame: Frame): readonly [Frame | undefined, records: number] => {
   const all: readonly Begun[] = [frame, ...frame.more]
   const stays = all.filter(({ work }) => work.kind !== 'records').map(({ generation: _, ...begun }) => begun)
-  const pending = frame.pending.filter(({ kind }) => kind !== 'buffer')
+  const pending = frame.pending.filter(({ kind }) => kind !== 'buffer' && kind !== 'recovered')
   const records = all.reduce(
     (count, { work }) => count + (work.kind === 'records' ? work.buffer.records.length : 0),
     countRecords(frame.pending),
