@@ -1,4 +1,4 @@
-import { from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
+import { defer, from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
@@ -26,60 +26,33 @@ export interface ReadOptions {
 
 /**
  * What is in these snapshots, by task: checked, and decoded but for tables, which are decoded as they are put back. Each object is read
- * once, however many tasks have a piece of it. Errs with DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED.
+ * once, however many tasks have a piece of it, and its bytes are held until all that these tasks have elsewhere has come too. Errs with DAMAGED,
+ * OBJECT_NOT_FOUND, STORE_FAILED.
  */
 export const readSnapshots = (
   store: Store,
-  named: readonly Named[],
-  { encoding, readsMax, withoutInFlight = false, lastResort }: ReadOptions,
-): Observable<ReadonlyMap<TaskId, ReadSnapshot>> => {
-  const snapshots = withoutInFlight ? named.map(stateOnly) : named
-  const sectionsByPiece = new Map<Piece, readonly Section[]>()
-  return from(byObject(snapshots)).pipe(
-    mergeMap(
-      ([object, owned]) =>
-        store.get(object).pipe(
-          tap(bytes => {
-            for (const { piece, task } of owned)
-              sectionsByPiece.set(piece, sectionsIn(bytes, { piece, task, lastResort }))
-          }),
-        ),
-      readsMax,
-    ),
-    startWith(undefined),
-    last(),
-    map(() => {
-      const read = ({ entry, snapshot }: Named) => {
-        const { task, ended, pieces } = snapshot
-        const sections = [
-          ...snapshot.sections,
-          ...pieces.flatMap(piece => sectionsByPiece.get(piece) as readonly Section[]),
-        ]
-        const place =
-          pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
-        return [task, readSections({ ended, sections }, { place, encoding })] as const
-      }
-      return new Map(snapshots.map(read))
-    }),
-  )
-}
-
-interface Owned {
-  readonly task: TaskId
-  readonly piece: Piece
-}
-
-const byObject = (snapshots: readonly Named[]): ReadonlyMap<string, readonly Owned[]> => {
-  const pieces = new Map<string, Owned[]>()
-  for (const { snapshot } of snapshots) {
-    for (const piece of snapshot.pieces) {
-      const owned = pieces.get(piece.object)
-      if (owned === undefined) pieces.set(piece.object, [{ task: snapshot.task, piece }])
-      else owned.push({ task: snapshot.task, piece })
-    }
-  }
-  return pieces
-}
+  snapshots: readonly Named[],
+  options: ReadOptions,
+): Observable<ReadonlyMap<TaskId, ReadSnapshot>> =>
+  defer(() => {
+    const readings = snapshots.map(
+      named => new Reading(options.withoutInFlight === true ? stateOnly(named) : named, options),
+    )
+    return from(byObject(readings)).pipe(
+      mergeMap(
+        ([object, owned]) =>
+          store.get(object).pipe(
+            tap(bytes => {
+              for (const { reading, piece } of owned) reading.take(piece, bytes)
+            }),
+          ),
+        options.readsMax,
+      ),
+      startWith(undefined),
+      last(),
+      map(() => new Map(readings.map(reading => [reading.task, reading.read()] as const))),
+    )
+  })
 
 const stateOnly = ({ entry, snapshot }: Named): Named => ({
   entry,
@@ -90,19 +63,77 @@ const stateOnly = ({ entry, snapshot }: Named): Named => ({
   },
 })
 
-const sectionsIn = (
-  bytes: Uint8Array,
-  { piece, task, lastResort }: Owned & Pick<ReadOptions, 'lastResort'>,
-): readonly Section[] => {
-  try {
-    return sectionsOf(bytes, piece, task)
-  } catch (error) {
-    if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
-    throw inFlightIsDamaged(error.place, { checkpoint: lastResort, cause: error })
+/** One snapshot, of which pieces come as they are read. */
+class Reading {
+  readonly #named: Named
+  readonly #options: ReadOptions
+  #sections = new Map<Piece, readonly Section[]>()
+  #read: ReadSnapshot | undefined
+
+  constructor(named: Named, options: ReadOptions) {
+    this.#named = named
+    this.#options = options
+  }
+
+  get task(): TaskId {
+    return this.#named.snapshot.task
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#named.snapshot.pieces
+  }
+
+  take(piece: Piece, bytes: Uint8Array): void {
+    this.#sections.set(piece, this.#sectionsIn(bytes, piece))
+    if (this.#sections.size === this.pieces.length) this.read()
+  }
+
+  read(): ReadSnapshot {
+    this.#read ??= this.#decoded()
+    this.#sections = none
+    return this.#read
+  }
+
+  #sectionsIn(bytes: Uint8Array, piece: Piece): readonly Section[] {
+    const { lastResort } = this.#options
+    try {
+      return sectionsIn(bytes, piece, this.task)
+    } catch (error) {
+      if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
+      throw inFlightIsDamaged(error.place, { checkpoint: lastResort, cause: error })
+    }
+  }
+
+  #decoded(): ReadSnapshot {
+    const { entry, snapshot } = this.#named
+    const { ended, pieces } = snapshot
+    const sections = [...snapshot.sections, ...pieces.flatMap(piece => this.#sections.get(piece) ?? [])]
+    const objects = pieces.map(({ object }) => object).join(', ')
+    const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
+    return readSections({ ended, sections }, { place, encoding: this.#options.encoding })
   }
 }
 
-const sectionsOf = (
+const none = new Map<Piece, readonly Section[]>()
+
+interface Owned {
+  readonly reading: Reading
+  readonly piece: Piece
+}
+
+const byObject = (readings: readonly Reading[]): ReadonlyMap<string, readonly Owned[]> => {
+  const owned = new Map<string, Owned[]>()
+  for (const reading of readings) {
+    for (const piece of reading.pieces) {
+      const of = owned.get(piece.object)
+      if (of === undefined) owned.set(piece.object, [{ reading, piece }])
+      else of.push({ reading, piece })
+    }
+  }
+  return owned
+}
+
+const sectionsIn = (
   bytes: Uint8Array,
   { object, begin, bytes: size, crc }: Piece,
   task: TaskId,

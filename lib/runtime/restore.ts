@@ -20,6 +20,7 @@ import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, typ
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
+import { withUnions } from '../snapshot/redistribution/unions.ts'
 import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
 import type { Store } from '../store/store.ts'
@@ -265,6 +266,7 @@ const restoredJob = (
     options,
   ).pipe(
     map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
+    map(({ tasks, ...others }) => ({ ...others, tasks: withUnionsOf(stages, tasks) })),
     map(({ tasks, ...others }) => ({
       ...others,
       keyGroups,
@@ -282,6 +284,20 @@ const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
     tasks: delivered(new Map(all.map(([task, snapshot]) => [task, snapshot]))),
     leftOut: all.flatMap(([, , leftOut]) => leftOut),
   }
+}
+
+/** Each task with the union state of its stage. */
+const withUnionsOf = (
+  stages: JobFacts['stages'],
+  tasks: ReadonlyMap<TaskId, RestoredTask>,
+): ReadonlyMap<TaskId, RestoredTask> => {
+  const all = new Map(tasks)
+  for (const [id, parallelism] of Object.entries(stages)) {
+    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
+    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
+    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
+  }
+  return all
 }
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
