@@ -1,9 +1,9 @@
 // A job on a disk that is full until its second checkpoint: says what becomes of each, and what is left of the first.
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
-import { filter, firstValueFrom } from 'rxjs'
+import { firstValueFrom, filter as those } from 'rxjs'
 import { run, stream } from 'spillway'
 import { fileStore } from 'spillway/node'
-import { collect, fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { collect, filter, fromArray, into, keyBy, map, scan } from 'spillway/operators'
 
 const [disk = ''] = process.argv.slice(2)
 const filler = `${disk}/filler`
@@ -15,11 +15,12 @@ const job = run(
     keyBy(n => n % 100),
     scan(({ count }) => ({ count: count + 1, padded }), { count: 0, padded }),
     map(({ count }) => count),
+    filter(count => count === 2_000),
     into(sink),
   ),
   { store: fileStore(`${disk}/checkpoints`) },
 )
-await firstValueFrom(job.status$.pipe(filter(({ kind }) => kind === 'running')))
+await firstValueFrom(job.status$.pipe(those(({ kind }) => kind === 'running')))
 await new Promise(later => setTimeout(later, 20))
 writeFileSync(filler, new Uint8Array(900_000))
 const say = async () => {

@@ -568,8 +568,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'a small snapshot in a log entry is read with the bytes of another',
     file: 'lib/snapshot/log.ts',
-    from: 'for (const chunk of own) chunks.push(chunk)',
-    to: 'for (const chunk of own) chunks.unshift(chunk)',
+    from: 'for (const chunk of own) chunks[heldIn(name)].push(chunk)',
+    to: 'for (const chunk of own) chunks[heldIn(name)].unshift(chunk)',
     spec: 'spec/snapshot/log.spec.ts',
   },
   {
@@ -589,7 +589,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'a damaged section of a snapshot is restored',
     file: 'lib/snapshot/container.ts',
-    from: 'if (position > index || sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry))',
+    from: 'if (position > index || (isRead && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))',
     to: 'if (position > index)',
     spec: 'spec/snapshot/container.spec.ts',
   },
