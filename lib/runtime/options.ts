@@ -103,7 +103,8 @@ export interface OlderCheckpoint {
   readonly acceptDuplicates?: boolean
   /**
    * The last resort for a checkpoint whose in-flight data is damaged: records that were in channels, or of calls that operators had
-   * begun, are left out, and `JobStatus` says how many of which. Sources do not read them again. Default false.
+   * begun, are left out, and `JobStatus` says how many of which. Sources do not read them again; of a broadcast record some tasks may
+   * have had their copy. Default false.
    */
   readonly withoutInFlightData?: boolean
 }

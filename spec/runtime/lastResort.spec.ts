@@ -4,6 +4,8 @@ import {
   fixedDelay,
   type JobStatus,
   keyedOperator,
+  keyedWithBroadcast,
+  type LeftOut,
   memoryStore,
   named,
   type Pipeline,
@@ -12,7 +14,7 @@ import {
   type Store,
   stream,
 } from 'spillway'
-import { fromArray, into, keyBy, map } from 'spillway/operators'
+import { broadcast, fromArray, into, keyBy, map } from 'spillway/operators'
 import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { stepped } from './restored.ts'
@@ -208,6 +210,77 @@ test('what was left out is so too if the tasks are restarted before their first 
   const lost = from?.leftOut?.reduce((sum, { records }) => sum + records, 0) ?? 0
   expect(failures).toBeLessThan(1)
   expect(new Set(scene.results.records.map(({ n }) => n)).size).toBe(numbers.length - lost)
+})
+
+/** Records and broadcast rules of which each has many results, so that calls are suspended, and each task has had other rules. */
+const ruled = (results: Outside<string>): Pipeline =>
+  keyedWithBroadcast<number, number, number, string>(
+    'ruled',
+    stream(fromArray(numbers.slice(0, 120), { name: 'records', splits: 2 })).pipe(keyBy(keyOf)),
+    stream(fromArray([1, 2, 3, 4, 5], { name: 'rules' }), { parallelism: 1 }).pipe(broadcast()),
+    ({ state, broadcastState }) => {
+      const met = state.value('met', t.number, 0)
+      const known = broadcastState.value('known', t.number, 0)
+      return {
+        *record(n) {
+          met.update(count => count + 1)
+          for (let part = 0; part < 4; part++) yield `${n}, ${part}`
+        },
+        *broadcast(rule) {
+          known.set(rule)
+          for (const key of met.keys()) yield `rule ${rule} for ${key}`
+        },
+      }
+    },
+    { effect: 'keysAndResults' },
+  ).pipe(
+    keyBy(result => result),
+    map(result => result),
+    named('results', into(results.sink())),
+  )
+
+/** Runs until a checkpoint that is asked for in this turn; its id, unless the job ended before. */
+const stoppedIn = async (turn: number, results: Outside<string>, options: RunOptions): Promise<number | undefined> => {
+  let taken: Promise<number> | undefined
+  const job = runIn(
+    stepped(at => {
+      if (at === turn) taken = job.triggerCheckpoint({ alignment: 'unaligned' }).then(({ id }) => id)
+      taken?.then(() => job.cancel()).catch(() => {})
+    }),
+    ruled(results),
+    options,
+  )
+  await job.done.catch(() => {})
+  return taken?.catch(() => undefined)
+}
+
+test('also with calls under way, lines of broadcast state and generations of another parallelism: the job ends, and nothing comes twice', async () => {
+  const leftOut = new Set<LeftOut['kind']>()
+  let tried = 0
+  for (let turn = 10; turn < 100; turn += 20) {
+    for (const parallelism of [2, 3]) {
+      const results = new Outside<string>()
+      const options = { store: memoryStore(), checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 } }
+      await stoppedIn(turn, results, { ...options, parallelism: 2 })
+      const checkpoint = await stoppedIn(turn, results, { ...options, parallelism: 3 })
+      if (checkpoint === undefined) continue
+      const restore = { checkpoint, withoutInFlightData: true }
+      const job = runIn(
+        stepped(() => {}),
+        ruled(results),
+        { ...options, parallelism, restore },
+      )
+      job.status$.subscribe(status => {
+        for (const { kind } of (status.kind === 'running' && status.resumedFrom?.leftOut) || []) leftOut.add(kind)
+      })
+      await job.done
+      const records = results.records.filter(result => !result.startsWith('rule'))
+      expect(new Set(records).size, `turn ${turn}, parallelism ${parallelism}`).toBe(records.length)
+      tried++
+    }
+  }
+  expect(tried).toBeGreaterThan(5)
+  expect([...leftOut].sort()).toEqual(['channel', 'operator'])
 })
 
 test.each([
