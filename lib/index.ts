@@ -111,6 +111,7 @@ export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from '.
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
 export type { Compression } from './snapshot/compression.ts'
 export type { Encoding } from './snapshot/encoding.ts'
+export type { LeftOut } from './snapshot/withoutInFlight.ts'
 export { groupOf } from './state/keyGroups.ts'
 export { fromPromises } from './store/fromPromises.ts'
 export { memoryStore } from './store/memoryStore.ts'

@@ -8,13 +8,21 @@ import type { OperatorNode } from '../graph/stream.ts'
 import type { Coding } from '../snapshot/chunk.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
-import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
+import {
+  completedIn,
+  history,
+  type Numbered,
+  newestParts,
+  type StoredCheckpoint,
+  type StoredPart,
+} from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
 import { withUnions } from '../snapshot/redistribution/unions.ts'
-import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
 import type { Store } from '../store/store.ts'
 import type { Settings } from './options.ts'
 import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
@@ -28,9 +36,13 @@ export interface Found {
   /** What the start's entry says. */
   readonly from: Start['from']
   readonly restored: RestoredJob | undefined
-  /** All that is there; what the restored parts do not name belongs to nothing. */
+  /** The entry that says that what is restored is a completed checkpoint, if it is one. */
+  readonly completedBy: number | undefined
+  /** Completed checkpoints that are kept beside what is restored, oldest first. */
+  readonly retained: readonly StoredCheckpoint[]
+  /** All that is there; what neither the restored parts nor those of what is kept name belongs to nothing. */
   readonly objects: readonly string[]
-  /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
+  /** The numbers of all commit entries; the others than those of what is restored and kept name what is no longer needed. */
   readonly commits: readonly number[]
   /** The numbers of entries that say no more than the start's own will. */
   readonly restarts: readonly number[]
@@ -43,10 +55,14 @@ export interface RestoredJob extends JobFacts {
   readonly parts: readonly StoredPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
   readonly recordsInFlight: number
+  /** The in-flight data that it was to be restored without. */
+  readonly leftOut?: readonly LeftOut[]
 }
 
 export interface FindOptions {
   readonly restore: Settings['restore']
+  /** Completed checkpoints that are kept, with what is restored. */
+  readonly retainedCount: number
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
   readonly encoding: Coding
@@ -58,15 +74,22 @@ export interface FindOptions {
  * Errs with DAMAGED, FORMAT_UNKNOWN, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
-  forkJoin({ log: logOf(store, options.encoding), objects: store.list('') }).pipe(
+  forkJoin({
+    log: logOf(store, { encoding: options.encoding, withoutInFlight: isWithoutInFlight(options.restore) }),
+    objects: store.list(''),
+  }).pipe(
     switchMap(({ log, objects }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-      const { parts, done } = chosen(log, options)
+      const there = completedIn(commits, new Set(objects))
+      const { parts, done } = chosen(log, there, options)
+      const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
       const start = {
         epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0),
         nextEntry: 1 + log.reduce((largest, { n }) => Math.max(largest, n), 0),
         nextCheckpoint: nextCheckpoint(log, objects),
-        from: fromOf(options.restore, parts),
+        from: fromOf(options.restore, [...retained.flatMap(of => of.parts), ...parts]),
+        completedBy: there.find(({ checkpoint }) => checkpoint === newestOf(parts))?.entry,
+        retained,
         objects,
         commits: commits.map(({ n }) => n),
         restarts: log.flatMap(({ n, kind }) => (kind === 'restart' ? [n] : [])),
@@ -74,11 +97,20 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       const newest = parts.reduce((largest, { entry }) => Math.max(largest, entry), 0)
       const facts = commits.find(({ n }) => n === newest)
       if (facts === undefined) return of({ ...start, restored: undefined })
-      return restoredJob(store, facts, { ...options, parts }).pipe(
+      const { restore, encoding, readsMax } = options
+      const lastResort = typeof restore === 'string' ? there.at(-1)?.checkpoint : restore.checkpoint
+      const reading = { encoding, readsMax, withoutInFlight: isWithoutInFlight(restore), lastResort }
+      return restoredJob(store, facts, { ...reading, parts }).pipe(
         map(restored => ({ ...start, restored: done ? published(restored) : restored })),
       )
     }),
   )
+
+export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
+  typeof restore === 'object' && restore.withoutInFlightData === true
+
+const newestOf = (parts: readonly StoredPart[]): CheckpointId =>
+  parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0)
 
 interface Chosen {
   readonly parts: readonly StoredPart[]
@@ -88,6 +120,7 @@ interface Chosen {
 
 const chosen = (
   log: readonly Numbered<LogEntry>[],
+  there: readonly StoredCheckpoint[],
   { restore, sinks }: Pick<FindOptions, 'restore' | 'sinks'>,
 ): Chosen => {
   if (restore === 'none') return { parts: [], done: false }
@@ -97,13 +130,31 @@ const chosen = (
   }
   const { checkpoint, acceptDuplicates = false } = restore
   const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-  const parts = partsOf(commits, checkpoint)
-  if (parts === undefined) throw notThere(checkpoint, completedIn(commits))
+  const found = there.find(of => of.checkpoint === checkpoint)
+  if (found === undefined) throw notThere(checkpoint, there)
   const newer = commits.filter(of => of.checkpoint > checkpoint && of.parts.length > 0).at(-1)
   if (newer !== undefined && !acceptDuplicates) {
     throw wouldDuplicate({ checkpoint, newer: newer.checkpoint, sinks })
   }
-  return { parts, done: false }
+  return { parts: found.parts, done: false }
+}
+
+/** Older than what is restored, and not superseded; one fewer than are kept, as what is restored is one. */
+const retainedBeside = (
+  parts: readonly StoredPart[],
+  {
+    log,
+    there,
+    retainedCount,
+  }: {
+    readonly log: readonly Numbered<LogEntry>[]
+    readonly there: readonly StoredCheckpoint[]
+    readonly retainedCount: number
+  },
+): readonly StoredCheckpoint[] => {
+  const valid = new Set(history(log).commits.map(({ n }) => n))
+  const older = there.filter(of => valid.has(of.entry) && parts.some(({ checkpoint }) => checkpoint > of.checkpoint))
+  return older.slice(Math.max(0, older.length - (retainedCount - 1)))
 }
 
 /** Their sinks are not asked to publish again: what they had written may have been taken away since. */
@@ -141,10 +192,10 @@ const nextCheckpoint = (log: readonly Numbered<LogEntry>[], objects: readonly st
   )
 }
 
-const notThere = (checkpoint: CheckpointId, there: readonly CheckpointId[]) =>
+const notThere = (checkpoint: CheckpointId, there: readonly StoredCheckpoint[]) =>
   new SpillwayError('CHECKPOINT_NOT_FOUND', {
     place: `restoring checkpoint ${checkpoint}`,
-    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.length === 0 ? 'none' : there.join(', ')}.`,
+    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.map(of => of.checkpoint).join(', ') || 'none'}.`,
     remedy: "Name one of those, or give restore: 'latest'. checkpoints.retainedCount says how many are kept.",
   })
 
@@ -169,17 +220,14 @@ export const restoredAgain = (
   {
     entries,
     tasks,
-    encoding,
-    readsMax,
-  }: {
+    ...options
+  }: ReadOptions & {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Coding
-    readonly readsMax: number
   },
 ): Observable<RestoredJob> =>
   from(entries).pipe(
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
     switchMap(log => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
@@ -187,19 +235,25 @@ export const restoredAgain = (
         ...part,
         snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
       }))
-      return restoredJob(store, commits.at(-1) as Commit, { parts, encoding, readsMax })
+      return restoredJob(store, commits.at(-1) as Commit, { ...options, parts })
     }),
   )
 
-const logOf = (store: Store, encoding: Coding): Observable<readonly Numbered<LogEntry>[]> =>
+const logOf = (store: Store, options: EntryOptions): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
   )
 
-const entryOf = (store: Store, n: number, encoding: Coding): Observable<Numbered<LogEntry>> =>
-  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
+type EntryOptions = Pick<ReadOptions, 'encoding' | 'withoutInFlight'>
+
+const entryOf = (
+  store: Store,
+  n: number,
+  { encoding, withoutInFlight }: EntryOptions,
+): Observable<Numbered<LogEntry>> =>
+  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding, { withoutInFlight }), n })))
 
 const restoredJob = (
   store: Store,
@@ -211,17 +265,26 @@ const restoredJob = (
     parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
     options,
   ).pipe(
-    map(delivered),
-    map(tasks => withUnionsOf(stages, tasks)),
-    map(tasks => ({
+    map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
+    map(({ tasks, ...others }) => ({ ...others, tasks: withUnionsOf(stages, tasks) })),
+    map(({ tasks, ...others }) => ({
+      ...others,
       keyGroups,
       stages,
-      checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
+      checkpoint: newestOf(parts),
       parts,
       tasks,
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
     })),
   )
+
+const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
+  const all = Array.from(read, ([task, snapshot]) => [task, ...withoutInFlight(task, snapshot)] as const)
+  return {
+    tasks: delivered(new Map(all.map(([task, snapshot]) => [task, snapshot]))),
+    leftOut: all.flatMap(([, , leftOut]) => leftOut),
+  }
+}
 
 /** Each task with the union state of its stage. */
 const withUnionsOf = (

@@ -13,6 +13,7 @@ import { connected } from '../graph/connected.ts'
 import { type Plan, plan } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
+import { type LeftOut, summaryOf } from '../snapshot/withoutInFlight.ts'
 
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
@@ -28,6 +29,7 @@ import {
   type Settings,
   settings,
 } from './options.ts'
+import type { RestoredJob } from './restore.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 import { transactionTimeouts } from './transactionTimeouts.ts'
@@ -92,6 +94,8 @@ export interface ResumedFrom {
   readonly checkpoint: CheckpointId
   /** Records that had been in channels, or suspended in operators. */
   readonly recordsInFlight: number
+  /** Records that have been left out, if it was to be restored without in-flight data. */
+  readonly leftOut?: readonly LeftOut[]
   readonly message: string
 }
 
@@ -227,10 +231,18 @@ const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
 
-const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
-  checkpoint: restored.checkpoint,
-  recordsInFlight: restored.recordsInFlight,
-  message: `resumed from checkpoint ${restored.checkpoint} with ${restored.recordsInFlight} records in flight`,
+const resumedFrom = ({
+  checkpoint,
+  recordsInFlight,
+  leftOut,
+}: Pick<RestoredJob, 'checkpoint' | 'recordsInFlight' | 'leftOut'>): ResumedFrom => ({
+  checkpoint,
+  recordsInFlight,
+  ...(leftOut && { leftOut }),
+  message:
+    leftOut === undefined
+      ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
+      : `resumed from checkpoint ${checkpoint} without its in-flight data: ${summaryOf(leftOut)}`,
 })
 
 /** Node has setImmediate; in a browser a message to oneself is the only macrotask that is not throttled. */

@@ -1,6 +1,6 @@
 import type { CheckpointId } from '../element.ts'
 import type { Commit, LogEntry, Start } from './log.ts'
-import type { StoredSnapshot, TaskId } from './snapshot.ts'
+import { objectsOf, type StoredSnapshot, type TaskId } from './snapshot.ts'
 
 /** An entry, and its number in the log. */
 export type Numbered<E> = E & { readonly n: number }
@@ -58,11 +58,28 @@ export const newestParts = (commits: readonly Numbered<Commit>[]): readonly Stor
   return parts
 }
 
-/** The completed checkpoints of which all parts are still in the log, oldest first. */
-export const completedIn = (commits: readonly Numbered<Commit>[]): readonly CheckpointId[] =>
-  commits.flatMap(({ checkpoint, completes }) =>
-    completes !== undefined && partsOf(commits, checkpoint) !== undefined ? [checkpoint] : [],
-  )
+/** A completed checkpoint as the store has it. */
+export interface StoredCheckpoint {
+  readonly checkpoint: CheckpointId
+  /** That says that it is complete. */
+  readonly entry: number
+  /** Its own, and those carried over. */
+  readonly parts: readonly StoredPart[]
+}
+
+/**
+ * The completed checkpoints of which all is there, oldest first: after a crash between deletions, or a power failure, an entry may
+ * name objects that are gone.
+ */
+export const completedIn = (
+  commits: readonly Numbered<Commit>[],
+  objects: ReadonlySet<string>,
+): readonly StoredCheckpoint[] =>
+  commits.flatMap(({ n, checkpoint, completes }) => {
+    const parts = completes === undefined ? undefined : partsOf(commits, checkpoint)
+    const isWhole = parts?.every(({ snapshots }) => snapshots.flatMap(objectsOf).every(of => objects.has(of)))
+    return parts !== undefined && isWhole === true ? [{ checkpoint, entry: n, parts }] : []
+  })
 
 /** The parts of a completed checkpoint, its own and those carried over; undefined if it is not completed, or no longer whole. */
 export const partsOf = (
