@@ -80,7 +80,8 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
   }).pipe(
     switchMap(({ log, objects }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-      const there = completedIn(commits, new Set(objects))
+      const withoutInFlight = isWithoutInFlight(options.restore)
+      const there = completedIn(commits, { objects: new Set(objects), withoutInFlight })
       const { parts, done } = chosen(log, there, options)
       const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
       const start = {
@@ -99,7 +100,7 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       if (facts === undefined) return of({ ...start, restored: undefined })
       const { restore, encoding, readsMax } = options
       const lastResort = typeof restore === 'string' ? there.at(-1)?.checkpoint : restore.checkpoint
-      const reading = { encoding, readsMax, withoutInFlight: isWithoutInFlight(restore), lastResort }
+      const reading = { encoding, readsMax, withoutInFlight, lastResort }
       return restoredJob(store, facts, { ...reading, parts }).pipe(
         map(restored => ({ ...start, restored: done ? published(restored) : restored })),
       )

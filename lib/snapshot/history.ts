@@ -1,6 +1,6 @@
 import type { CheckpointId } from '../element.ts'
 import type { Commit, LogEntry, Start } from './log.ts'
-import { objectsOf, type StoredSnapshot, type TaskId } from './snapshot.ts'
+import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry, and its number in the log. */
 export type Numbered<E> = E & { readonly n: number }
@@ -68,16 +68,17 @@ export interface StoredCheckpoint {
 }
 
 /**
- * The completed checkpoints of which all is there, oldest first: after a crash between deletions, or a power failure, an entry may
- * name objects that are gone.
+ * The completed checkpoints of which all is there, or all but in-flight data, oldest first: after a power failure an entry may name
+ * objects that are gone.
  */
 export const completedIn = (
   commits: readonly Numbered<Commit>[],
-  objects: ReadonlySet<string>,
+  { objects, withoutInFlight }: { readonly objects: ReadonlySet<string>; readonly withoutInFlight: boolean },
 ): readonly StoredCheckpoint[] =>
   commits.flatMap(({ n, checkpoint, completes }) => {
     const parts = completes === undefined ? undefined : partsOf(commits, checkpoint)
-    const isWhole = parts?.every(({ snapshots }) => snapshots.flatMap(objectsOf).every(of => objects.has(of)))
+    const isThere = ({ holds, object }: Piece) => objects.has(object) || (withoutInFlight && holds === 'inFlight')
+    const isWhole = parts?.every(({ snapshots }) => snapshots.every(({ pieces }) => pieces.every(isThere)))
     return parts !== undefined && isWhole === true ? [{ checkpoint, entry: n, parts }] : []
   })
 

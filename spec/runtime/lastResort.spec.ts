@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import { EMPTY, map as mapped, Subject } from 'rxjs'
+import { EMPTY, firstValueFrom, map as mapped, Subject } from 'rxjs'
 import {
   fixedDelay,
   type JobStatus,
@@ -197,6 +197,18 @@ test.each([
     expect(scene.few.records).toEqual([1, 2, 3])
   },
 )
+
+test('in-flight data that is gone is no more than damaged', async () => {
+  const scene = new Scene(false)
+  const checkpoint = await scene.stopped(0)
+  for (const object of await firstValueFrom(scene.store.list(''))) {
+    if (object.includes('in-flight')) await firstValueFrom(scene.store.delete(object))
+  }
+  await expect(scene.finished({})).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' })
+  await expect(scene.finished({ restore: { checkpoint } })).rejects.toMatchObject({ code: 'CHECKPOINT_NOT_FOUND' })
+  const from = await scene.finished({ restore: { checkpoint, withoutInFlightData: true } })
+  expect(from?.leftOut?.length).toBeGreaterThan(0)
+})
 
 test('what was left out is so too if the tasks are restarted before their first checkpoint', async () => {
   const scene = new Scene(false)

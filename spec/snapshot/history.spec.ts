@@ -70,7 +70,8 @@ test.each<[string, readonly string[], readonly string[], boolean]>([
   expect([shown(newestParts(of.commits)), of.done]).toEqual([parts, done])
 })
 
-const idsIn = (of: ReturnType<typeof commits>) => completedIn(of, new Set()).map(({ checkpoint }) => checkpoint)
+const idsIn = (of: ReturnType<typeof commits>) =>
+  completedIn(of, { objects: new Set(), withoutInFlight: false }).map(({ checkpoint }) => checkpoint)
 
 const commits = (...words: readonly string[]) => history(log('start', ...words)).commits
 

@@ -6,7 +6,7 @@ import { writeContainer } from '../../lib/snapshot/container.ts'
 
 const [directory = ''] = process.argv.slice(2)
 const store = fileStore(directory)
-const sizes = [100, 10_000, 200_000]
+const sizes = [100, 10_000, 100_000]
 
 const namesOf = (n: number) => sizes.map(size => `e1/c${n}/${size}`)
 
