@@ -10,6 +10,7 @@ import { keyedSum } from './keyedSum.ts'
 import { rounded } from './measure.ts'
 import { regionalBench } from './regional.ts'
 import { soak } from './soak.ts'
+import { unionBench } from './union.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   'keyed-sum': keyedSum,
@@ -20,6 +21,7 @@ const benches: Readonly<Record<string, Bench>> = {
   exchange,
   encoding,
   regional: regionalBench,
+  union: unionBench,
 }
 
 const usage = (): string =>

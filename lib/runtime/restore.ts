@@ -13,6 +13,7 @@ import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, typ
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
+import { withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import type { Settings } from './options.ts'
@@ -211,6 +212,7 @@ const restoredJob = (
     options,
   ).pipe(
     map(delivered),
+    map(tasks => withUnionsOf(stages, tasks)),
     map(tasks => ({
       keyGroups,
       stages,
@@ -220,6 +222,20 @@ const restoredJob = (
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
     })),
   )
+
+/** Each task with the union state of its stage. */
+const withUnionsOf = (
+  stages: JobFacts['stages'],
+  tasks: ReadonlyMap<TaskId, RestoredTask>,
+): ReadonlyMap<TaskId, RestoredTask> => {
+  const all = new Map(tasks)
+  for (const [id, parallelism] of Object.entries(stages)) {
+    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
+    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
+    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
+  }
+  return all
+}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
