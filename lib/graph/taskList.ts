@@ -1,7 +1,6 @@
 import type * as t from 'io-ts'
 import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
-import type { Sample } from '../state/sample.ts'
 import type { ListState, UnionState } from './handlers.ts'
 
 interface Declared<V> {
@@ -13,7 +12,7 @@ interface Declared<V> {
 
 /** The list of the task's part of the operator, restored. */
 export const taskList = <V>(state: OperatorState, { name, codec, checked }: Declared<V>): ListState<V> => {
-  const list = new TaskList<V>(state, { checked, sample: state.sample(name, codec) })
+  const list = new TaskList<V>(state, sampled(state, { name, codec, checked }))
   list.begin(state.keepList(name, codec, () => list.captured()))
   return list
 }
@@ -24,10 +23,19 @@ export const taskUnion = <V>(
   { name, codec, checked, declared }: Declared<V> & { readonly declared: readonly string[] },
 ): UnionState<V> => {
   if (!declared.includes(name)) throw notDeclared(state.operator, name)
-  const list = new TaskList<V>(state, { checked, sample: state.sample(name, codec) })
+  const list = new TaskList<V>(state, sampled(state, { name, codec, checked }))
   const { own, all } = state.keepUnion(name, codec, () => list.captured())
   list.begin(own)
   return Object.assign(list, { restored: all })
+}
+
+/** Some of the values are looked at as they come, so that what cannot be written is known before a snapshot needs it. */
+const sampled = <V>(state: OperatorState, { name, codec, checked }: Declared<V>): ((value: V) => V) => {
+  const sample = state.sample(name, codec)
+  return value => {
+    sample.pass(value)
+    return checked(value)
+  }
 }
 
 /**
@@ -37,7 +45,6 @@ export const taskUnion = <V>(
 class TaskList<V> implements ListState<V> {
   readonly #state: OperatorState
   readonly #checked: (value: V) => V
-  readonly #sample: Sample<V>
   #values: V[] = []
   /** Somebody else has the array. */
   #shared = false
@@ -45,13 +52,9 @@ class TaskList<V> implements ListState<V> {
   #before: { readonly values: V[]; readonly length: number } = { values: [], length: 0 }
   #changedIn = -1
 
-  constructor(
-    state: OperatorState,
-    { checked, sample }: { readonly checked: (value: V) => V; readonly sample: Sample<V> },
-  ) {
+  constructor(state: OperatorState, checked: (value: V) => V) {
     this.#state = state
     this.#checked = checked
-    this.#sample = sample
   }
 
   get(): readonly V[] {
@@ -60,7 +63,6 @@ class TaskList<V> implements ListState<V> {
   }
 
   add(value: V): void {
-    this.#sample.pass(value)
     this.#changes()
     if (this.#shared) {
       this.#values = [...this.#values]
@@ -70,7 +72,6 @@ class TaskList<V> implements ListState<V> {
   }
 
   set(values: readonly V[]): void {
-    this.#sample.passAll(values)
     this.#changes()
     this.#values = values.map(this.#checked)
     this.#shared = false

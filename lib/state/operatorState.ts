@@ -71,19 +71,6 @@ export class OperatorState {
     return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
   }
 
-  /**
-   * Looks at some of the values that a state is set to: whether they come back from what a snapshot makes of them, and its codec
-   * reads that.
-   * @throws NOT_ENCODABLE in `pass`
-   */
-  sample<V>(name: string, codec: t.Type<V, any>): Sample<V> {
-    const place = `${this.operator}, state ${name}`
-    return new Sample(value => {
-      const remedy = 'Set it to what its codec reads, or give it the codec of what it is: it could not be restored.'
-      decode(codec, this.#roundTrip(codec.encode(value), place), { place, remedy, code: 'NOT_ENCODABLE' })
-    })
-  }
-
   /** As `keep`, a list of which another parallelism gives each task a part; empty if nothing was stored. */
   keepList<V>(name: string, codec: t.Type<V, any>, now: () => readonly V[] | undefined): readonly V[] {
     return this.keep(`${listPrefix}${name}`, t.readonlyArray(codec), now) ?? []
@@ -101,6 +88,19 @@ export class OperatorState {
     const stored = this.#restored?.kept[everything]
     if (stored === undefined) return { own, all: own }
     return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+  }
+
+  /**
+   * Looks at some of the values that a state is set to: whether they come back from what a snapshot makes of them, and its codec
+   * reads that.
+   * @throws NOT_ENCODABLE in `pass`
+   */
+  sample<V>(name: string, codec: t.Type<V, any>): Sample<V> {
+    const place = `${this.operator}, state ${name}`
+    return new Sample(value => {
+      const remedy = 'Set it to what its codec reads, or give it the codec of what it is: it could not be restored.'
+      decode(codec, this.#roundTrip(codec.encode(value), place), { place, remedy, code: 'NOT_ENCODABLE' })
+    })
   }
 
   /** A keyed table that has been asked for. */
