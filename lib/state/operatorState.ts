@@ -4,6 +4,11 @@ import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 
+export interface OperatorStateOptions {
+  /** Tables give what has changed since a capture that is stored; default false. */
+  readonly incremental?: boolean
+}
+
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
  *
@@ -17,14 +22,21 @@ export class OperatorState {
   callOpen = false
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
+  readonly #incremental: boolean
   readonly #claimed = new Set<string>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
 
-  constructor(operator: string, keyGroups: number, restored?: RestoredOperator) {
+  constructor(
+    operator: string,
+    keyGroups: number,
+    restored?: RestoredOperator,
+    { incremental = false }: OperatorStateOptions = {},
+  ) {
     this.operator = operator
     this.#keyGroups = keyGroups
     this.#restored = restored
+    this.#incremental = incremental
   }
 
   /**
@@ -33,7 +45,7 @@ export class OperatorState {
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name)
-    const table = new Table<V>(this.#keyGroups, this.calls)
+    const table = new Table<V>(this.#keyGroups, { calls: this.calls, incremental: this.#incremental })
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
       for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))

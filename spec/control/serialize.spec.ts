@@ -85,6 +85,8 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
       releases.push(name)
     },
     released: false,
+    changes: undefined,
+    stored: () => {},
   }
   return {
     kind: 'snapshot',
