@@ -135,6 +135,8 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     failover: initialFailover(options.restart),
     retained: restored === undefined ? [] : [{ ...restored, entry: undefined }],
     known: restored?.parts ?? [],
+    unneeded: [],
+    doubtful: [],
     entries: new Set(restored?.parts.map(({ entry }) => entry)),
   }
 }
@@ -219,7 +221,20 @@ export const membersIn = ({ regions }: Layout, region: number): readonly number[
 export const namesOf = ({ layout }: CheckpointsState, tasks: readonly number[]): readonly TaskId[] =>
   tasks.map(task => layout.tasks[task] as TaskId)
 
-export const releaseOf = (snapshots: readonly StoredSnapshot[]): readonly CheckpointOrder[] => {
+/**
+ * Nothing durable will name these snapshots. Others that have not been heard of yet may share their objects: while a checkpoint
+ * is under way these wait until it is settled.
+ */
+export const unneeded = (state: CheckpointsState, snapshots: readonly StoredSnapshot[]): Step => {
   const objects = snapshots.flatMap(objectsOf)
-  return objects.length === 0 ? [] : [{ kind: 'release', objects, entries: [] }]
+  if (objects.length === 0) return [state, []]
+  if (state.pending !== undefined) return [{ ...state, unneeded: [...state.unneeded, ...objects] }, []]
+  const named = new Set(state.known.flatMap(part => part.objects))
+  for (const object of [...endedObjects(state), ...state.doubtful]) named.add(object)
+  const unnamed = objects.filter(object => !named.has(object))
+  return [state, unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }]]
 }
+
+/** Of the last snapshots that stand for their tasks. */
+export const endedObjects = ({ ended }: CheckpointsState): readonly string[] =>
+  membersOf(ended).flatMap(of => (of === undefined ? [] : objectsOf(of.snapshot)))

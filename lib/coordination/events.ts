@@ -106,8 +106,11 @@ export interface Acknowledged {
 
 /** What the coordinator says. */
 export type CheckpointOrder =
-  /** To all tasks: those without open inputs begin, those that have ended send the barrier before their end. */
-  | { readonly kind: 'trigger'; readonly barrier: Barrier }
+  /**
+   * To all tasks: those without open inputs begin, those that have ended send the barrier before their end. And to the store:
+   * `asked` are those whose snapshots are awaited, by region.
+   */
+  | { readonly kind: 'trigger'; readonly barrier: Barrier; readonly asked: readonly (readonly TaskId[])[] }
   /** To the store: make the parts durable, and with them, or alone, that the checkpoint is complete. One at a time. */
   | {
       readonly kind: 'commit'

@@ -327,6 +327,7 @@ export class Execution {
             scheduler: this.#executor.background,
             writesMax,
             inlineBytesMax: this.#settings.checkpoints.inlineBytesMax,
+            tasksPerFile: this.#settings.checkpoints.tasksPerFile,
             epoch,
             job: {
               keyGroups: this.#settings.keyGroups,
