@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import { isObservable, type Observable } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
+import type { ChainLimits } from '../control/snapshotChains.ts'
 import { global, type Policy } from '../coordination/policy.ts'
 import { none, type RestartPolicy } from '../coordination/restarts.ts'
 import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
@@ -62,6 +63,11 @@ export interface RunOptions {
      * No region waits for another: its file is written once it lacks nothing else.
      */
     readonly tasksPerFile?: number
+    /**
+     * Of state that is an object of its own only what has changed since the newest durable snapshot is written; default true. A restore
+     * reads all that a snapshot builds on. false: each snapshot is whole.
+     */
+    readonly incremental?: boolean | IncrementalOption
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -101,6 +107,13 @@ export interface OlderCheckpoint {
   readonly checkpoint: CheckpointId
   /** Sinks will publish again what they have published since; default false: then that is `WOULD_DUPLICATE`. */
   readonly acceptDuplicates?: boolean
+}
+
+export interface IncrementalOption {
+  /** Snapshots in a row that hold only what has changed; default 32. */
+  readonly deltasMax?: number
+  /** Once they have so many of the whole one's bytes together, the next one is whole; default 100. */
+  readonly bytesPercentMax?: number
 }
 
 export interface DebloatOption {
@@ -160,6 +173,7 @@ export interface Settings {
     readonly historyCount: number
     readonly inlineBytesMax: number
     readonly tasksPerFile: number
+    readonly incremental: ChainLimits | undefined
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly publishTimeoutMs: number
@@ -210,6 +224,7 @@ export const settings = (options: RunOptions): Settings => {
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
       tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
+      incremental: incrementalOf(checkpoints.incremental),
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
@@ -309,6 +324,16 @@ const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | u
   return { targetMs, periodMs, samples, thresholdPercent, minSize: minBufferRecords }
 }
 
+/**
+ * A whole snapshot each 33rd costs 3 % of its bytes a checkpoint, about what the changes themselves cost where this is worth while, and
+ * a restore reads 33 objects. With as many bytes of changes as of the whole one, it reads at most twice as many.
+ */
+const incrementalOf = (option: boolean | IncrementalOption = true): ChainLimits | undefined => {
+  if (option === false) return undefined
+  const { deltasMax = 32, bytesPercentMax = 100 } = option === true ? {} : option
+  return { deltasMax, bytesPercentMax }
+}
+
 export const debloatOption = ({ minSize, ...others }: DebloatSettings): DebloatOption => ({
   ...others,
   minBufferRecords: minSize,
@@ -325,7 +350,7 @@ const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place
         remedy: `There are: ${Object.keys(props).join(', ')}.`,
       })
     }
-    const inner = option === debloat ? debloatType : option
+    const inner = option === debloat ? debloatType : option === incremental ? incrementalType : option
     if (inner instanceof t.PartialType && typeof value === 'object' && value !== null) {
       refuseUnknown(value, inner, `${place}.${name}`)
     }
@@ -415,6 +440,9 @@ const debloatType = t.partial({
 })
 const debloat = t.union([t.boolean, debloatType])
 
+const incrementalType = t.partial({ deltasMax: count, bytesPercentMax: count })
+const incremental = t.union([t.boolean, incrementalType])
+
 const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
   isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
 const schedule = new t.Type<Timetable | Observable<TriggerRequest>, unknown, unknown>(
@@ -450,6 +478,7 @@ const optionsType = t.partial({
     historyCount: countOrNone,
     inlineBytesMax: countOrNone,
     tasksPerFile: count,
+    incremental,
     publishTimeoutMs: duration,
   }),
   channels: t.partial({

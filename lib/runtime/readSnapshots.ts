@@ -44,10 +44,13 @@ export const readSnapshots = (
     map(() => {
       const read = ({ entry, snapshot }: Named) => {
         const { task, ended, pieces } = snapshot
-        const sections = [...snapshot.sections, ...pieces.flatMap(piece => sectionsOf.get(piece) as readonly Section[])]
+        const sectionsThat = (holds: Piece['holds']) =>
+          pieces.filter(piece => piece.holds === holds).map(piece => sectionsOf.get(piece) as readonly Section[])
+        const states = sectionsThat('state')
+        const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
         const place =
           pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
-        return [task, readSections({ ended, sections }, { place, encoding })] as const
+        return [task, readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding })] as const
       }
       return new Map(snapshots.map(read))
     }),

@@ -61,6 +61,8 @@ export interface RunningTaskOptions {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  /** Snapshots may hold only what has changed. */
+  readonly incremental: boolean
   readonly guarantee: Guarantee
   readonly publishTimeoutMs: number
   /** The splits of the stage's source that belong to this task. */
@@ -408,7 +410,8 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const state = new OperatorState(node.name, this.keyGroups, this.#options.restored?.operators.get(node.name))
+    const { restored, incremental } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), { incremental })
     this.#states.push(state)
     return state
   }

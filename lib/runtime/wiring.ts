@@ -54,6 +54,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         keyGroups: settings.keyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
+        incremental: settings.checkpoints.incremental !== undefined,
         guarantee: settings.checkpoints.guarantee,
         publishTimeoutMs: settings.checkpoints.publishTimeoutMs,
         splits: everyNth(wiring.splits.get(stage) ?? [], { first: index, n: parallelism }),

@@ -1,10 +1,11 @@
 import * as t from 'io-ts'
 import { decode } from '../decode.ts'
-import { countRecords, type StreamElement } from '../element.ts'
-import type { RestoredOperator } from '../state/operatorState.ts'
+import { countRecords, type Key, type StreamElement } from '../element.ts'
+import type { CapturedOperator, RestoredOperator } from '../state/operatorState.ts'
 import { readContainer, type Section } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
+import { type Layer, laidOver } from './layers.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
 
@@ -12,7 +13,9 @@ import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, Task
  * A task's snapshot, version 0: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
  *   ["kept", operator]            the operator's small values, by name
- *   ["table", operator, name]     chunks of [key group, key, value]
+ *   ["table", operator, name]     chunks of [key group, key, value]: all of it
+ *   ["removed", operator, name]   chunks of [key group, key]: instead, what is gone since the object that it builds on
+ *   ["changed", operator, name]   chunks of [key group, key, value]: and what is new or another
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
  *
@@ -41,18 +44,21 @@ export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): rea
 export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
   inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
 
-/** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
-export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+/** Some of its state is what has changed since the base. */
+export const isOnBase = ({ operators }: TaskSnapshot, { whole }: { readonly whole: boolean }): boolean =>
+  !whole && operators.some(({ tables }) => tables.some(({ captured }) => captured.changes !== undefined))
+
+/**
+ * Of tables and in-flight data, each made as it is asked for. Unless it is to be `whole`, of tables that have a base what they have
+ * beyond it. @throws NOT_ENCODABLE, naming operator and path.
+ */
+export function* moreChunks(
+  snapshot: TaskSnapshot,
+  encoding: Encoding,
+  { whole }: { readonly whole: boolean },
+): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
-    for (const { name: table, captured, encode } of tables) {
-      const section = name('table', operator, table)
-      for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
-        const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
-        const place = `${operator}, state ${table}`
-        const chunk = encoded(stored, encoding, { sample: stored[0], place })
-        yield { section, holds: 'state', chunk, records: undefined }
-      }
-    }
+    for (const table of tables) yield* tableChunks(operator, table, { encoding, whole })
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
@@ -65,6 +71,35 @@ export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generat
       place,
     })
   }
+}
+
+function* tableChunks(
+  operator: string,
+  { name: table, captured, encode }: CapturedOperator['tables'][number],
+  { encoding, whole }: { readonly encoding: Encoding; readonly whole: boolean },
+): Generator<Chunk> {
+  const place = `${operator}, state ${table}`
+  const changes = whole ? undefined : captured.changes
+  const chunks = function* (kind: 'table' | 'changed', all: Iterable<readonly [number, Key, unknown]>) {
+    for (const entries of inChunks(all, entriesInChunk, () => 1)) {
+      const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
+      yield chunkOf(kind, stored)
+    }
+  }
+  const chunkOf = (kind: 'table' | 'changed' | 'removed', stored: readonly (readonly unknown[])[]): Chunk => ({
+    section: name(kind, operator, table),
+    holds: 'state',
+    chunk: encoded(stored, encoding, { sample: stored[0], place }),
+    records: undefined,
+  })
+  if (changes !== undefined) {
+    for (const removed of inChunks(changes.removed(), entriesInChunk, () => 1)) yield chunkOf('removed', removed)
+    yield* chunks('changed', changes.set())
+    return
+  }
+  // On a base nothing is said of a table that is unchanged.
+  if (!whole && captured.size === 0) yield chunkOf('table', [])
+  yield* chunks('table', captured.entries())
 }
 
 function* inFlightChunks(
@@ -113,28 +148,29 @@ export const releaseSnapshot = ({
 export const readPiece = (bytes: Uint8Array, place: string): readonly Section[] =>
   Array.from(readContainer(bytes, { object: place }), ([of, chunks]) => ({ name: of, chunks }))
 
+/** Sections of a snapshot, and of the state that it builds on, oldest first. */
+interface ToRead extends Pick<StoredSnapshot, 'ended' | 'sections'> {
+  readonly base?: readonly (readonly Section[])[]
+}
+
 /** @throws DAMAGED */
 export const readSections = (
-  { ended, sections }: Pick<StoredSnapshot, 'ended' | 'sections'>,
+  { ended, sections, base = [] }: ToRead,
   { place, encoding }: { readonly place: string; readonly encoding: Encoding },
 ): ReadSnapshot => {
-  const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
+  const kept = new Map<string, Record<string, unknown>>()
   const inFlight: ChannelData[] = []
   const outputs: OutputData[] = []
-  const operator = (of: string) => {
-    let found = operators.get(of)
-    if (found === undefined) {
-      found = { kept: {}, tables: new Map() }
-      operators.set(of, found)
-    }
-    return found
-  }
-  for (const { name: section, chunks } of sections) {
-    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
+  const parsed = (of: readonly Section[]) =>
+    of.map(({ name: section, chunks }) => {
+      const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
+      return { kind, rest, chunks }
+    })
+  const newest = parsed(sections)
+  for (const { kind, rest, chunks } of newest) {
     const values = () => chunks.map(chunk => encoding.decode(chunk))
     const elements = () => values().flat() as StreamElement<unknown>[]
-    if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
-    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
+    if (kind === 'kept') kept.set(rest[0] as string, values()[0] as Record<string, unknown>)
     if (kind === 'channel') {
       const [input, from, generation] = rest as [number, number, number?]
       inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
@@ -144,7 +180,37 @@ export const readSections = (
       outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
-  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
+  const tables = tablesOf([...base.map(parsed), newest])
+  const operators = new Map<string, RestoredOperator>()
+  for (const operator of new Set([...kept.keys(), ...tables.keys()])) {
+    const of = Array.from(tables.get(operator) ?? [], ([table, layers]) => [table, laidOver(layers, encoding)] as const)
+    operators.set(operator, { kept: kept.get(operator) ?? {}, tables: new Map(of) })
+  }
+  return { ended, operators, inFlight, outputs }
+}
+
+interface Parsed {
+  readonly kind: string | number | undefined
+  readonly rest: readonly (string | number)[]
+  readonly chunks: readonly Uint8Array[]
+}
+
+/** By operator and table: its layers, oldest first. */
+const tablesOf = (objects: readonly (readonly Parsed[])[]): ReadonlyMap<string, ReadonlyMap<string, Layer[]>> => {
+  const operators = new Map<string, Map<string, Layer[]>>()
+  for (const sections of objects) {
+    for (const { kind, rest, chunks } of sections) {
+      if (kind !== 'table' && kind !== 'changed' && kind !== 'removed') continue
+      const [operator, table] = rest as [string, string]
+      const tables = operators.get(operator) ?? new Map<string, Layer[]>()
+      operators.set(operator, tables)
+      const layers = tables.get(table) ?? []
+      // In one object what is gone stands before what is new, so that a key may be both.
+      layers.push({ kind, chunks })
+      tables.set(table, layers)
+    }
+  }
+  return operators
 }
 
 /** Left out for what was never recovered. */
@@ -152,10 +218,6 @@ const inName = (generation: number | undefined): readonly number[] => (generatio
 const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
-
-function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<unknown> {
-  for (const chunk of chunks) yield encoding.decode(chunk)
-}
 
 const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
   decode(type, value, { place, remedy: damagedRemedy, code: 'DAMAGED' })

@@ -2,11 +2,13 @@ import type { SchedulerLike } from 'rxjs'
 import { Line } from '../line.ts'
 import type { Section } from './container.ts'
 import type { Encoding } from './encoding.ts'
-import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
+import { type Chunk, hasMore, isOnBase, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
   readonly state: EncodedSections
+  /** The state says nothing without what it builds on. */
+  readonly onBase: boolean
   readonly inFlight: EncodedSections
   readonly sizes: SnapshotSizes
 }
@@ -20,6 +22,8 @@ export interface EncodedSections {
 /** A snapshot to encode, and who hears what has become of it, once. */
 export interface ToEncode {
   readonly snapshot: TaskSnapshot
+  /** All of the state, also where there is a base to build on. */
+  readonly whole: boolean
   /** Nobody waits for it any more. */
   readonly stopped: boolean
   encoded(encoded: Encoded): void
@@ -67,15 +71,17 @@ export class SnapshotEncoder {
 
   #begin(of: ToEncode): number {
     if (of.stopped) return 0
-    const encoded = nothing()
+    const encoded = nothing(isOnBase(of.snapshot, of))
     try {
       for (const chunk of keptChunks(of.snapshot, this.#encoding)) add(encoded, chunk)
     } catch (error) {
       of.failed(error)
       return snapshotBytes
     }
-    if (hasMore(of.snapshot)) this.#underWay = { of, encoded, chunks: moreChunks(of.snapshot, this.#encoding) }
-    else of.encoded(encoded)
+    if (hasMore(of.snapshot)) {
+      const { snapshot, whole } = of
+      this.#underWay = { of, encoded, chunks: moreChunks(snapshot, this.#encoding, { whole }) }
+    } else of.encoded(encoded)
     return snapshotBytes + encoded.sizes.stateBytes
   }
 
@@ -114,8 +120,9 @@ interface GrowingSections extends EncodedSections {
   bytes: number
 }
 
-const nothing = (): Growing => ({
+const nothing = (onBase: boolean): Growing => ({
   state: { sections: [], bytes: 0 },
+  onBase,
   inFlight: { sections: [], bytes: 0 },
   sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
 })

@@ -21,6 +21,7 @@ test('every option has a default', () => {
       historyCount: 10,
       inlineBytesMax: 20_480,
       tasksPerFile: 5,
+      incremental: { deltasMax: 32, bytesPercentMax: 100 },
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       publishTimeoutMs: 600_000,
@@ -109,7 +110,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, tasksPerFile, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, tasksPerFile, incremental, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

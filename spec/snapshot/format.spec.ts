@@ -10,7 +10,13 @@ import { type Encoded, SnapshotEncoder } from '../../lib/snapshot/snapshotEncode
 const encoding = msgpackEncoding()
 const encoded = (snapshot: TaskSnapshot) =>
   new Promise<Encoded>((resolve, reject) => {
-    new SnapshotEncoder(encoding, queueScheduler).encode({ snapshot, stopped: false, encoded: resolve, failed: reject })
+    new SnapshotEncoder(encoding, queueScheduler).encode({
+      snapshot,
+      whole: true,
+      stopped: false,
+      encoded: resolve,
+      failed: reject,
+    })
   })
 
 const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
