@@ -37,7 +37,7 @@ export interface SnapshotWriterOptions {
 }
 
 /** What has become of a snapshot. */
-export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'declined' }>
+export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'declined' | 'failed' }>
 
 /**
  * Writes tasks' snapshots, once what they name elsewhere is durable; an abort stops those of its tasks, also those that have not
@@ -289,7 +289,11 @@ class Writing implements ToEncode, Sharing {
   }
 
   failed(error: unknown): void {
-    const { ended } = this.snapshot
+    const { task, ended } = this.snapshot
+    // Not the checkpoint alone: what the task will emit, and all that later ones hold, depends on such a value too.
+    if (error instanceof SpillwayError && error.code === 'MUTATED_AFTER_CAPTURE') {
+      return this.#writer.ended(this, { kind: 'failed', task, error })
+    }
     if (ended && this.#attempts < lastAttempts && mayPass(error)) {
       const { scheduler } = this.#writer.options
       this.#step = scheduler.schedule(() => this.attempt(), this.#attempts * lastRetryMs)

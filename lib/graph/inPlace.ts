@@ -1,5 +1,6 @@
 import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike } from 'rxjs'
 import type { StreamElement } from '../element.ts'
+import { hashOf } from '../snapshot/hashOf.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
 import { type CapturedOperator, capturedOf, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
 import { Reading } from './reading.ts'
@@ -115,7 +116,7 @@ export class InPlaceTask implements Task {
     const taken = new Set(this.states.map(({ operator }) => operator))
     let { name } = node
     for (let n = 2; taken.has(name); n++) name = `${node.name}#${n}`
-    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name))
+    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name), { hashOf })
     this.#operators.set(node, state)
     return state
   }

@@ -274,6 +274,7 @@ export class Execution {
       captures: this.#captures,
       environment: this.#environment,
       executor: this.#executor,
+      encoding: this.#encoding,
       epoch,
       splits: this.#splits,
       restored: restored?.tasks,

@@ -31,7 +31,7 @@ export interface RunOptions {
   readonly restart?: RestartPolicy
   /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
   readonly acceptLoss?: readonly string[]
-  /** Costly checks, such as freezing what operators emit; default false. */
+  /** Costly checks, such as freezing what operators emit and comparing what snapshots hold with what it was when captured; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
     /** Between two triggers; without it, or with Infinity, and without a schedule, checkpoints are only taken on request and at the end. */

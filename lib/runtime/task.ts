@@ -26,8 +26,10 @@ import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
-import { checkEncodable } from '../snapshot/encoding.ts'
+import { encodedAtOnce } from '../snapshot/encodedAtOnce.ts'
+import { checkEncodable, type Encoding } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
+import { hashOf } from '../snapshot/hashOf.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
@@ -63,6 +65,7 @@ export interface RunningTaskOptions {
   readonly checks: boolean
   /** Snapshots may hold only what has changed. */
   readonly incremental: boolean
+  readonly encoding: Encoding
   readonly guarantee: Guarantee
   readonly publishTimeoutMs: number
   /** The splits of the stage's source that belong to this task. */
@@ -410,8 +413,9 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { restored, incremental } = this.#options
-    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), { incremental })
+    const { restored, incremental, checks } = this.#options
+    const options = { incremental, hashOf: checks ? hashOf : undefined }
+    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), options)
     this.#states.push(state)
     return state
   }
@@ -526,7 +530,7 @@ export class RunningTask implements Task, Member {
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
-    const captured = this.#capture()
+    const captured = this.#capture({ whole: false })
     this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay({
       task: this.id,
@@ -594,8 +598,8 @@ export class RunningTask implements Task, Member {
     this.#snapshot = undefined
   }
 
-  #capture(): readonly CapturedOperator[] {
-    return capturedOf(this.#states)
+  #capture({ whole }: { readonly whole: boolean }): readonly CapturedOperator[] {
+    return encodedAtOnce(capturedOf(this.#states), { encoding: this.#options.encoding, whole })
   }
 
   #durable(): readonly Observable<unknown>[] {
@@ -621,7 +625,7 @@ export class RunningTask implements Task, Member {
       epoch: this.#options.epoch,
       ended: true,
       checkpoint: this.#lastCheckpoint + 1,
-      operators: this.#capture(),
+      operators: this.#capture({ whole: true }),
       inFlight: [],
       outputs: [],
       durable: this.#durable(),

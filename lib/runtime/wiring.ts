@@ -8,6 +8,7 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
 import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
@@ -24,6 +25,7 @@ export interface Wiring {
   readonly captures: CaptureBudget
   readonly environment: Environment
   readonly executor: Executor
+  readonly encoding: Encoding
   readonly epoch: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
@@ -54,6 +56,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         keyGroups: settings.keyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
+        encoding: wiring.encoding,
         incremental: settings.checkpoints.incremental !== undefined,
         guarantee: settings.checkpoints.guarantee,
         publishTimeoutMs: settings.checkpoints.publishTimeoutMs,

@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type Key, type StreamElement } from '../element.ts'
-import type { CapturedOperator, RestoredOperator } from '../state/operatorState.ts'
+import type { CapturedOperator, EncodedChunk, RestoredOperator } from '../state/operatorState.ts'
 import { readContainer, type Section } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
@@ -58,7 +58,9 @@ export function* moreChunks(
   { whole }: { readonly whole: boolean },
 ): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
-    for (const table of tables) yield* tableChunks(operator, table, { encoding, whole })
+    for (const table of tables) {
+      for (const chunk of tableChunks(operator, table, { encoding, whole })) yield { ...chunk, ...ofState }
+    }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
@@ -73,12 +75,19 @@ export function* moreChunks(
   }
 }
 
-function* tableChunks(
+const ofState = { holds: 'state', records: undefined } as const
+
+/** As `moreChunks`, of one table. */
+export function* tableChunks(
   operator: string,
-  { name: table, captured, encode }: CapturedOperator['tables'][number],
+  { name: table, captured, encode, encoded: before }: CapturedOperator['tables'][number],
   { encoding, whole }: { readonly encoding: Encoding; readonly whole: boolean },
-): Generator<Chunk> {
+): Generator<EncodedChunk> {
   const place = `${operator}, state ${table}`
+  if (before !== undefined) {
+    if (before.onBase && whole) throw new Error(`${place}: what its changes build on has been superseded meanwhile`)
+    return yield* before.chunks
+  }
   const changes = whole ? undefined : captured.changes
   const chunks = function* (kind: 'table' | 'changed', all: Iterable<readonly [number, Key, unknown]>) {
     for (const entries of inChunks(all, entriesInChunk, () => 1)) {
@@ -86,11 +95,9 @@ function* tableChunks(
       yield chunkOf(kind, stored)
     }
   }
-  const chunkOf = (kind: 'table' | 'changed' | 'removed', stored: readonly (readonly unknown[])[]): Chunk => ({
+  const chunkOf = (kind: 'table' | 'changed' | 'removed', stored: readonly (readonly unknown[])[]): EncodedChunk => ({
     section: name(kind, operator, table),
-    holds: 'state',
     chunk: encoded(stored, encoding, { sample: stored[0], place }),
-    records: undefined,
   })
   if (changes !== undefined) {
     for (const removed of inChunks(changes.removed(), entriesInChunk, () => 1)) yield chunkOf('removed', removed)

@@ -27,7 +27,7 @@ export interface ToEncode {
   /** Nobody waits for it any more. */
   readonly stopped: boolean
   encoded(encoded: Encoded): void
-  /** With `NOT_ENCODABLE`, naming operator and path. */
+  /** With `NOT_ENCODABLE`, naming operator and path; under `checks` with `MUTATED_AFTER_CAPTURE`. */
   failed(error: unknown): void
 }
 
@@ -81,7 +81,7 @@ export class SnapshotEncoder {
     if (hasMore(of.snapshot)) {
       const { snapshot, whole } = of
       this.#underWay = { of, encoded, chunks: moreChunks(snapshot, this.#encoding, { whole }) }
-    } else of.encoded(encoded)
+    } else this.#finish(of, encoded)
     return snapshotBytes + encoded.sizes.stateBytes
   }
 
@@ -98,8 +98,17 @@ export class SnapshotEncoder {
       of.failed(error)
       return snapshotBytes
     }
-    if (!of.stopped) of.encoded(encoded)
+    if (!of.stopped) this.#finish(of, encoded)
     return 0
+  }
+
+  #finish(of: ToEncode, encoded: Encoded): void {
+    try {
+      for (const { check } of of.snapshot.operators) check?.()
+    } catch (error) {
+      return of.failed(error)
+    }
+    of.encoded(encoded)
   }
 }
 

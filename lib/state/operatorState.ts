@@ -2,11 +2,15 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { CallLog, type CapturedTable, Table } from './table.ts'
+import { CapturedValues } from './capturedValues.ts'
+import { holdsMutable } from './holdsMutable.ts'
+import { ABSENT, CallLog, type CapturedTable, Table } from './table.ts'
 
 export interface OperatorStateOptions {
   /** Tables give what has changed since a capture that is stored; default false. */
   readonly incremental?: boolean
+  /** Captured values are hashed by it, to find those that are changed in place; default: they are not. */
+  readonly hashOf?: ((value: unknown) => number) | undefined
 }
 
 /**
@@ -23,20 +27,24 @@ export class OperatorState {
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
   readonly #incremental: boolean
+  readonly #values: CapturedValues | undefined
   readonly #claimed = new Set<string>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
+  /** Tables with values that cannot be frozen. */
+  readonly #mutable = new Set<string>()
 
   constructor(
     operator: string,
     keyGroups: number,
     restored?: RestoredOperator,
-    { incremental = false }: OperatorStateOptions = {},
+    { incremental = false, hashOf }: OperatorStateOptions = {},
   ) {
     this.operator = operator
     this.#keyGroups = keyGroups
     this.#restored = restored
     this.#incremental = incremental
+    this.#values = hashOf && new CapturedValues(hashOf)
   }
 
   /**
@@ -86,8 +94,16 @@ export class OperatorState {
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
   }
 
-  /** Undefined: there is nothing to store. */
+  /** Undefined: there is nothing to store. @throws MUTATED_AFTER_CAPTURE */
   capture(): CapturedOperator | undefined {
+    const captured = this.#captured()
+    const values = this.#values
+    if (captured === undefined || values === undefined) return captured
+    values.captured(captured)
+    return { ...captured, check: () => values.written(captured) }
+  }
+
+  #captured(): CapturedOperator | undefined {
     let kept: Record<string, unknown> | undefined
     for (const [name, now] of this.#kept) {
       const value = now()
@@ -103,8 +119,15 @@ export class OperatorState {
     return [...this.#tables].map(([name, { table, encode }]) => ({
       name,
       encode,
+      mutable: this.#isMutable(name, table),
       captured: table.capture({ beforeCall: this.callOpen }),
     }))
+  }
+
+  /** Once it is found to be, it is. */
+  #isMutable(name: string, table: Table<unknown>): boolean {
+    if (!this.#mutable.has(name) && hasMutable(table)) this.#mutable.add(name)
+    return this.#mutable.has(name)
   }
 
   #claim(name: string): void {
@@ -120,6 +143,20 @@ export class OperatorState {
     })
   }
 }
+
+/** A sample of its values has something that cannot be frozen. */
+const hasMutable = (table: Table<unknown>): boolean => {
+  let looked = 0
+  for (const { value } of table.values()) {
+    if (value !== ABSENT && holdsMutable(value)) return true
+    looked++
+    if (looked >= sampledMax) return false
+  }
+  return false
+}
+
+/** Values of one state are alike, but may be empty at first. */
+const sampledMax = 16
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
@@ -156,9 +193,21 @@ export interface CapturedOperator {
   readonly kept: Readonly<Record<string, unknown>>
   readonly tables: readonly {
     readonly name: string
+    /** Its values cannot be frozen, so that they are not captured by reference. */
+    readonly mutable: boolean
     readonly captured: CapturedTable<unknown>
     readonly encode: (value: unknown) => unknown
+    /** As it was encoded when it was captured: all of it, or what it has beyond the base. */
+    readonly encoded?: { readonly onBase: boolean; readonly chunks: readonly EncodedChunk[] }
   }[]
+  /** Under `checks`, before it is released. @throws MUTATED_AFTER_CAPTURE */
+  readonly check?: () => void
+}
+
+/** Some entries of a table, under the name of their section. */
+export interface EncodedChunk {
+  readonly section: string
+  readonly chunk: Uint8Array
 }
 
 /** An operator's part of a snapshot as it was read. Tables come in batches, as they were written. */

@@ -1,0 +1,49 @@
+import { holdsMutable } from '../state/holdsMutable.ts'
+import { isUsers } from '../state/isUsers.ts'
+import type { CapturedOperator } from '../state/operatorState.ts'
+import type { Encoding } from './encoding.ts'
+import { tableChunks } from './format.ts'
+
+/**
+ * The captured operators with what cannot be captured by reference, as it cannot be frozen, encoded now: tables whose values hold a Map, a
+ * Date or the like, of which those that have changed if there is a base, and such values of the whole task.
+ */
+export const encodedAtOnce = (
+  operators: readonly CapturedOperator[],
+  { encoding, whole }: { readonly encoding: Encoding; readonly whole: boolean },
+): readonly CapturedOperator[] =>
+  operators.map(of => withKeptCopied(withTablesEncoded(of, { encoding, whole }), encoding))
+
+const withTablesEncoded = (
+  of: CapturedOperator,
+  options: { readonly encoding: Encoding; readonly whole: boolean },
+): CapturedOperator => {
+  if (!of.tables.some(({ mutable }) => mutable)) return of
+  const tables = of.tables.map(table => {
+    if (!table.mutable) return table
+    const onBase = !options.whole && table.captured.changes !== undefined
+    const chunks = unlessRefused(() => [...tableChunks(of.operator, table, options)])
+    return chunks === undefined ? table : { ...table, encoded: { onBase, chunks } }
+  })
+  return { ...of, tables }
+}
+
+const withKeptCopied = (of: CapturedOperator, encoding: Encoding): CapturedOperator => {
+  let { kept } = of
+  for (const name in of.kept) {
+    const value = of.kept[name]
+    if (!isUsers(of.operator, name) || !holdsMutable(value)) continue
+    const copy = unlessRefused(() => encoding.decode(encoding.encode(value)))
+    if (copy !== undefined) kept = { ...kept, [name]: copy }
+  }
+  return kept === of.kept ? of : { ...of, kept }
+}
+
+/** What cannot be encoded is left as it is: who writes the snapshot says so, and fails the checkpoint. */
+const unlessRefused = <R>(encode: () => R): R | undefined => {
+  try {
+    return encode()
+  } catch {
+    return undefined
+  }
+}
