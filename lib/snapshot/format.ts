@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type Key, type StreamElement } from '../element.ts'
+import { ABSENT } from '../state/entry.ts'
 import type { CapturedOperator, EncodedChunk, RestoredOperator } from '../state/operatorState.ts'
 import { readContainer, type Section } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
@@ -14,8 +15,8 @@ import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, Task
  *
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]: all of it
- *   ["removed", operator, name]   chunks of [key group, key]: instead, what is gone since the object that it builds on
- *   ["changed", operator, name]   chunks of [key group, key, value]: and what is new or another
+ *   ["removed", operator, name]   chunks of [key group, key]: instead, what is gone since the object that it builds on,
+ *   ["changed", operator, name]   chunks of [key group, key, value]: and what is new or another, also of keys that are gone
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
  *
@@ -88,26 +89,32 @@ export function* tableChunks(
     if (before.onBase && whole) throw new Error(`${place}: what its changes build on has been superseded meanwhile`)
     return yield* before.chunks
   }
-  const changes = whole ? undefined : captured.changes
-  const chunks = function* (kind: 'table' | 'changed', all: Iterable<readonly [number, Key, unknown]>) {
-    for (const entries of inChunks(all, entriesInChunk, () => 1)) {
-      const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
-      yield chunkOf(kind, stored)
+  const chunkOf = (kind: 'table' | 'changed' | 'removed', entries: readonly Stored[]): EncodedChunk => {
+    const stored = kind === 'removed' ? entries : entries.map(([group, key, value]) => [group, key, encode(value)])
+    return {
+      section: name(kind, operator, table),
+      chunk: encoded(stored, encoding, { sample: stored[0], place }),
     }
   }
-  const chunkOf = (kind: 'table' | 'changed' | 'removed', stored: readonly (readonly unknown[])[]): EncodedChunk => ({
-    section: name(kind, operator, table),
-    chunk: encoded(stored, encoding, { sample: stored[0], place }),
-  })
+  const changes = whole ? undefined : captured.changes
   if (changes !== undefined) {
-    for (const removed of inChunks(changes.removed(), entriesInChunk, () => 1)) yield chunkOf('removed', removed)
-    yield* chunks('changed', changes.set())
+    const [set, removed] = [[] as Stored[], [] as Stored[]]
+    for (const entry of changes) {
+      if (entry[2] === ABSENT) removed.push([entry[0], entry[1]])
+      else set.push(entry)
+      if (set.length >= entriesInChunk) yield chunkOf('changed', set.splice(0))
+      if (removed.length >= entriesInChunk) yield chunkOf('removed', removed.splice(0))
+    }
+    if (set.length > 0) yield chunkOf('changed', set)
+    if (removed.length > 0) yield chunkOf('removed', removed)
     return
   }
   // On a base nothing is said of a table that is unchanged.
   if (!whole && captured.size === 0) yield chunkOf('table', [])
-  yield* chunks('table', captured.entries())
+  for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) yield chunkOf('table', entries)
 }
+
+type Stored = readonly [group: number, key: Key, value?: unknown]
 
 function* inFlightChunks(
   elements: readonly StreamElement<unknown>[],
@@ -205,17 +212,18 @@ interface Parsed {
 /** By operator and table: its layers, oldest first. */
 const tablesOf = (objects: readonly (readonly Parsed[])[]): ReadonlyMap<string, ReadonlyMap<string, Layer[]>> => {
   const operators = new Map<string, Map<string, Layer[]>>()
+  const add = ({ kind, rest, chunks }: Parsed, as: Layer['kind']): void => {
+    if (kind !== as) return
+    const [operator, table] = rest as [string, string]
+    const tables = operators.get(operator) ?? new Map<string, Layer[]>()
+    operators.set(operator, tables)
+    const layers = tables.get(table) ?? []
+    tables.set(table, layers)
+    layers.push({ kind: as, chunks })
+  }
   for (const sections of objects) {
-    for (const { kind, rest, chunks } of sections) {
-      if (kind !== 'table' && kind !== 'changed' && kind !== 'removed') continue
-      const [operator, table] = rest as [string, string]
-      const tables = operators.get(operator) ?? new Map<string, Layer[]>()
-      operators.set(operator, tables)
-      const layers = tables.get(table) ?? []
-      // In one object what is gone stands before what is new, so that a key may be both.
-      layers.push({ kind, chunks })
-      tables.set(table, layers)
-    }
+    // In one object a key may be both gone and new: then it is new.
+    for (const kind of ['table', 'removed', 'changed'] as const) for (const section of sections) add(section, kind)
   }
   return operators
 }

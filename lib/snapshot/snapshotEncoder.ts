@@ -140,7 +140,9 @@ const add = (to: Growing, { section, holds, chunk, records }: Chunk): void => {
   const { sizes, [holds]: into } = to
   into.bytes += chunk.length
   const last = into.sections.at(-1)
-  if (last?.name === section) last.chunks.push(chunk)
+  // What is gone from a table and what is new come in turns.
+  const open = last?.name === section ? last : into.sections.at(-2)
+  if (open?.name === section) open.chunks.push(chunk)
   // Not by push, which makes room for more: most of the small ones, which stay in memory until their commit, have no other.
   else if (last === undefined) into.sections = [{ name: section, chunks: [chunk] }]
   else into.sections.push({ name: section, chunks: [chunk] })

@@ -26,8 +26,8 @@ export class CapturedValues {
    */
   captured({ operator, kept, tables }: CapturedOperator): void {
     for (const { name, mutable, captured, encode } of tables) {
-      const written = mutable ? (captured.changes?.set() ?? captured.entries()) : none
-      const mayDiffer = new Set(Array.from(written, ([, , value]) => value))
+      const written = mutable ? (captured.changes ?? captured.entries()) : none
+      const mayDiffer = new Set<unknown>(Array.from(written, ([, , value]) => value))
       for (const [, key, value] of captured.entries()) {
         this.#compare(value, { operator, state: name, key, encode, mayDiffer: mayDiffer.has(value) })
       }

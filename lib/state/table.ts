@@ -18,8 +18,11 @@ export interface CapturedTable<V> {
   readonly size: number
   /** In the order of groups. May be left at any entry and gone on with while the table changes. */
   entries(): Iterable<readonly [group: number, key: Key, value: V]>
-  /** What it has beyond the base, in no order; undefined: there was none when it was captured. */
-  readonly changes: TableChanges<V> | undefined
+  /**
+   * What it has beyond the base, in no order, a key that is gone with `ABSENT`; one that is both gone and there is there. To be left and
+   * gone on with as `entries`. Undefined: there was no base when it was captured.
+   */
+  readonly changes: Iterable<readonly [group: number, key: Key, value: V | typeof ABSENT]> | undefined
   /** Frees what is held for it; also in the middle of reading. */
   release(): void
   readonly released: boolean
@@ -28,12 +31,6 @@ export interface CapturedTable<V> {
    * otherwise they have no base.
    */
   stored(how: { readonly asBase: boolean }): void
-}
-
-/** As `entries`, in both respects. A key that is both removed and set has been removed first. */
-export interface TableChanges<V> {
-  removed(): Iterable<readonly [group: number, key: Key]>
-  set(): Iterable<readonly [group: number, key: Key, value: V]>
 }
 
 export interface TableOptions {
@@ -304,9 +301,8 @@ class Captured<V> implements CapturedTable<V> {
     }
   }
 
-  get changes(): TableChanges<V> | undefined {
-    if (this.#view?.since === undefined) return undefined
-    return { removed: () => this.#removed(), set: () => this.#set() }
+  get changes(): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> | undefined {
+    return this.#view?.since && this.#changes(this.#view.since)
   }
 
   get released(): boolean {
@@ -323,26 +319,18 @@ class Captured<V> implements CapturedTable<V> {
     this.#told.stored(this, how)
   }
 
-  *#removed(): Generator<readonly [group: number, key: Key], void> {
-    const { base } = this.#open.since as ChangedSince<V>
-    for (const entry of this.#changed()) {
-      // What the base has not seen needs not be removed from it.
-      if (entry.since <= base && this.#valueOf(entry) === ABSENT) yield [entry.group, entry.key]
-    }
-  }
-
-  *#set(): Generator<readonly [group: number, key: Key, value: V], void> {
-    for (const entry of this.#changed()) {
-      const value = this.#valueOf(entry)
-      if (value !== ABSENT) yield [entry.group, entry.key, value]
-    }
-  }
-
-  /** Each once. */
-  *#changed(): Generator<Entry<V>, void> {
-    const { base, lists } = this.#open.since as ChangedSince<V>
+  *#changes({
+    base,
+    lists,
+  }: ChangedSince<V>): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> {
     for (const [nth, list] of lists.entries()) {
-      for (const entry of list) if (this.#epochOf(entry) === base + 1 + nth) yield entry
+      for (const entry of list) {
+        // It may stand in several lists.
+        if (this.#epochOf(entry) !== base + 1 + nth) continue
+        const value = this.#valueOf(entry)
+        // What the base has not seen need not be taken from it.
+        if (value !== ABSENT || entry.since <= base) yield [entry.group, entry.key, value]
+      }
     }
   }
 

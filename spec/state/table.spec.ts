@@ -307,56 +307,6 @@ describe('a capture from the middle of a call', () => {
   })
 })
 
-describe('a table that notes what has changed since the stored capture', () => {
-  const changed = new Table<number>(groups, { incremental: true })
-  const captured = () => {
-    const of = changed.capture()
-    of.release()
-    return of
-  }
-  const beyondBase = () => {
-    const of = changed.capture()
-    const { changes } = of
-    const counts = changes && { removed: [...changes.removed()].length, set: [...changes.set()].length }
-    of.release()
-    return counts
-  }
-  for (let i = 0; i < 10_000; i++) put(changed, i, 0)
-
-  test('has nothing beyond a capture that is not stored', () => {
-    captured()
-    put(changed, 1, 1)
-    expect(beyondBase()).toBeUndefined()
-  })
-
-  test('gives each change since one that is, however many captures have been lost since, and no key that came and went', () => {
-    captured().stored({ asBase: true })
-    put(changed, 1, 1)
-    beyondBase()
-    put(changed, 1, 2)
-    put(changed, 2, 1)
-    drop(changed, 3)
-    put(changed, -1, 1)
-    drop(changed, -1)
-    expect(beyondBase()).toEqual({ removed: 1, set: 2 })
-  })
-
-  test('gives nothing once another one is stored', () => {
-    captured().stored({ asBase: true })
-    expect(beyondBase()).toEqual({ removed: 0, set: 0 })
-  })
-
-  test('gives no changes once more than half of its keys have changed, up to the capture that is stored next', () => {
-    for (let i = 0; i < 5_100; i++) put(changed, i + 4, 1)
-    expect(beyondBase()).toBeUndefined()
-    captured().stored({ asBase: true })
-    put(changed, 1, 3)
-    expect(beyondBase()).toEqual({ removed: 0, set: 1 })
-    captured().stored({ asBase: false })
-    expect(beyondBase()).toBeUndefined()
-  })
-})
-
 type Step =
   | { readonly kind: 'set'; readonly key: number; readonly value: number }
   | { readonly kind: 'remove'; readonly key: number }
@@ -405,13 +355,14 @@ interface Reading {
 /** The base with what the capture has beyond it. */
 const onBase = ({ captured: { changes }, base }: Reading): ReadonlyMap<unknown, number> => {
   const all = new Map([...(base ?? [])].map(([key, value]) => [identity(key), value]))
-  for (const [group, key] of changes?.removed() ?? []) {
+  const beyond = [...(changes ?? [])]
+  for (const [group, key, value] of beyond) {
     expect(group).toBe(groupOf(key, groups))
-    all.delete(identity(key))
+    if (value === ABSENT) all.delete(identity(key))
   }
-  const set = [...(changes?.set() ?? [])]
-  expect(new Set(set.map(([, key]) => identity(key))).size).toBe(set.length)
-  for (const [, key, value] of set) all.set(identity(key), value)
+  const set = beyond.flatMap(([, key, value]) => (value === ABSENT ? [] : [[identity(key), value] as const]))
+  expect(new Set(set.map(([key]) => key)).size).toBe(set.length)
+  for (const [key, value] of set) all.set(key, value)
   return all
 }
 
