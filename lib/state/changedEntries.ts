@@ -7,8 +7,8 @@ import type { Entry } from './entry.ts'
  * A list for each capture: an entry stands in the list of a capture if the first one to see its change was this. So it may
  * stand in several, and the capture's version says which of them counts.
  *
- * Bound: 8 bytes a place, and half as many places as the table has keys (`placesMin` at least). With more, what has changed is no less
- * than writing it all: then nothing is noted up to the next capture, which has no base.
+ * Bound: 8 bytes a place, and as many places as the table has keys (`placesMin` at least). With more there is nothing to be gained by
+ * them: then nothing is noted up to the next capture, which has no base.
  */
 export class ChangedEntries<V> {
   /** Of this capture's view and before it nothing is noted; undefined: nothing is noted at all. */
@@ -28,7 +28,7 @@ export class ChangedEntries<V> {
   add(entry: Entry<V>, tableSize: number): void {
     this.#lists[this.#lists.length - 1]?.push(entry)
     this.#places++
-    if (this.#places > placesMin && 2 * this.#places > tableSize) this.forget()
+    if (this.#places > placesMin && this.#places > tableSize) this.forget()
   }
 
   /** What the capture of this number has beyond the base; undefined: there is none. From here on the next one's changes are noted. */

@@ -1031,7 +1031,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'changes are noted however many they are',
     file: 'lib/state/changedEntries.ts',
-    from: 'if (this.#places > placesMin && 2 * this.#places > tableSize) this.forget()',
+    from: 'if (this.#places > placesMin && this.#places > tableSize) this.forget()',
     to: '',
     spec: 'spec/state/changedEntries.spec.ts',
   },
