@@ -166,7 +166,7 @@ const keys = 1_000_000
 const laterMs = 4_000_000_000_000
 const rounds = 7
 /** Of stretches without and with a checkpoint a second. */
-const pairs = 4
+const pairs = 3
 const warmUpMs = 3_000
 const normalMs = 1_000
 const stretchMs = 5_000

@@ -4,7 +4,8 @@ import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
 import { holdsMutable } from './holdsMutable.ts'
-import { ABSENT, CallLog, type CapturedTable, Table } from './table.ts'
+import { isUsers } from './isUsers.ts'
+import { CallLog, type CapturedTable, Table } from './table.ts'
 
 export interface OperatorStateOptions {
   /** Tables give what has changed since a capture that is stored; default false. */
@@ -124,10 +125,16 @@ export class OperatorState {
     }))
   }
 
-  /** Once it is found to be, it is. */
+  /** Some of its values cannot be frozen; once that is found, it is so. */
   #isMutable(name: string, table: Table<unknown>): boolean {
-    if (!this.#mutable.has(name) && hasMutable(table)) this.#mutable.add(name)
-    return this.#mutable.has(name)
+    if (this.#mutable.has(name)) return true
+    if (!isUsers(this.operator, name) || table.size === 0) return false
+    for (const value of table.some(sampledMax)) {
+      if (!holdsMutable(value)) continue
+      this.#mutable.add(name)
+      return true
+    }
+    return false
   }
 
   #claim(name: string): void {
@@ -144,19 +151,8 @@ export class OperatorState {
   }
 }
 
-/** A sample of its values has something that cannot be frozen. */
-const hasMutable = (table: Table<unknown>): boolean => {
-  let looked = 0
-  for (const { value } of table.values()) {
-    if (value !== ABSENT && holdsMutable(value)) return true
-    looked++
-    if (looked >= sampledMax) return false
-  }
-  return false
-}
-
 /** Values of one state are alike, but may be empty at first. */
-const sampledMax = 16
+const sampledMax = 32
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {

@@ -142,6 +142,17 @@ export class Table<V> {
     for (const list of this.#lists) for (const entry of list) if (entry.value !== ABSENT) yield entry
   }
 
+  /** Some of its values: what stands in so many places of its lists. */
+  *some(placesMax: number): Generator<V, void> {
+    let places = 0
+    for (const list of this.#lists) {
+      for (const { value } of list) {
+        if (places++ >= placesMax) return
+        if (value !== ABSENT) yield value
+      }
+    }
+  }
+
   /** Takes time for the groups, not for the entries. `beforeCall`: as it was before the call under way changed it. */
   capture({ beforeCall }: { readonly beforeCall: boolean } = { beforeCall: false }): CapturedTable<V> {
     const before = beforeCall ? (this.#changes?.before ?? []) : []
@@ -335,11 +346,13 @@ class Captured<V> implements CapturedTable<V> {
   }
 
   #valueOf({ epoch, value, older }: Entry<V>): V | typeof ABSENT {
-    return epoch <= this.number ? value : this.#open.versions.find(older, this.number)
+    const { versions } = this.#open
+    return epoch <= this.number ? value : versions.find(older, this.number)
   }
 
   #epochOf({ epoch, older }: Entry<V>): number {
-    return epoch <= this.number ? epoch : this.#open.versions.epochOf(older, this.number)
+    const { versions } = this.#open
+    return epoch <= this.number ? epoch : versions.epochOf(older, this.number)
   }
 
   /** Asked for again at each entry: it may have been released since the one before. */
