@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { type Job, keyedOperator, run, stream } from 'spillway'
 import { into, keyBy } from 'spillway/operators'
-import type { Bench } from './bench.ts'
+import type { Bench, Options } from './bench.ts'
 import { countingSink } from './countingSink.ts'
 import { anyOf, eachOnce, keysSource } from './keysSource.ts'
 import { collectGarbage, median, spread } from './measure.ts'
@@ -30,9 +30,10 @@ interface Changing {
 /** Checkpoints of a large keyed state: a value and a timer for each of a million keys, in one task. */
 export const state: Bench<'writing' | 'changing'> = {
   about: 'a million keys and timers: the pause, updates while writing, bytes of what has changed',
+  options: '[--keys N]',
   parts: {
-    writing: () =>
-      withState(async ({ job, updates, change, changeEach }) => {
+    writing: options =>
+      withState(keysIn(options), async ({ job, keys, updates, change, changeEach }) => {
         const syncMs: number[] = []
         const before: number[] = []
         const during: number[] = []
@@ -57,8 +58,8 @@ export const state: Bench<'writing' | 'changing'> = {
         return { syncMs, before, during, fullBytes, changedBytes } satisfies Writing
       }),
 
-    changing: () =>
-      withState(async ({ job, updates, change }) => {
+    changing: options =>
+      withState(keysIn(options), async ({ job, keys, updates, change }) => {
         await job.triggerCheckpoint()
         const begunMs = performance.now()
         const window = keys / 10
@@ -104,6 +105,7 @@ export const state: Bench<'writing' | 'changing'> = {
 
 interface Filled {
   readonly job: Job
+  readonly keys: number
   /** So far. */
   readonly updates: () => number
   /** Goes on without end. */
@@ -113,7 +115,7 @@ interface Filled {
 }
 
 /** A job whose one keyed task has a value and a timer for each key. */
-const withState = <R>(measure: (filled: Filled) => Promise<R>): Promise<R> =>
+const withState = <R>(keys: number, measure: (filled: Filled) => Promise<R>): Promise<R> =>
   withFileStore(async store => {
     const source = keysSource()
     const sink = countingSink()
@@ -144,7 +146,7 @@ const withState = <R>(measure: (filled: Filled) => Promise<R>): Promise<R> =>
     const { result } = await whileRunning(job, async () => {
       await changeEach({ from: 0, to: keys })
       collectGarbage()
-      return measure({ job, updates, change: next => source.give(next), changeEach })
+      return measure({ job, keys, updates, change: next => source.give(next), changeEach })
     })
     return result
   })
@@ -161,7 +163,7 @@ const sleep = (ms: number): Promise<unknown> => new Promise(resolve => setTimeou
 
 const Counted = t.type({ times: t.number, key: t.string })
 const none: t.TypeOf<typeof Counted> = { times: 0, key: '' }
-const keys = 1_000_000
+const keysIn = (options: Options): number => Number(options.get('keys') ?? 1_000_000)
 /** No watermark comes that far. */
 const laterMs = 4_000_000_000_000
 const rounds = 7
