@@ -10,6 +10,7 @@ import { keyedSum } from './keyedSum.ts'
 import { rounded } from './measure.ts'
 import { regionalBench } from './regional.ts'
 import { soak } from './soak.ts'
+import { state } from './state.ts'
 import { unionBench } from './union.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
@@ -22,6 +23,7 @@ const benches: Readonly<Record<string, Bench>> = {
   encoding,
   regional: regionalBench,
   union: unionBench,
+  state,
 }
 
 const usage = (): string =>

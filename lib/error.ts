@@ -60,6 +60,7 @@ export type ErrorCode =
   | 'PUBLISH_FAILED'
   // checkpoints
   | 'NOT_ENCODABLE'
+  | 'MUTATED_AFTER_CAPTURE'
   | 'STORE_FAILED'
   | 'OBJECT_NOT_FOUND'
   | 'OBJECT_EXISTS'

@@ -25,6 +25,7 @@ import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { deleted } from '../store/deleted.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
+import type { ChainLimits } from './snapshotChains.ts'
 import { type SnapshotEvent, SnapshotWriter } from './snapshotWriter.ts'
 
 export interface SerializeOptions {
@@ -40,6 +41,8 @@ export interface SerializeOptions {
   readonly inlineBytesMax: number
   /** Tasks at the most whose in-flight data is put as one object, each readable by itself; default 5, 1: each its own. */
   readonly tasksPerFile?: number
+  /** Of state that is put only what has changed is, up to these limits; default: always all of it. */
+  readonly incremental?: ChainLimits | undefined
   /** Stored with every commit. */
   readonly job: JobFacts
   /** The number of the next entry of the store's log. */
@@ -108,6 +111,7 @@ const routed = (options: SerializeOptions) => {
   const writer = new SnapshotWriter({
     ...options,
     tasksPerFile: options.tasksPerFile ?? defaultTasksPerFile,
+    incremental: options.incremental,
     say: event => written$.next(event),
     onLeft: object => left$.next(object),
     onIdle: () => completeIfIdle(),
@@ -228,6 +232,8 @@ const routed = (options: SerializeOptions) => {
         return writer.write(event)
       case 'trigger':
         return writer.begin(event)
+      case 'publish':
+        return writer.published(event)
       case 'abort':
         return writer.abort(event)
       case 'stop':

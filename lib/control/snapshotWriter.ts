@@ -13,6 +13,7 @@ import type { Piece, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type Encoded, SnapshotEncoder, type ToEncode } from '../snapshot/snapshotEncoder.ts'
 import type { Store } from '../store/store.ts'
 import { InFlightFile, type Sharing } from './inFlightFile.ts'
+import { type ChainLimits, SnapshotChains } from './snapshotChains.ts'
 
 export interface SnapshotWriterOptions {
   readonly store: Store
@@ -26,6 +27,8 @@ export interface SnapshotWriterOptions {
   readonly inlineBytesMax: number
   /** Tasks at the most whose in-flight data is put as one object. */
   readonly tasksPerFile: number
+  /** Of state that is put only what has changed is; undefined: always all of it. */
+  readonly incremental: ChainLimits | undefined
   readonly say: (event: SnapshotEvent) => void
   /** An aborted snapshot may have been put under this name. */
   readonly onLeft: (object: string) => void
@@ -34,11 +37,12 @@ export interface SnapshotWriterOptions {
 }
 
 /** What has become of a snapshot. */
-export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'declined' }>
+export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'declined' | 'failed' }>
 
 /**
  * Writes tasks' snapshots, once what they name elsewhere is durable; an abort stops those of its tasks, also those that have not
- * begun. State is put as an object of the task, in-flight data with that of other tasks (`SharedFiles`). A task's last snapshot is
+ * begun. State is put as an object of the task, and holds only what has changed where it can build on one that is durable
+ * (`SnapshotChains`), in-flight data with that of other tasks (`SharedFiles`). A task's last snapshot is
  * tried again three times: no later one takes its place, so a store that fails for a moment must not lose it.
  *
  * Memory: `writesMax` encoded snapshots and files, and the in-flight data of fewer than `tasksPerFile` that wait for others.
@@ -48,6 +52,7 @@ export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'dec
 export class SnapshotWriter {
   readonly options: SnapshotWriterOptions
   readonly encoder: SnapshotEncoder
+  readonly chains: SnapshotChains
   /** By task: its snapshots up to this checkpoint's are given up; ids only grow, and one is under way at a time. */
   readonly #abortedUpTo = new Map<TaskId, CheckpointId>()
   /** By task: all its snapshots up to this epoch's are given up. */
@@ -64,6 +69,7 @@ export class SnapshotWriter {
   constructor(options: SnapshotWriterOptions) {
     this.options = options
     this.encoder = new SnapshotEncoder(options.encoding, options.scheduler)
+    this.chains = new SnapshotChains(options.incremental)
     this.#shared = new SharedFiles(options.tasksPerFile)
   }
 
@@ -81,13 +87,20 @@ export class SnapshotWriter {
     this.#beginWaiting()
   }
 
+  /** The parts of these tasks are durable. */
+  published(order: CheckpointOrder & { kind: 'publish' }): void {
+    this.chains.published(order)
+  }
+
   abort({ checkpoint, tasks }: CheckpointOrder & { kind: 'abort' }): void {
+    this.chains.aborted(tasks)
     for (const task of tasks) this.#abortedUpTo.set(task, checkpoint)
     this.#giveUp(tasks)
   }
 
   /** These tasks are no more: also their last snapshots are given up, if they are of this epoch or one before. */
   abandon({ tasks, epoch }: { readonly tasks: readonly TaskId[]; readonly epoch: number }): void {
+    this.chains.abandoned(tasks)
     for (const task of tasks) this.#abandonedUpTo.set(task, epoch)
     this.#giveUp(tasks)
   }
@@ -194,6 +207,8 @@ class Writing implements ToEncode, Sharing {
   #attempts = 0
   #step: Subscription | undefined
   #encoded: Encoded | undefined
+  /** What its state builds on, if it is not whole. */
+  #base: readonly Piece[] | undefined
   /** What is in the store, perhaps, while it is not yet the coordinator's. */
   #state: Piece | undefined
 
@@ -205,13 +220,19 @@ class Writing implements ToEncode, Sharing {
   attempt(): void {
     const { durable } = this.snapshot
     this.#attempts++
+    this.#base = this.#writer.chains.baseOf(this.snapshot)
     if (durable.length === 0) this.#writer.encoder.encode(this)
     else this.#take(merge(...durable), () => this.#writer.encoder.encode(this))
   }
 
+  get whole(): boolean {
+    return this.#base === undefined
+  }
+
   encoded(encoded: Encoded): void {
     this.#encoded = encoded
-    if (this.#isSmall('state')) this.#stateIsKept()
+    if (!encoded.onBase) this.#base = undefined
+    if (this.#isSmall('state') && this.#base === undefined) this.#stateIsKept()
     else this.#putState(encoded.state.sections)
   }
 
@@ -248,7 +269,10 @@ class Writing implements ToEncode, Sharing {
     const { task, ended, checkpoint, times: taken } = this.snapshot
     const encoded = this.#encoded as Encoded
     const times = { ...taken, asyncMs: this.#writer.options.scheduler.now() - taken.wholeAtMs }
-    const snapshot = { task, ended, sections: this.#sectionsInEntry(inFlight), pieces: piecesOf(this.#state, inFlight) }
+    const state = piecesOf(this.#base, this.#state)
+    if (state.length > 0) this.#writer.chains.written(this.snapshot, state)
+    const pieces = inFlight === undefined ? state : [...state, inFlight]
+    const snapshot = { task, ended, sections: this.#sectionsInEntry(inFlight), pieces }
     this.#writer.ended(this, { kind: 'acknowledged', checkpoint, snapshot, sizes: encoded.sizes, times })
   }
 
@@ -267,7 +291,11 @@ class Writing implements ToEncode, Sharing {
   }
 
   failed(error: unknown): void {
-    const { ended } = this.snapshot
+    const { task, ended } = this.snapshot
+    // Not the checkpoint alone: what the task will emit, and all that later ones hold, depends on such a value too.
+    if (error instanceof SpillwayError && error.code === 'MUTATED_AFTER_CAPTURE') {
+      return this.#writer.ended(this, { kind: 'failed', task, error })
+    }
     if (ended && this.#attempts < lastAttempts && mayPass(error)) {
       const { scheduler } = this.#writer.options
       this.#step = scheduler.schedule(() => this.attempt(), this.#attempts * lastRetryMs)
@@ -306,9 +334,9 @@ class Writing implements ToEncode, Sharing {
 
 const none: readonly never[] = []
 
-const piecesOf = (state: Piece | undefined, inFlight: Piece | undefined): readonly Piece[] => {
-  if (state === undefined && inFlight === undefined) return none
-  return [state, inFlight].filter(piece => piece !== undefined)
+const piecesOf = (base: readonly Piece[] | undefined, own: Piece | undefined): readonly Piece[] => {
+  if (own === undefined) return none
+  return base === undefined ? [own] : [...base, own]
 }
 
 const nameOf = ({ task, ended, checkpoint, epoch }: TaskSnapshot, attempt: number): string => {

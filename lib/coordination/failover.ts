@@ -112,7 +112,7 @@ const waiting = (state: Failover, group: number, down: Down): Failover => ({
   down: new Map(state.down).set(group, down),
 })
 
-/** What no repetition mends: a bug, another run on the same store, what the outside or the disk has lost. */
+/** What no repetition mends, or should hide: a bug, also the user's, another run on the same store, what the outside or the disk has lost. */
 const isMendable = (error: unknown): boolean =>
   !isBug(error) && !(error instanceof SpillwayError && unmendable.has(error.code))
 
@@ -124,6 +124,7 @@ const unmendable: ReadonlySet<string> = new Set([
   'FORMAT_UNKNOWN',
   'NOT_ENCODABLE',
   'NOT_DETERMINISTIC',
+  'MUTATED_AFTER_CAPTURE',
   'STATE_WOULD_BE_DROPPED',
 ])
 

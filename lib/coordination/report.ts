@@ -20,6 +20,7 @@ export interface CheckpointReport {
   readonly triggeredAtMs: number
   /** From the trigger until it was durable, or given up. */
   readonly durationMs: number
+  /** That it wrote: of state that builds on earlier checkpoints what has changed. */
   readonly stateBytes: number
   readonly inFlightBytes: number
   readonly inFlightRecords: number

@@ -2,6 +2,7 @@ import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike }
 import type { StreamElement } from '../element.ts'
 import { checkRoundTrip } from '../snapshot/checkRoundTrip.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
+import { hashOf } from '../snapshot/hashOf.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
 import { type CapturedOperator, capturedOf, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
 import { Reading } from './reading.ts'
@@ -117,9 +118,10 @@ export class InPlaceTask implements Task {
     const taken = new Set(this.states.map(({ operator }) => operator))
     let { name } = node
     for (let n = 2; taken.has(name); n++) name = `${node.name}#${n}`
-    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name), (stored, place) =>
-      checkRoundTrip(stored, { place, encoding }),
-    )
+    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name), {
+      hashOf,
+      roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
+    })
     this.#operators.set(node, state)
     return state
   }

@@ -344,6 +344,7 @@ export class Execution {
             writesMax,
             inlineBytesMax: this.#settings.checkpoints.inlineBytesMax,
             tasksPerFile: this.#settings.checkpoints.tasksPerFile,
+            incremental: this.#settings.checkpoints.incremental,
             epoch,
             job: {
               keyGroups: this.#settings.keyGroups,

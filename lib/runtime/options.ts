@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import { isObservable, type Observable } from 'rxjs'
 import type { Guarantee } from '../alignment/alignment.ts'
+import type { ChainLimits } from '../control/snapshotChains.ts'
 import { global, type Policy } from '../coordination/policy.ts'
 import { none, type RestartPolicy } from '../coordination/restarts.ts'
 import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
@@ -31,7 +32,7 @@ export interface RunOptions {
   readonly restart?: RestartPolicy
   /** Names of the sources that cannot be read again, whose records may be lost in a crash; default none. */
   readonly acceptLoss?: readonly string[]
-  /** Costly checks, such as freezing what operators emit; default false. */
+  /** Costly checks, such as freezing what operators emit and comparing what snapshots hold with what it was when captured; default false. */
   readonly checks?: boolean
   readonly checkpoints?: {
     /** Between two triggers; without it, or with Infinity, and without a schedule, checkpoints are only taken on request and at the end. */
@@ -67,6 +68,11 @@ export interface RunOptions {
      * No region waits for another: its file is written once it lacks nothing else.
      */
     readonly tasksPerFile?: number
+    /**
+     * Of state that is an object of its own only what has changed since the newest durable snapshot is written; default true. A restore
+     * reads all that a snapshot builds on. false: each snapshot is whole.
+     */
+    readonly incremental?: boolean | IncrementalOption
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -112,6 +118,13 @@ export interface OlderCheckpoint {
    * have had their copy. Default false.
    */
   readonly withoutInFlightData?: boolean
+}
+
+export interface IncrementalOption {
+  /** Snapshots in a row that hold only what has changed; default 32. */
+  readonly deltasMax?: number
+  /** Once they have so many of the whole one's bytes together, the next one is whole; default 100. */
+  readonly bytesPercentMax?: number
 }
 
 export interface DebloatOption {
@@ -173,6 +186,7 @@ export interface Settings {
     readonly compression: Compression | undefined
     readonly oldCompressions: readonly Compression[]
     readonly tasksPerFile: number
+    readonly incremental: ChainLimits | undefined
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly publishTimeoutMs: number
@@ -225,6 +239,7 @@ export const settings = (options: RunOptions): Settings => {
       compression: checkpoints.compression,
       oldCompressions: checkpoints.oldCompressions ?? [],
       tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
+      incremental: incrementalOf(checkpoints.incremental),
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
@@ -322,6 +337,16 @@ const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | u
     minBufferRecords = 1,
   } = option === true ? {} : option
   return { targetMs, periodMs, samples, thresholdPercent, minSize: minBufferRecords }
+}
+
+/**
+ * A whole snapshot each 33rd costs 3 % of its bytes a checkpoint, about what the changes themselves cost where this is worth while, and
+ * a restore reads 33 objects. With as many bytes of changes as of the whole one, it reads at most twice as many.
+ */
+const incrementalOf = (option: boolean | IncrementalOption = true): ChainLimits | undefined => {
+  if (option === false) return undefined
+  const { deltasMax = 32, bytesPercentMax = 100 } = option === true ? {} : option
+  return { deltasMax, bytesPercentMax }
 }
 
 export const debloatOption = ({ minSize, ...others }: DebloatSettings): DebloatOption => ({
@@ -447,9 +472,13 @@ const debloatType = t.partial({
 })
 const debloat = t.union([t.boolean, debloatType])
 
+const incrementalType = t.partial({ deltasMax: count, bytesPercentMax: count })
+const incremental = t.union([t.boolean, incrementalType])
+
 /** Of options that may also be something else than an object. */
 const objectTypes: ReadonlyMap<t.Mixed, t.PartialType<t.Props>> = new Map<t.Mixed, t.PartialType<any>>([
   [debloat, debloatType],
+  [incremental, incrementalType],
   [restore, olderType],
 ])
 
@@ -490,6 +519,7 @@ const optionsType = t.partial({
     compression,
     oldCompressions: t.readonlyArray(compression),
     tasksPerFile: count,
+    incremental,
     publishTimeoutMs: duration,
   }),
   channels: t.partial({

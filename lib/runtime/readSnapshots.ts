@@ -107,10 +107,13 @@ class Reading {
   #decoded(): ReadSnapshot {
     const { entry, snapshot } = this.#named
     const { ended, pieces } = snapshot
-    const sections = [...snapshot.sections, ...pieces.flatMap(piece => this.#sections.get(piece) ?? [])]
+    const sectionsThat = (holds: Piece['holds']) =>
+      pieces.filter(piece => piece.holds === holds).map(piece => this.#sections.get(piece) ?? [])
+    const states = sectionsThat('state')
+    const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
     const objects = pieces.map(({ object }) => object).join(', ')
     const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
-    return readSections({ ended, sections }, { place, encoding: this.#options.encoding })
+    return readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding: this.#options.encoding })
   }
 }
 

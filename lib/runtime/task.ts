@@ -27,8 +27,10 @@ import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
 import { checkRoundTrip } from '../snapshot/checkRoundTrip.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
+import { encodedAtOnce } from '../snapshot/encodedAtOnce.ts'
 import { gateState } from '../snapshot/frame.ts'
+import { hashOf } from '../snapshot/hashOf.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
 import { Sample } from '../state/sample.ts'
@@ -63,7 +65,9 @@ export interface RunningTaskOptions {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
-  readonly encoding: Encoding
+  /** Snapshots may hold only what has changed. */
+  readonly incremental: boolean
+  readonly encoding: Coding
   readonly guarantee: Guarantee
   readonly publishTimeoutMs: number
   /** The splits of the stage's source that belong to this task. */
@@ -410,10 +414,12 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { restored, encoding } = this.#options
-    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), (stored, place) =>
-      checkRoundTrip(stored, { place, encoding }),
-    )
+    const { restored, incremental, checks, encoding } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), {
+      incremental,
+      hashOf: checks ? hashOf : undefined,
+      roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
+    })
     this.#states.push(state)
     return state
   }
@@ -528,7 +534,7 @@ export class RunningTask implements Task, Member {
     this.#lastCheckpoint = barrier.checkpoint
     this.#head.next(barrier)
     observe?.({ kind: 'begun', task: this.id, checkpoint: barrier.checkpoint })
-    const captured = this.#capture()
+    const captured = this.#capture({ whole: false })
     this.#dropSnapshot()
     this.#snapshot = new SnapshotUnderWay({
       task: this.id,
@@ -596,8 +602,8 @@ export class RunningTask implements Task, Member {
     this.#snapshot = undefined
   }
 
-  #capture(): readonly CapturedOperator[] {
-    return capturedOf(this.#states)
+  #capture({ whole }: { readonly whole: boolean }): readonly CapturedOperator[] {
+    return encodedAtOnce(capturedOf(this.#states), { coding: this.#options.encoding, whole })
   }
 
   #durable(): readonly Observable<unknown>[] {
@@ -623,7 +629,7 @@ export class RunningTask implements Task, Member {
       epoch: this.#options.epoch,
       ended: true,
       checkpoint: this.#lastCheckpoint + 1,
-      operators: this.#capture(),
+      operators: this.#capture({ whole: true }),
       inFlight: [],
       outputs: [],
       durable: this.#durable(),

@@ -1,11 +1,13 @@
 import * as t from 'io-ts'
 import { decode } from '../decode.ts'
-import { countRecords, type StreamElement } from '../element.ts'
-import type { RestoredOperator } from '../state/operatorState.ts'
+import { countRecords, type Key, type StreamElement } from '../element.ts'
+import { ABSENT } from '../state/entry.ts'
+import type { CapturedOperator, EncodedChunk, RestoredOperator } from '../state/operatorState.ts'
 import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, type Section } from './container.ts'
 import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
+import { type Layer, laidOver } from './layers.ts'
 import { damagedRemedy } from './log.ts'
 import type {
   ChannelData,
@@ -21,7 +23,9 @@ import type {
  * A task's snapshot, version 1: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
  *   ["kept", operator]            the operator's small values, by name
- *   ["table", operator, name]     chunks of [key group, key, value]
+ *   ["table", operator, name]     chunks of [key group, key, value]: all of it
+ *   ["removed", operator, name]   chunks of [key group, key]: instead, what is gone since the object that it builds on,
+ *   ["changed", operator, name]   chunks of [key group, key, value]: and what is new or another, also of keys that are gone
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
  *   ["counts"]                    of the last two: records by channel, where they are not read
@@ -66,17 +70,22 @@ export const countsChunk = ({ inFlight, outputs, task }: TaskSnapshot, coding: C
 export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
   inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
 
-/** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
-export function* moreChunks(snapshot: TaskSnapshot, coding: Coding): Generator<Chunk> {
+/** Some of its state is what has changed since the base. */
+export const isOnBase = ({ operators }: TaskSnapshot, { whole }: { readonly whole: boolean }): boolean =>
+  !whole && operators.some(({ tables }) => tables.some(({ captured }) => captured.changes !== undefined))
+
+/**
+ * Of tables and in-flight data, each made as it is asked for. Unless it is to be `whole`, of tables that have a base what they have
+ * beyond it. @throws NOT_ENCODABLE, naming operator and path.
+ */
+export function* moreChunks(
+  snapshot: TaskSnapshot,
+  coding: Coding,
+  { whole }: { readonly whole: boolean },
+): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
-    for (const { name: table, captured, encode } of tables) {
-      const section = name('table', operator, table)
-      for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
-        const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
-        const place = `${operator}, state ${table}`
-        const chunk = encoded(stored, coding, { sample: stored[0], place })
-        yield { section, holds: 'state', chunk, records: undefined }
-      }
+    for (const table of tables) {
+      for (const chunk of tableChunks(operator, table, { coding, whole })) yield { ...chunk, ...ofState }
     }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
@@ -91,6 +100,46 @@ export function* moreChunks(snapshot: TaskSnapshot, coding: Coding): Generator<C
     })
   }
 }
+
+const ofState = { holds: 'state', records: undefined } as const
+
+/** As `moreChunks`, of one table. */
+export function* tableChunks(
+  operator: string,
+  { name: table, captured, encode, encoded: before }: CapturedOperator['tables'][number],
+  { coding, whole }: { readonly coding: Coding; readonly whole: boolean },
+): Generator<EncodedChunk> {
+  const place = `${operator}, state ${table}`
+  if (before !== undefined) {
+    if (before.onBase && whole) throw new Error(`${place}: what its changes build on has been superseded meanwhile`)
+    return yield* before.chunks
+  }
+  const chunkIn = (kind: 'table' | 'changed' | 'removed', entries: readonly Stored[]): EncodedChunk => {
+    const stored = kind === 'removed' ? entries : entries.map(([group, key, value]) => [group, key, encode(value)])
+    return {
+      section: name(kind, operator, table),
+      chunk: encoded(stored, coding, { sample: stored[0], place }),
+    }
+  }
+  const changes = whole ? undefined : captured.changes
+  if (changes !== undefined) {
+    const [set, removed] = [[] as Stored[], [] as Stored[]]
+    for (const entry of changes) {
+      if (entry[2] === ABSENT) removed.push([entry[0], entry[1]])
+      else set.push(entry)
+      if (set.length >= entriesInChunk) yield chunkIn('changed', set.splice(0))
+      if (removed.length >= entriesInChunk) yield chunkIn('removed', removed.splice(0))
+    }
+    if (set.length > 0) yield chunkIn('changed', set)
+    if (removed.length > 0) yield chunkIn('removed', removed)
+    return
+  }
+  // On a base nothing is said of a table that is unchanged.
+  if (!whole && captured.size === 0) yield chunkIn('table', [])
+  for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) yield chunkIn('table', entries)
+}
+
+type Stored = readonly [group: number, key: Key, value?: unknown]
 
 function* inFlightChunks(
   elements: readonly StreamElement<unknown>[],
@@ -144,30 +193,31 @@ export const readPiece = (
     chunks,
   }))
 
+/** Sections of a snapshot, and of the state that it builds on, oldest first. */
+interface ToRead extends Pick<StoredSnapshot, 'ended' | 'sections'> {
+  readonly base?: readonly (readonly Section[])[]
+}
+
 /** What tables hold is decoded as they are read. @throws DAMAGED, FORMAT_UNKNOWN */
 export const readSections = (
-  { ended, sections }: Pick<StoredSnapshot, 'ended' | 'sections'>,
+  { ended, sections, base = [] }: ToRead,
   { place: whole, encoding: coding }: { readonly place: string; readonly encoding: Coding },
 ): ReadSnapshot => {
-  const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
+  const kept = new Map<string, Record<string, unknown>>()
   const inFlight: ChannelData[] = []
   const outputs: OutputData[] = []
   let counts: InFlightCounts | undefined
-  const operator = (of: string) => {
-    let found = operators.get(of)
-    if (found === undefined) {
-      found = { kept: {}, tables: new Map() }
-      operators.set(of, found)
-    }
-    return found
-  }
-  for (const { name: section, chunks } of sections) {
-    const place = `${whole}, section ${section}`
-    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), place)
+  const parsed = (of: readonly Section[]) =>
+    of.map(({ name: section, chunks }) => {
+      const place = `${whole}, section ${section}`
+      const [kind, ...rest] = decoded(sectionName, JSON.parse(section), place)
+      return { kind, rest, chunks, place }
+    })
+  const newest = parsed(sections)
+  for (const { kind, rest, chunks, place } of newest) {
     const values = () => chunks.map(chunk => valueIn(chunk, { coding, place }))
     const elements = () => values().flat() as StreamElement<unknown>[]
-    if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
-    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, { coding, place }))
+    if (kind === 'kept') kept.set(rest[0] as string, values()[0] as Record<string, unknown>)
     if (kind === 'counts') counts = values()[0] as InFlightCounts
     if (kind === 'channel') {
       const [input, from, generation] = rest as [number, number, number?]
@@ -178,13 +228,39 @@ export const readSections = (
       outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
-  return {
-    ended,
-    operators: operators as ReadonlyMap<string, RestoredOperator>,
-    inFlight,
-    outputs,
-    ...(counts && { counts }),
+  const tables = tablesOf([...base.map(parsed), newest])
+  const operators = new Map<string, RestoredOperator>()
+  for (const operator of new Set([...kept.keys(), ...tables.keys()])) {
+    const of = Array.from(tables.get(operator) ?? [], ([table, layers]) => [table, laidOver(layers, coding)] as const)
+    operators.set(operator, { kept: kept.get(operator) ?? {}, tables: new Map(of) })
   }
+  return { ended, operators, inFlight, outputs, ...(counts && { counts }) }
+}
+
+interface Parsed {
+  readonly kind: string | number | undefined
+  readonly rest: readonly (string | number)[]
+  readonly chunks: readonly Uint8Array[]
+  readonly place: string
+}
+
+/** By operator and table: its layers, oldest first. */
+const tablesOf = (objects: readonly (readonly Parsed[])[]): ReadonlyMap<string, ReadonlyMap<string, Layer[]>> => {
+  const operators = new Map<string, Map<string, Layer[]>>()
+  const add = ({ kind, rest, chunks, place }: Parsed, as: Layer['kind']): void => {
+    if (kind !== as) return
+    const [operator, table] = rest as [string, string]
+    const tables = operators.get(operator) ?? new Map<string, Layer[]>()
+    operators.set(operator, tables)
+    const layers = tables.get(table) ?? []
+    tables.set(table, layers)
+    layers.push({ kind: as, chunks, place })
+  }
+  for (const sections of objects) {
+    // In one object a key may be both gone and new: then it is new.
+    for (const kind of ['table', 'removed', 'changed'] as const) for (const section of sections) add(section, kind)
+  }
+  return operators
 }
 
 /** Left out for what was never recovered. */
@@ -192,13 +268,6 @@ const inName = (generation: number | undefined): readonly number[] => (generatio
 const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
-
-function* lazily(
-  chunks: readonly Uint8Array[],
-  of: { readonly coding: Coding; readonly place: string },
-): Generator<unknown> {
-  for (const chunk of chunks) yield valueIn(chunk, of)
-}
 
 const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
   decode(type, value, { place, remedy: damagedRemedy, code: 'DAMAGED' })

@@ -2,11 +2,13 @@ import type { SchedulerLike } from 'rxjs'
 import { Line } from '../line.ts'
 import { type Coding, costOf } from './chunk.ts'
 import type { Section } from './container.ts'
-import { type Chunk, countsChunk, hasMore, keptChunks, moreChunks } from './format.ts'
+import { type Chunk, countsChunk, hasMore, isOnBase, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
   readonly state: EncodedSections
+  /** The state says nothing without what it builds on. */
+  readonly onBase: boolean
   readonly inFlight: EncodedSections
   readonly sizes: SnapshotSizes
 }
@@ -20,10 +22,12 @@ export interface EncodedSections {
 /** A snapshot to encode, and who hears what has become of it, once. */
 export interface ToEncode {
   readonly snapshot: TaskSnapshot
+  /** All of the state, also where there is a base to build on. */
+  readonly whole: boolean
   /** Nobody waits for it any more. */
   readonly stopped: boolean
   encoded(encoded: Encoded): void
-  /** With `NOT_ENCODABLE`, naming operator and path. */
+  /** With `NOT_ENCODABLE`, naming operator and path; under `checks` with `MUTATED_AFTER_CAPTURE`. */
   failed(error: unknown): void
 }
 
@@ -67,7 +71,7 @@ export class SnapshotEncoder {
 
   #begin(of: ToEncode): number {
     if (of.stopped) return 0
-    const encoded = nothing()
+    const encoded = nothing(isOnBase(of.snapshot, of))
     let cost = snapshotBytes
     try {
       for (const kept of keptChunks(of.snapshot, this.#encoding)) {
@@ -80,8 +84,10 @@ export class SnapshotEncoder {
       of.failed(error)
       return snapshotBytes
     }
-    if (hasMore(of.snapshot)) this.#underWay = { of, encoded, chunks: moreChunks(of.snapshot, this.#encoding) }
-    else of.encoded(encoded)
+    if (hasMore(of.snapshot)) {
+      const { snapshot, whole } = of
+      this.#underWay = { of, encoded, chunks: moreChunks(snapshot, this.#encoding, { whole }) }
+    } else this.#finish(of, encoded)
     return cost
   }
 
@@ -98,8 +104,17 @@ export class SnapshotEncoder {
       of.failed(error)
       return snapshotBytes
     }
-    if (!of.stopped) of.encoded(encoded)
+    if (!of.stopped) this.#finish(of, encoded)
     return 0
+  }
+
+  #finish(of: ToEncode, encoded: Encoded): void {
+    try {
+      for (const { check } of of.snapshot.operators) check?.()
+    } catch (error) {
+      return of.failed(error)
+    }
+    of.encoded(encoded)
   }
 }
 
@@ -120,8 +135,9 @@ interface GrowingSections extends EncodedSections {
   bytes: number
 }
 
-const nothing = (): Growing => ({
+const nothing = (onBase: boolean): Growing => ({
   state: { sections: [], bytes: 0 },
+  onBase,
   inFlight: { sections: [], bytes: 0 },
   sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
 })
@@ -130,7 +146,9 @@ const add = (to: Growing, { section, holds, chunk, records }: Chunk): void => {
   const { sizes, [holds]: into } = to
   into.bytes += chunk.length
   const last = into.sections.at(-1)
-  if (last?.name === section) last.chunks.push(chunk)
+  // What is gone from a table and what is new come in turns.
+  const open = last?.name === section ? last : into.sections.at(-2)
+  if (open?.name === section) open.chunks.push(chunk)
   // Not by push, which makes room for more: most of the small ones, which stay in memory until their commit, have no other.
   else if (last === undefined) into.sections = [{ name: section, chunks: [chunk] }]
   else into.sections.push({ name: section, chunks: [chunk] })

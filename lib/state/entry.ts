@@ -16,11 +16,14 @@ export class Entry<V> {
   at = nowhere
   /** Where it stands among the changes of the call that has changed it last. */
   change = 0
+  /** The first capture that sees the entry. */
+  readonly since: number
 
   constructor(key: Key, group: number, epoch: number) {
     this.key = key
     this.group = group
     this.epoch = epoch
+    this.since = epoch
   }
 }
 

@@ -2,8 +2,20 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { CapturedValues } from './capturedValues.ts'
+import { holdsMutable } from './holdsMutable.ts'
+import { isUsers } from './isUsers.ts'
 import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
+
+export interface OperatorStateOptions {
+  /** Tables give what has changed since a capture that is stored; default false. */
+  readonly incremental?: boolean
+  /** Captured values are hashed by it, to find those that are changed in place; default: they are not. */
+  readonly hashOf?: ((value: unknown) => number) | undefined
+  /** Samples go through it; default: they stay as they are. */
+  readonly roundTrip?: RoundTrip
+}
 
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
@@ -19,20 +31,26 @@ export class OperatorState {
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
   readonly #roundTrip: RoundTrip
+  readonly #incremental: boolean
+  readonly #values: CapturedValues | undefined
   readonly #claimed = new Set<string>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
+  /** Tables with values that cannot be frozen. */
+  readonly #mutable = new Set<string>()
 
   constructor(
     operator: string,
     keyGroups: number,
     restored?: RestoredOperator,
-    roundTrip: RoundTrip = stored => stored,
+    { incremental = false, hashOf, roundTrip = stored => stored }: OperatorStateOptions = {},
   ) {
     this.operator = operator
     this.#roundTrip = roundTrip
     this.#keyGroups = keyGroups
     this.#restored = restored
+    this.#incremental = incremental
+    this.#values = hashOf && new CapturedValues(hashOf)
   }
 
   /**
@@ -41,7 +59,7 @@ export class OperatorState {
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name)
-    const table = new Table<V>(this.#keyGroups, this.calls)
+    const table = new Table<V>(this.#keyGroups, { calls: this.calls, incremental: this.#incremental })
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
       for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))
@@ -114,8 +132,16 @@ export class OperatorState {
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
   }
 
-  /** Undefined: there is nothing to store. */
+  /** Undefined: there is nothing to store. @throws MUTATED_AFTER_CAPTURE */
   capture(): CapturedOperator | undefined {
+    const captured = this.#captured()
+    const values = this.#values
+    if (captured === undefined || values === undefined) return captured
+    values.captured(captured)
+    return { ...captured, check: () => values.written(captured) }
+  }
+
+  #captured(): CapturedOperator | undefined {
     let kept: Record<string, unknown> | undefined
     for (const [name, now] of this.#kept) {
       const value = now()
@@ -131,8 +157,21 @@ export class OperatorState {
     return [...this.#tables].map(([name, { table, encode }]) => ({
       name,
       encode,
+      mutable: this.#isMutable(name, table),
       captured: table.capture({ beforeCall: this.callOpen }),
     }))
+  }
+
+  /** Some of its values cannot be frozen; once that is found, it is so. */
+  #isMutable(name: string, table: Table<unknown>): boolean {
+    if (this.#mutable.has(name)) return true
+    if (!isUsers(this.operator, name) || table.size === 0) return false
+    for (const value of table.some(sampledMax)) {
+      if (!holdsMutable(value)) continue
+      this.#mutable.add(name)
+      return true
+    }
+    return false
   }
 
   #claim(name: string): void {
@@ -151,6 +190,9 @@ export class OperatorState {
 
 /** Gives back what reading would make of what a snapshot writes. @throws NOT_ENCODABLE if that is something else */
 export type RoundTrip = (stored: unknown, place: string) => unknown
+
+/** Values of one state are alike, but may be empty at first. */
+const sampledMax = 32
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
@@ -212,9 +254,21 @@ export interface CapturedOperator {
   readonly kept: Readonly<Record<string, unknown>>
   readonly tables: readonly {
     readonly name: string
+    /** Its values cannot be frozen, so that they are not captured by reference. */
+    readonly mutable: boolean
     readonly captured: CapturedTable<unknown>
     readonly encode: (value: unknown) => unknown
+    /** As it was encoded when it was captured: all of it, or what it has beyond the base. */
+    readonly encoded?: { readonly onBase: boolean; readonly chunks: readonly EncodedChunk[] }
   }[]
+  /** Under `checks`, before it is released. @throws MUTATED_AFTER_CAPTURE */
+  readonly check?: () => void
+}
+
+/** Some entries of a table, under the name of their section. */
+export interface EncodedChunk {
+  readonly section: string
+  readonly chunk: Uint8Array
 }
 
 /** An operator's part of a snapshot as it was read. Tables come in batches, as they were written. */

@@ -1,6 +1,7 @@
 import type { Key } from '../element.ts'
 import { invariant } from '../invariant.ts'
 import { CallChanges, type CallLog } from './callLog.ts'
+import { ChangedEntries, type ChangedSince } from './changedEntries.ts'
 import { ABSENT, Entry, nowhere } from './entry.ts'
 import { textOf } from './tupleText.ts'
 import { Versions } from './versions.ts'
@@ -17,9 +18,26 @@ export interface CapturedTable<V> {
   readonly size: number
   /** In the order of groups. May be left at any entry and gone on with while the table changes. */
   entries(): Iterable<readonly [group: number, key: Key, value: V]>
+  /**
+   * What it has beyond the base, in no order, a key that is gone with `ABSENT`; one that is both gone and there is there. To be left and
+   * gone on with as `entries`. Undefined: there was no base when it was captured.
+   */
+  readonly changes: Iterable<readonly [group: number, key: Key, value: V | typeof ABSENT]> | undefined
   /** Frees what is held for it; also in the middle of reading. */
   release(): void
   readonly released: boolean
+  /**
+   * It is stored, also if it is released: with `asBase`, later captures give what they have beyond it, until another one is stored;
+   * otherwise they have no base.
+   */
+  stored(how: { readonly asBase: boolean }): void
+}
+
+export interface TableOptions {
+  /** What the handler call under way has changed. */
+  readonly calls?: CallLog
+  /** Captures may have a base; default false. */
+  readonly incremental?: boolean
 }
 
 /**
@@ -31,7 +49,8 @@ export interface CapturedTable<V> {
  * release frees all versions and the first `takenOutAtOnce` tombstones; later changes take out the others, two each.
  *
  * Bounds: versions, one for each entry and open capture; tombstones, as many as were removed since none was open.
- * Given a `CallLog`, it also remembers what the call under way has changed, for captures from the middle of a call.
+ * Given a `CallLog`, it also remembers what the call under way has changed, for captures from the middle of a call. `incremental`
+ * ones remember which entries have changed since the base (`changedEntries.ts`).
  * Source: versioned entries won by measurement over overlays, cloned groups and HAMTs.
  */
 export class Table<V> {
@@ -49,10 +68,14 @@ export class Table<V> {
   /** Number of the last of `#open`: what changes keeps its value if a capture up to this one sees it. */
   #newest = noCapture
   #tombstones: Entry<V>[] = []
+  readonly #changed: ChangedEntries<V> | undefined
+  /** The first change of an entry after the capture of this number has to be noted, or keeps a value. */
+  #watched = noCapture
 
-  constructor(groups: number, calls?: CallLog) {
+  constructor(groups: number, { calls, incremental = false }: TableOptions = {}) {
     this.#lists = new Array(groups).fill(none)
     this.#changes = calls === undefined ? undefined : new CallChanges(calls)
+    this.#changed = incremental ? new ChangedEntries() : undefined
   }
 
   find(key: Key): Entry<V> | undefined {
@@ -71,7 +94,7 @@ export class Table<V> {
 
   set(entry: Entry<V>, value: V): void {
     if (this.#changes !== undefined) this.#changes.note(entry)
-    if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+    if (entry.epoch <= this.#watched) this.#firstChange(entry)
     if (entry.value === ABSENT) this.#count(entry)
     entry.value = value
   }
@@ -80,7 +103,7 @@ export class Table<V> {
   remove(entry: Entry<V>): void {
     if (entry.at < 0) return
     if (this.#changes !== undefined) this.#changes.note(entry)
-    if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+    if (entry.epoch <= this.#watched) this.#firstChange(entry)
     if (entry.value !== ABSENT) this.#size--
     entry.value = ABSENT
     const { key } = entry
@@ -119,24 +142,40 @@ export class Table<V> {
     for (const list of this.#lists) for (const entry of list) if (entry.value !== ABSENT) yield entry
   }
 
+  /** Some of its values: what stands in so many places of its lists. */
+  *some(placesMax: number): Generator<V, void> {
+    let places = 0
+    for (const list of this.#lists) {
+      for (const { value } of list) {
+        if (places++ >= placesMax) return
+        if (value !== ABSENT) yield value
+      }
+    }
+  }
+
   /** Takes time for the groups, not for the entries. `beforeCall`: as it was before the call under way changed it. */
   capture({ beforeCall }: { readonly beforeCall: boolean } = { beforeCall: false }): CapturedTable<V> {
     const before = beforeCall ? (this.#changes?.before ?? []) : []
     let size = this.#size
     for (const { entry, value } of before) {
       // Older captures, even from this very call, go on seeing what they see.
-      if (entry.epoch <= this.#newest) this.#keepVersion(entry)
+      if (entry.epoch <= this.#watched) this.#firstChange(entry)
       if (value !== ABSENT && entry.at === nowhere) this.#bringBack(entry)
       size += Number(value !== ABSENT) - Number(entry.value !== ABSENT)
     }
     const number = this.#epoch++
-    const captured = new Captured(number, size, this.#lists, this.#versions, released => this.#close(released))
+    const captured = new Captured(
+      { number, size, lists: this.#lists, versions: this.#versions, since: this.#changed?.captured(number) },
+      { close: released => this.#close(released), stored: (of, how) => this.#stored(of, how) },
+    )
     this.#open.push(captured)
     this.#newest = number
+    this.#watch()
     // For this capture the call has not been; from the next on it has.
     for (const { entry, value } of before) {
       entry.older = this.#versions.keep({ value, epoch: number, older: entry.older }, number + 1)
       entry.epoch = number + 1
+      this.#note(entry)
     }
     return captured
   }
@@ -154,13 +193,33 @@ export class Table<V> {
   #added(key: Key, group: number): Entry<V> {
     const entry = new Entry<V>(key, group, this.#epoch)
     this.#append(entry)
+    this.#note(entry)
     this.#takeOutTombstones(2)
     return entry
   }
 
-  #keepVersion(entry: Entry<V>): void {
-    entry.older = this.#versions.keep(entry, this.#epoch)
+  /** Since the newest capture. */
+  #firstChange(entry: Entry<V>): void {
+    if (entry.epoch <= this.#newest) entry.older = this.#versions.keep(entry, this.#epoch)
     entry.epoch = this.#epoch
+    this.#note(entry)
+  }
+
+  /** The next capture is the first to see it as it is. */
+  #note(entry: Entry<V>): void {
+    if (this.#changed?.noting !== true) return
+    this.#changed.add(entry, this.#size)
+    if (!this.#changed.noting) this.#watch()
+  }
+
+  #watch(): void {
+    this.#watched = this.#changed?.noting === true ? this.#epoch - 1 : this.#newest
+  }
+
+  #stored({ number }: Captured<V>, { asBase }: { readonly asBase: boolean }): void {
+    if (asBase) this.#changed?.stored(number)
+    else this.#changed?.forget()
+    this.#watch()
   }
 
   #count(entry: Entry<V>): void {
@@ -171,6 +230,7 @@ export class Table<V> {
   #close(captured: Captured<V>): void {
     this.#open.splice(this.#open.indexOf(captured), 1)
     this.#newest = this.#open[this.#open.length - 1]?.number ?? noCapture
+    this.#watch()
     this.#versions.release(this.#open.map(({ number }) => number))
     this.#takeOutTombstones(takenOutAtOnce)
   }
@@ -209,54 +269,97 @@ export class Table<V> {
   }
 }
 
+interface View<V> {
+  readonly number: number
+  readonly size: number
+  readonly lists: readonly (readonly Entry<V>[])[]
+  readonly versions: Versions<V>
+  readonly since: ChangedSince<V> | undefined
+}
+
+/** What a capture says to its table. */
+interface Told<V> {
+  close(captured: Captured<V>): void
+  stored(captured: Captured<V>, how: { readonly asBase: boolean }): void
+}
+
 class Captured<V> implements CapturedTable<V> {
   readonly number: number
   readonly size: number
   /** Of the lists: what comes behind is newer. */
   readonly lengths: Uint32Array
-  #lists: readonly (readonly Entry<V>[])[] | undefined
-  readonly #versions: Versions<V>
-  readonly #close: (captured: Captured<V>) => void
+  /** Undefined once it is released. */
+  #view: View<V> | undefined
+  readonly #told: Told<V>
 
-  constructor(
-    number: number,
-    size: number,
-    lists: readonly (readonly Entry<V>[])[],
-    versions: Versions<V>,
-    close: (captured: Captured<V>) => void,
-  ) {
-    this.number = number
-    this.size = size
-    this.lengths = Uint32Array.from(lists, list => list.length)
-    this.#lists = lists
-    this.#versions = versions
-    this.#close = close
+  constructor(view: View<V>, told: Told<V>) {
+    this.number = view.number
+    this.size = view.size
+    this.lengths = Uint32Array.from(view.lists, list => list.length)
+    this.#view = view
+    this.#told = told
   }
 
   *entries(): Generator<readonly [group: number, key: Key, value: V], void> {
-    const { number, lengths } = this
-    const versions = this.#versions
+    const { lengths } = this
     for (let group = 0; group < lengths.length; group++) {
       const length = lengths[group] as number
       for (let at = 0; at < length; at++) {
-        // Asked for again at each entry: it may have been released since the one before.
-        const lists = this.#lists
-        if (lists === undefined) return invariant(false, () => 'a released capture is not read')
-        const entry = lists[group]?.[at] as Entry<V>
-        const value = entry.epoch <= number ? entry.value : versions.find(entry.older, number)
+        const entry = this.#open.lists[group]?.[at] as Entry<V>
+        const value = this.#valueOf(entry)
         if (value !== ABSENT) yield [group, entry.key, value]
       }
     }
   }
 
+  get changes(): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> | undefined {
+    return this.#view?.since && this.#changes(this.#view.since)
+  }
+
   get released(): boolean {
-    return this.#lists === undefined
+    return this.#view === undefined
   }
 
   release(): void {
-    if (this.#lists === undefined) return
-    this.#lists = undefined
-    this.#close(this)
+    if (this.#view === undefined) return
+    this.#view = undefined
+    this.#told.close(this)
+  }
+
+  stored(how: { readonly asBase: boolean }): void {
+    this.#told.stored(this, how)
+  }
+
+  *#changes({
+    base,
+    lists,
+  }: ChangedSince<V>): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> {
+    for (const [nth, list] of lists.entries()) {
+      for (const entry of list) {
+        // It may stand in several lists.
+        if (this.#epochOf(entry) !== base + 1 + nth) continue
+        const value = this.#valueOf(entry)
+        // What the base has not seen need not be taken from it.
+        if (value !== ABSENT || entry.since <= base) yield [entry.group, entry.key, value]
+      }
+    }
+  }
+
+  #valueOf({ epoch, value, older }: Entry<V>): V | typeof ABSENT {
+    const { versions } = this.#open
+    return epoch <= this.number ? value : versions.find(older, this.number)
+  }
+
+  #epochOf({ epoch, older }: Entry<V>): number {
+    const { versions } = this.#open
+    return epoch <= this.number ? epoch : versions.epochOf(older, this.number)
+  }
+
+  /** Asked for again at each entry: it may have been released since the one before. */
+  get #open(): View<V> {
+    const view = this.#view
+    invariant(view !== undefined, () => 'a released capture is not read')
+    return view
   }
 }
 

@@ -48,6 +48,17 @@ export class Versions<V> {
     return ABSENT
   }
 
+  /** The first capture that sees what this one sees; `noVersion`: it sees nothing. */
+  epochOf(newest: number, capture: number): number {
+    for (let number = newest; number !== noVersion; ) {
+      const chunk = this.#chunks[Math.floor((number - this.#begin) / chunkSize)] as Chunk<V>
+      const at = number % chunkSize
+      if ((chunk.epochs[at] as number) <= capture) return chunk.epochs[at] as number
+      number = chunk.older[at] as number
+    }
+    return noVersion
+  }
+
   /** Frees what none of the captures `open` (ascending) wants any more. Takes long only if there are some. */
   release(open: readonly number[]): void {
     const [oldest] = open

@@ -24,6 +24,7 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
   let failed: { readonly error: unknown } | undefined
   new SnapshotEncoder(encoding, scheduler).encode({
     snapshot,
+    whole: true,
     stopped: false,
     encoded: ({ state, inFlight }) => {
       bytes = writeContainer([...state.sections, ...inFlight.sections], { encoding: encoding.name })

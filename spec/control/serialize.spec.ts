@@ -87,6 +87,8 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
       releases.push(name)
     },
     released: false,
+    changes: undefined,
+    stored: () => {},
   }
   return {
     kind: 'snapshot',
@@ -95,7 +97,11 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     checkpoint,
     ended: options.ended ?? false,
     operators: [
-      { operator: 'scan', kept: options.kept ?? {}, tables: [{ name: 'total', captured, encode: value => value }] },
+      {
+        operator: 'scan',
+        kept: options.kept ?? {},
+        tables: [{ name: 'total', mutable: false, captured, encode: value => value }],
+      },
     ],
     inFlight: options.inFlight === undefined ? [] : [{ input: 0, from: 1, elements: [buffer(options.inFlight)] }],
     outputs: [],

@@ -50,7 +50,15 @@ const started = () => {
   }
   const executor = new Executor({ ...environment, sliceMs: 2, flushMs: 100, onIdle: () => {} })
   const [task] = wired({
-    ...{ plan: planned, settings: settings({}), environment, executor, epoch: 1, restored: undefined },
+    ...{
+      plan: planned,
+      settings: settings({}),
+      environment,
+      executor,
+      epoch: 1,
+      restored: undefined,
+      encoding: msgpackEncoding(),
+    },
     budget: new BufferBudget({ buffersMax: 1, guaranteed: 0 }),
     captures: new CaptureBudget(1),
     encoding: msgpackEncoding(),

@@ -23,6 +23,7 @@ test('every option has a default', () => {
       inlineBytesMax: 20_480,
       oldCompressions: [],
       tasksPerFile: 5,
+      incremental: { deltasMax: 32, bytesPercentMax: 100 },
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       publishTimeoutMs: 600_000,
@@ -117,7 +118,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, tasksPerFile, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, tasksPerFile, incremental, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

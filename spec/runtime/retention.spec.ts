@@ -31,7 +31,7 @@ const started = (store: Store, options: RunOptions = {}): Job => {
   const job = run(pipeline(), {
     ...{ store, checks: true, channels: { bufferRecordsMax: 4, buffersMax: 2 } },
     ...options,
-    checkpoints: { retainedCount: 3, inlineBytesMax: 0, ...options.checkpoints },
+    checkpoints: { retainedCount: 3, inlineBytesMax: 0, incremental: false, ...options.checkpoints },
   })
   job.done.catch(() => {})
   return job
@@ -236,7 +236,7 @@ test('transactions that are not published yet outlive the checkpoints that they 
       stream(fromArray(numbers)).pipe(into(remote.sink())),
       {
         ...{ store, checks: true, channels: { bufferRecordsMax: 4, buffersMax: 2 } },
-        checkpoints: { retainedCount: 1, inlineBytesMax: 0 },
+        checkpoints: { retainedCount: 1, inlineBytesMax: 0, incremental: false },
       },
     )
   const first = job()

@@ -1,16 +1,24 @@
+import * as t from 'io-ts'
 import { queueScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
 import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
 import { writeContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readPiece, readSections } from '../../lib/snapshot/format.ts'
+import { moreChunks, readPiece, readSections } from '../../lib/snapshot/format.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { type Encoded, SnapshotEncoder } from '../../lib/snapshot/snapshotEncoder.ts'
+import { OperatorState } from '../../lib/state/operatorState.ts'
 
 const encoding = msgpackEncoding()
 const encoded = (snapshot: TaskSnapshot) =>
   new Promise<Encoded>((resolve, reject) => {
-    new SnapshotEncoder(encoding, queueScheduler).encode({ snapshot, stopped: false, encoded: resolve, failed: reject })
+    new SnapshotEncoder(encoding, queueScheduler).encode({
+      snapshot,
+      whole: true,
+      stopped: false,
+      encoded: resolve,
+      failed: reject,
+    })
   })
 
 const snapshot = (elements: readonly StreamElement<unknown>[]): TaskSnapshot => ({
@@ -59,6 +67,16 @@ test('what waits in sending halves comes back by consumer, input, producer and g
   const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
   expect(flat).toEqual(outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) })))
   expect(read.inFlight.map(({ elements }) => elements.flatMap(asRecords))).toEqual([records(5)])
+})
+
+test('a table that is empty is said to be so where a base might have it', () => {
+  const operators = [new OperatorState('o', 1)].flatMap(state => {
+    state.table('empty', t.number)
+    return state.capture() ?? []
+  })
+  const sections = (whole: boolean) =>
+    [...moreChunks({ ...snapshot([]), operators }, encoding, { whole })].map(({ section }) => section)
+  expect([sections(true), sections(false)]).toEqual([[], ['["table","o","empty"]']])
 })
 
 const asRecords = (element: StreamElement<unknown>): readonly unknown[] =>

@@ -215,7 +215,7 @@ describe('a capture', () => {
 describe('a capture from the middle of a call', () => {
   const setUp = () => {
     const calls = new CallLog()
-    const table = new Table<number>(groups, calls)
+    const table = new Table<number>(groups, { calls })
     for (const key of ['same', 'set', 'removed', 'back']) put(table, key, 1)
     calls.begin()
     put(table, 'set', 2)
@@ -268,7 +268,7 @@ describe('a capture from the middle of a call', () => {
 
   test('costs the memory of what the call has changed, until the next call', async () => {
     const calls = new CallLog()
-    const table = new Table<object>(groups, calls)
+    const table = new Table<object>(groups, { calls })
     const values = watched()
     for (let key = 0; key < 100; key++) put(table, key, values.made())
     calls.begin()
@@ -290,7 +290,7 @@ describe('a capture from the middle of a call', () => {
 
   test('does not disturb what older captures hold', () => {
     const calls = new CallLog()
-    const table = new Table<number>(groups, calls)
+    const table = new Table<number>(groups, { calls })
     put(table, 'a', 1)
     const first = table.capture()
     calls.begin()
@@ -314,6 +314,7 @@ type Step =
   | { readonly kind: 'capture'; readonly beforeCall: boolean }
   | { readonly kind: 'read'; readonly capture: number; readonly max: number }
   | { readonly kind: 'release'; readonly capture: number }
+  | { readonly kind: 'store'; readonly capture: number; readonly asBase: boolean }
 
 /** Alike to the eye, and more than one in a group. */
 const pool: readonly Key[] = ['a', 'b', '1', 1, 1n, true, [1], ['1'], 2, 3, [2, [3]], 'c']
@@ -329,6 +330,14 @@ const steps = fc.array(
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('capture' as const), beforeCall: fc.boolean() }) },
     { weight: 4, arbitrary: fc.record({ kind: fc.constant('read' as const), capture: fc.nat(5), max: fc.nat(5) }) },
     { weight: 2, arbitrary: fc.record({ kind: fc.constant('release' as const), capture: fc.nat(5) }) },
+    {
+      weight: 3,
+      arbitrary: fc.record({
+        kind: fc.constant('store' as const),
+        capture: fc.nat(3),
+        asBase: fc.nat(9).map(n => n > 0),
+      }),
+    },
   ),
   { minLength: 1, maxLength: 80, size: 'max' },
 )
@@ -338,25 +347,44 @@ interface Reading {
   readonly entries: Iterator<readonly [group: number, key: Key, value: number]>
   readonly expected: ReadonlyMap<Key, number>
   readonly read: (readonly [group: number, key: Key, value: number])[]
+  /** What the capture held that was stored last when this one was made. */
+  readonly base: ReadonlyMap<Key, number> | undefined
+  readonly number: number
+}
+
+/** The base with what the capture has beyond it. */
+const onBase = ({ captured: { changes }, base }: Reading): ReadonlyMap<unknown, number> => {
+  const all = new Map([...(base ?? [])].map(([key, value]) => [identity(key), value]))
+  const beyond = [...(changes ?? [])]
+  for (const [group, key, value] of beyond) {
+    expect(group).toBe(groupOf(key, groups))
+    if (value === ABSENT) all.delete(identity(key))
+  }
+  const set = beyond.flatMap(([, key, value]) => (value === ABSENT ? [] : [[identity(key), value] as const]))
+  expect(new Set(set.map(([key]) => key)).size).toBe(set.length)
+  for (const [key, value] of set) all.set(key, value)
+  return all
 }
 
 /** Runs the steps on a table, and on a plain Map that is copied at each capture and call. */
 const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: boolean }) => {
   const calls = new CallLog()
-  const table = withCalls ? new Table<number>(groups, calls) : new Table<number>(groups)
+  const table = new Table<number>(groups, { incremental: true, ...(withCalls ? { calls } : {}) })
+  let captures = 0
+  let stored: Reading | undefined
   const model = new Map<Key, number>()
   let beforeCall: ReadonlyMap<Key, number> = new Map()
   const open: Reading[] = []
 
-  const readOn = ({ entries, read, expected }: Reading, max: number) => {
+  const readOn = (reading: Reading, max: number) => {
+    const { entries, read, expected } = reading
     for (let i = 0; i < max; i++) {
       const next = entries.next()
       if (next.done !== true) read.push(next.value)
       else {
-        expect(new Map(read.map(([, key, value]) => [identity(key), value]))).toEqual(
-          new Map([...expected].map(([key, value]) => [identity(key), value])),
-        )
+        expect(new Map(read.map(([, key, value]) => [identity(key), value]))).toEqual(identified(expected))
         expect(read).toHaveLength(expected.size)
+        if (reading.captured.changes !== undefined) expect(onBase(reading)).toEqual(identified(expected))
         const inOrder = read.map(([group]) => group)
         expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b))
         for (const [group, key] of read) expect(group).toBe(groupOf(key, groups))
@@ -388,7 +416,8 @@ const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: b
         const captured = table.capture({ beforeCall: step.beforeCall })
         const expected = new Map(step.beforeCall && withCalls ? beforeCall : model)
         expect(captured.size).toBe(expected.size)
-        open.push({ captured, expected, entries: captured.entries()[Symbol.iterator](), read: [] })
+        const entries = captured.entries()[Symbol.iterator]()
+        open.push({ captured, expected, entries, read: [], base: stored?.expected, number: captures++ })
         break
       }
       case 'read': {
@@ -399,6 +428,13 @@ const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: b
       case 'release':
         release(step.capture)
         break
+      case 'store': {
+        const reading = open[step.capture]
+        if (reading === undefined || reading.number < (stored?.number ?? 0)) break
+        reading.captured.stored(step)
+        if (step.asBase) stored = reading
+        break
+      }
     }
     expect(table.size).toBe(model.size)
     expect(table.held.versions).toBeLessThanOrEqual(open.length * 3 * pool.length)
@@ -410,6 +446,8 @@ const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: b
   for (const key of pool) expect(found(table, key)).toBe(model.get(key))
   expect([...table.values()]).toHaveLength(model.size)
 }
+
+const identified = (of: ReadonlyMap<Key, number>) => new Map([...of].map(([key, value]) => [identity(key), value]))
 
 const identity = (key: Key) => (typeof key === 'object' ? `tuple ${JSON.stringify(key)}` : key)
 

@@ -81,7 +81,7 @@ describe('timers', () => {
 
   test('a timer whose firing has changed nothing yet but itself is still in a capture from before the call', () => {
     const calls = new CallLog()
-    const table = new Table<readonly number[]>(groups, calls)
+    const table = new Table<readonly number[]>(groups, { calls })
     const timers = new Timers(table)
     add(timers, 'a', 5)
     calls.begin()
@@ -202,7 +202,7 @@ test('whatever happens in whatever order, they are a sorted list (a failure prin
   fc.assert(
     fc.property(steps, steps => {
       let calls = new CallLog()
-      let table = new Table<readonly number[]>(groups, calls)
+      let table = new Table<readonly number[]>(groups, { calls })
       let timers = new Timers(table)
       let list: readonly Timer[] = []
       let beforeCall = list
@@ -244,7 +244,7 @@ test('whatever happens in whatever order, they are a sorted list (a failure prin
           case 'restore': {
             if (captured === undefined) break
             calls = new CallLog()
-            const again = new Table<readonly number[]>(groups, calls)
+            const again = new Table<readonly number[]>(groups, { calls })
             for (const [group, key, times] of captured.of.entries()) again.restore(group, key, times)
             table = again
             timers = new Timers(again)

@@ -4,7 +4,7 @@ import { fixedDelay, none, type RestartPolicy } from '../../coordination/restart
 import type { Alignment } from '../../element.ts'
 import { plan } from '../../graph/plan.ts'
 import { Pipeline } from '../../graph/stream.ts'
-import type { RunOptions } from '../../runtime/options.ts'
+import type { IncrementalOption, RunOptions } from '../../runtime/options.ts'
 import { type Fault, randomFaults } from './faults.ts'
 import { seeded } from './random.ts'
 
@@ -24,6 +24,7 @@ export interface Conditions {
     readonly retainedCount: number
     readonly inlineBytesMax?: number
     readonly tasksPerFile?: number
+    readonly incremental?: boolean | IncrementalOption
     /** With 'at-least-once' the alignment is to be 'aligned'. */
     readonly guarantee?: Guarantee
     readonly publishTimeoutMs?: number
@@ -74,12 +75,23 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   const publishTimeoutMs = random.chance(0.3) ? 60 : 600_000
   const restart = random.chance(0.5) ? fixedDelay({ delayMs: everyMs * random.below(3), attemptsMax: 3 }) : none()
   const tasksPerFile = 1 + random.below(4)
+  // With small state: a chain that is long, or soon too long for its first snapshot.
+  const incremental = random.chance(0.7) && {
+    deltasMax: 1 + random.below(6),
+    bytesPercentMax: 10 ** (1 + random.below(4)),
+  }
   return {
     seed: options.seed,
     faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
-    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax, tasksPerFile, publishTimeoutMs },
+    checkpoints: options.checkpoints ?? {
+      ...drawn.checkpoints,
+      inlineBytesMax,
+      tasksPerFile,
+      incremental,
+      publishTimeoutMs,
+    },
     restart: options.restart ?? restart,
     channels: options.channels ?? drawn.channels,
     link: options.link ?? link,
