@@ -2,6 +2,7 @@
 import type { Bench, Figures, Options } from './bench.ts'
 import { checkpoint } from './checkpoint.ts'
 import { debloat } from './debloat.ts'
+import { encoding } from './encoding.ts'
 import { exchange } from './exchange.ts'
 import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
@@ -10,6 +11,7 @@ import { rounded } from './measure.ts'
 import { regionalBench } from './regional.ts'
 import { soak } from './soak.ts'
 import { state } from './state.ts'
+import { unionBench } from './union.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   'keyed-sum': keyedSum,
@@ -18,8 +20,10 @@ const benches: Readonly<Record<string, Bench>> = {
   checkpoint,
   debloat,
   exchange,
+  encoding,
   regional: regionalBench,
   state,
+  union: unionBench,
 }
 
 const usage = (): string =>

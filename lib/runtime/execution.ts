@@ -44,7 +44,8 @@ import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
-import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
+import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
@@ -80,7 +81,7 @@ export class Execution {
   /** Without what restarted tasks have begun with. */
   #buffersAtStart: BufferBound
   readonly #store: Store
-  readonly #encoding: Encoding = msgpackEncoding()
+  readonly #encoding: Coding
   readonly #onRunning: (restored: RestoredJob | undefined) => void
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
@@ -125,6 +126,8 @@ export class Execution {
     this.#captures = new CaptureBudget(buffers.captured)
     this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
+    const { compression, oldCompressions } = settings.checkpoints
+    this.#encoding = { ...msgpackEncoding(), compression, oldCompressions }
     this.#onRunning = onRunning
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
     const { flushMs } = settings.channels
@@ -270,11 +273,11 @@ export class Execution {
     return wired({
       plan: this.#plan,
       settings: this.#settings,
+      encoding: this.#encoding,
       budget: this.#budget,
       captures: this.#captures,
       environment: this.#environment,
       executor: this.#executor,
-      encoding: this.#encoding,
       epoch,
       splits: this.#splits,
       restored: restored?.tasks,

@@ -1,7 +1,7 @@
-import { from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
+import { defer, from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
 import { SpillwayError } from '../error.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { readPiece, readSections } from '../snapshot/format.ts'
 import { damagedRemedy } from '../snapshot/log.ts'
 import type { Piece, ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -14,70 +14,106 @@ export interface Named {
 }
 
 export interface ReadOptions {
-  readonly encoding: Encoding
+  readonly encoding: Coding
   /** Objects being read at the same time. */
   readonly readsMax: number
 }
 
 /**
  * What is in these snapshots, by task: checked, and decoded but for tables, which are decoded as they are put back. Each object is read
- * once, however many tasks have a piece of it. Errs with DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED.
+ * once, however many tasks have a piece of it, and its bytes are held until all that these tasks have elsewhere has come too. Errs with DAMAGED,
+ * FORMAT_UNKNOWN, OBJECT_NOT_FOUND, STORE_FAILED.
  */
 export const readSnapshots = (
   store: Store,
   snapshots: readonly Named[],
   { encoding, readsMax }: ReadOptions,
-): Observable<ReadonlyMap<TaskId, ReadSnapshot>> => {
-  const sectionsOf = new Map<Piece, readonly Section[]>()
-  return from(byObject(snapshots)).pipe(
-    mergeMap(
-      ([object, owned]) =>
-        store.get(object).pipe(
-          tap(bytes => {
-            for (const { piece, task } of owned) sectionsOf.set(piece, sectionsIn(bytes, piece, task))
-          }),
-        ),
-      readsMax,
-    ),
-    startWith(undefined),
-    last(),
-    map(() => {
-      const read = ({ entry, snapshot }: Named) => {
-        const { task, ended, pieces } = snapshot
-        const sectionsThat = (holds: Piece['holds']) =>
-          pieces.filter(piece => piece.holds === holds).map(piece => sectionsOf.get(piece) as readonly Section[])
-        const states = sectionsThat('state')
-        const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
-        const place =
-          pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
-        return [task, readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding })] as const
-      }
-      return new Map(snapshots.map(read))
-    }),
-  )
+): Observable<ReadonlyMap<TaskId, ReadSnapshot>> =>
+  defer(() => {
+    const readings = snapshots.map(named => new Reading(named, encoding))
+    return from(byObject(readings)).pipe(
+      mergeMap(
+        ([object, owned]) =>
+          store.get(object).pipe(
+            tap(bytes => {
+              for (const { reading, piece } of owned) reading.take(piece, bytes)
+            }),
+          ),
+        readsMax,
+      ),
+      startWith(undefined),
+      last(),
+      map(() => new Map(readings.map(reading => [reading.task, reading.read()] as const))),
+    )
+  })
+
+/** One snapshot, of which pieces come as they are read. */
+class Reading {
+  readonly #named: Named
+  readonly #encoding: Coding
+  #sections = new Map<Piece, readonly Section[]>()
+  #read: ReadSnapshot | undefined
+
+  constructor(named: Named, encoding: Coding) {
+    this.#named = named
+    this.#encoding = encoding
+  }
+
+  get task(): TaskId {
+    return this.#named.snapshot.task
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#named.snapshot.pieces
+  }
+
+  take(piece: Piece, bytes: Uint8Array): void {
+    this.#sections.set(piece, sectionsIn(bytes, piece, { task: this.task, encoding: this.#encoding }))
+    if (this.#sections.size === this.pieces.length) this.read()
+  }
+
+  read(): ReadSnapshot {
+    this.#read ??= this.#decoded()
+    this.#sections = none
+    return this.#read
+  }
+
+  #decoded(): ReadSnapshot {
+    const { entry, snapshot } = this.#named
+    const { ended, pieces } = snapshot
+    const sectionsThat = (holds: Piece['holds']) =>
+      pieces.filter(piece => piece.holds === holds).map(piece => this.#sections.get(piece) ?? [])
+    const states = sectionsThat('state')
+    const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
+    const objects = pieces.map(({ object }) => object).join(', ')
+    const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
+    return readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding: this.#encoding })
+  }
 }
 
+const none = new Map<Piece, readonly Section[]>()
+
 interface Owned {
-  readonly task: TaskId
+  readonly reading: Reading
   readonly piece: Piece
 }
 
-const byObject = (snapshots: readonly Named[]): ReadonlyMap<string, readonly Owned[]> => {
-  const pieces = new Map<string, Owned[]>()
-  for (const { snapshot } of snapshots) {
-    for (const piece of snapshot.pieces) {
-      const owned = pieces.get(piece.object)
-      if (owned === undefined) pieces.set(piece.object, [{ task: snapshot.task, piece }])
-      else owned.push({ task: snapshot.task, piece })
+const byObject = (readings: readonly Reading[]): ReadonlyMap<string, readonly Owned[]> => {
+  const owned = new Map<string, Owned[]>()
+  for (const reading of readings) {
+    for (const piece of reading.pieces) {
+      const of = owned.get(piece.object)
+      if (of === undefined) owned.set(piece.object, [{ reading, piece }])
+      else of.push({ reading, piece })
     }
   }
-  return pieces
+  return owned
 }
 
 const sectionsIn = (
   bytes: Uint8Array,
   { object, begin, bytes: size, crc }: Piece,
-  task: TaskId,
+  { task, encoding }: { readonly task: TaskId; readonly encoding: Coding },
 ): readonly Section[] => {
   const own = bytes.subarray(begin, begin + size)
   if (own.length !== size || checksumOf(own) !== crc) {
@@ -87,5 +123,5 @@ const sectionsIn = (
       remedy: damagedRemedy,
     })
   }
-  return readPiece(own, `${object}, ${task}`)
+  return readPiece(own, { place: `${object}, ${task}`, encoding })
 }

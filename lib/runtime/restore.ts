@@ -5,14 +5,15 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { delivered } from '../snapshot/delivered.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
+import { withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import type { Settings } from './options.ts'
@@ -48,13 +49,13 @@ export interface FindOptions {
   readonly restore: Settings['restore']
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly readsMax: number
 }
 
 /**
  * Reads a store's log, and unless `restore` is 'none' each region's newest durable part, or those of the checkpoint that it names.
- * Errs with DAMAGED, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
+ * Errs with DAMAGED, FORMAT_UNKNOWN, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
   forkJoin({ log: logOf(store, options.encoding), objects: store.list('') }).pipe(
@@ -173,7 +174,7 @@ export const restoredAgain = (
   }: {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Encoding
+    readonly encoding: Coding
     readonly readsMax: number
   },
 ): Observable<RestoredJob> =>
@@ -190,14 +191,14 @@ export const restoredAgain = (
     }),
   )
 
-const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+const logOf = (store: Store, encoding: Coding): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
     concatMap(n => entryOf(store, n, encoding)),
     toArray(),
   )
 
-const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
+const entryOf = (store: Store, n: number, encoding: Coding): Observable<Numbered<LogEntry>> =>
   store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
 
 const restoredJob = (
@@ -211,6 +212,7 @@ const restoredJob = (
     options,
   ).pipe(
     map(delivered),
+    map(tasks => withUnionsOf(stages, tasks)),
     map(tasks => ({
       keyGroups,
       stages,
@@ -220,6 +222,20 @@ const restoredJob = (
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
     })),
   )
+
+/** Each task with the union state of its stage. */
+const withUnionsOf = (
+  stages: JobFacts['stages'],
+  tasks: ReadonlyMap<TaskId, RestoredTask>,
+): ReadonlyMap<TaskId, RestoredTask> => {
+  const all = new Map(tasks)
+  for (const [id, parallelism] of Object.entries(stages)) {
+    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
+    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
+    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
+  }
+  return all
+}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)

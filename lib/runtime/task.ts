@@ -26,12 +26,14 @@ import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
+import { checkRoundTrip } from '../snapshot/checkRoundTrip.ts'
 import { encodedAtOnce } from '../snapshot/encodedAtOnce.ts'
-import { checkEncodable, type Encoding } from '../snapshot/encoding.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
 import { hashOf } from '../snapshot/hashOf.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
+import { Sample } from '../state/sample.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
@@ -108,7 +110,6 @@ export class RunningTask implements Task, Member {
   readonly #unfinished = new Unfinished()
   readonly #pace: Pace
   readonly #running = new Subscription()
-  readonly #checked = new Set<Stream<any, any>>()
   /** Where there are sinks. */
   #publications: Publications | undefined
   #head = new Subject<StreamElement<any>>()
@@ -413,9 +414,12 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { restored, incremental, checks } = this.#options
-    const options = { incremental, hashOf: checks ? hashOf : undefined }
-    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), options)
+    const { restored, incremental, checks, encoding } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), {
+      incremental,
+      hashOf: checks ? hashOf : undefined,
+      roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
+    })
     this.#states.push(state)
     return state
   }
@@ -649,8 +653,9 @@ export class RunningTask implements Task, Member {
     } else this.#owedMarkers = this.#generationsKept(this.open({ name: gateState.operator }))
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
+      const sample = this.#sampleOf(stream)
       this.#connect(stream, element => {
-        this.#checkEncodable(stream, element)
+        if (element.kind === 'buffer') sample.passAll(element.records)
         writer.next(element)
       })
     })
@@ -669,11 +674,12 @@ export class RunningTask implements Task, Member {
     else channels[channel]?.channel.restore(elements)
   }
 
-  /** The first record of each edge, so that what cannot be part of a snapshot is refused long before one needs it. */
-  #checkEncodable(stream: Stream<any, any>, element: StreamElement<unknown>): void {
-    if (element.kind !== 'buffer' || this.#checked.has(stream)) return
-    this.#checked.add(stream)
-    checkEncodable(element.records[0], `record of ${makerOf(stream.node).name}`)
+  /** Of an edge's records, so that what cannot be part of a snapshot is refused long before one needs it. */
+  #sampleOf({ node }: Stream<any, any>): Sample<unknown> {
+    const of = { place: `record of ${makerOf(node).name}`, encoding: this.#options.encoding }
+    return new Sample(record => {
+      checkRoundTrip(record, of)
+    })
   }
 
   #buildGate(): void {

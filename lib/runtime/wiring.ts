@@ -21,11 +21,12 @@ import { RunningTask, type TaskEvent } from './task.ts'
 export interface Wiring {
   readonly plan: Plan
   readonly settings: Settings
+  /** What snapshots will be written with. */
+  readonly encoding: Encoding
   readonly budget: BufferBudget
   readonly captures: CaptureBudget
   readonly environment: Environment
   readonly executor: Executor
-  readonly encoding: Encoding
   readonly epoch: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
   readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined

@@ -1,7 +1,7 @@
 import { holdsMutable } from '../state/holdsMutable.ts'
 import { isUsers } from '../state/isUsers.ts'
 import type { CapturedOperator } from '../state/operatorState.ts'
-import type { Encoding } from './encoding.ts'
+import type { Coding } from './chunk.ts'
 import { tableChunks } from './format.ts'
 
 /**
@@ -10,25 +10,27 @@ import { tableChunks } from './format.ts'
  */
 export const encodedAtOnce = (
   operators: readonly CapturedOperator[],
-  { encoding, whole }: { readonly encoding: Encoding; readonly whole: boolean },
+  { encoding, whole }: { readonly encoding: Coding; readonly whole: boolean },
 ): readonly CapturedOperator[] =>
   operators.map(of => withKeptCopied(withTablesEncoded(of, { encoding, whole }), encoding))
 
 const withTablesEncoded = (
   of: CapturedOperator,
-  options: { readonly encoding: Encoding; readonly whole: boolean },
+  options: { readonly encoding: Coding; readonly whole: boolean },
 ): CapturedOperator => {
   if (!of.tables.some(({ mutable }) => mutable)) return of
   const tables = of.tables.map(table => {
     if (!table.mutable) return table
     const onBase = !options.whole && table.captured.changes !== undefined
-    const chunks = unlessRefused(() => [...tableChunks(of.operator, table, options)])
+    const chunks = unlessRefused(() => [
+      ...tableChunks(of.operator, table, { coding: options.encoding, whole: options.whole }),
+    ])
     return chunks === undefined ? table : { ...table, encoded: { onBase, chunks } }
   })
   return { ...of, tables }
 }
 
-const withKeptCopied = (of: CapturedOperator, encoding: Encoding): CapturedOperator => {
+const withKeptCopied = (of: CapturedOperator, encoding: Coding): CapturedOperator => {
   let { kept } = of
   for (const name in of.kept) {
     const value = of.kept[name]

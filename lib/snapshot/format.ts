@@ -3,15 +3,16 @@ import { decode } from '../decode.ts'
 import { countRecords, type Key, type StreamElement } from '../element.ts'
 import { ABSENT } from '../state/entry.ts'
 import type { CapturedOperator, EncodedChunk, RestoredOperator } from '../state/operatorState.ts'
+import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, type Section } from './container.ts'
-import { checkEncodable, type Encoding } from './encoding.ts'
+import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { type Layer, laidOver } from './layers.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot, version 0: these sections, in containers in objects of the store, or the sections themselves in a log entry.
+ * A task's snapshot, version 1: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]: all of it
@@ -31,13 +32,13 @@ export interface Chunk {
 }
 
 /** Of the operators' small values. @throws NOT_ENCODABLE, naming operator and path. */
-export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): readonly Chunk[] =>
+export const keptChunks = ({ operators }: TaskSnapshot, coding: Coding): readonly Chunk[] =>
   operators
     .filter(({ kept }) => Object.keys(kept).length > 0)
     .map(({ operator, kept }) => ({
       section: name('kept', operator),
       holds: 'state',
-      chunk: encoding.encode(kept, operator),
+      chunk: chunkOf(kept, { coding, place: operator }),
       records: recordsInFrame(kept),
     }))
 
@@ -55,21 +56,21 @@ export const isOnBase = ({ operators }: TaskSnapshot, { whole }: { readonly whol
  */
 export function* moreChunks(
   snapshot: TaskSnapshot,
-  encoding: Encoding,
+  coding: Coding,
   { whole }: { readonly whole: boolean },
 ): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
     for (const table of tables) {
-      for (const chunk of tableChunks(operator, table, { encoding, whole })) yield { ...chunk, ...ofState }
+      for (const chunk of tableChunks(operator, table, { coding, whole })) yield { ...chunk, ...ofState }
     }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
-    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
+    yield* inFlightChunks(elements, coding, { section: name('channel', input, from, ...inName(generation)), place })
   }
   for (const { to, input, from, generation, elements } of snapshot.outputs) {
     const place = `record on its way to ${to}`
-    yield* inFlightChunks(elements, encoding, {
+    yield* inFlightChunks(elements, coding, {
       section: name('output', to, input, from, ...inName(generation)),
       place,
     })
@@ -82,18 +83,18 @@ const ofState = { holds: 'state', records: undefined } as const
 export function* tableChunks(
   operator: string,
   { name: table, captured, encode, encoded: before }: CapturedOperator['tables'][number],
-  { encoding, whole }: { readonly encoding: Encoding; readonly whole: boolean },
+  { coding, whole }: { readonly coding: Coding; readonly whole: boolean },
 ): Generator<EncodedChunk> {
   const place = `${operator}, state ${table}`
   if (before !== undefined) {
     if (before.onBase && whole) throw new Error(`${place}: what its changes build on has been superseded meanwhile`)
     return yield* before.chunks
   }
-  const chunkOf = (kind: 'table' | 'changed' | 'removed', entries: readonly Stored[]): EncodedChunk => {
+  const tableChunk = (kind: 'table' | 'changed' | 'removed', entries: readonly Stored[]): EncodedChunk => {
     const stored = kind === 'removed' ? entries : entries.map(([group, key, value]) => [group, key, encode(value)])
     return {
       section: name(kind, operator, table),
-      chunk: encoded(stored, encoding, { sample: stored[0], place }),
+      chunk: encoded(stored, coding, { sample: stored[0], place }),
     }
   }
   const changes = whole ? undefined : captured.changes
@@ -102,36 +103,36 @@ export function* tableChunks(
     for (const entry of changes) {
       if (entry[2] === ABSENT) removed.push([entry[0], entry[1]])
       else set.push(entry)
-      if (set.length >= entriesInChunk) yield chunkOf('changed', set.splice(0))
-      if (removed.length >= entriesInChunk) yield chunkOf('removed', removed.splice(0))
+      if (set.length >= entriesInChunk) yield tableChunk('changed', set.splice(0))
+      if (removed.length >= entriesInChunk) yield tableChunk('removed', removed.splice(0))
     }
-    if (set.length > 0) yield chunkOf('changed', set)
-    if (removed.length > 0) yield chunkOf('removed', removed)
+    if (set.length > 0) yield tableChunk('changed', set)
+    if (removed.length > 0) yield tableChunk('removed', removed)
     return
   }
   // On a base nothing is said of a table that is unchanged.
-  if (!whole && captured.size === 0) yield chunkOf('table', [])
-  for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) yield chunkOf('table', entries)
+  if (!whole && captured.size === 0) yield tableChunk('table', [])
+  for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) yield tableChunk('table', entries)
 }
 
 type Stored = readonly [group: number, key: Key, value?: unknown]
 
 function* inFlightChunks(
   elements: readonly StreamElement<unknown>[],
-  encoding: Encoding,
+  coding: Coding,
   { section, place }: { readonly section: string; readonly place: string },
 ): Generator<Chunk> {
   for (const some of inChunks(elements, recordsInChunk, countOf)) {
     const sample = some.find(element => element.kind === 'buffer')?.records[0]
-    const chunk = encoded(some, encoding, { sample, place })
+    const chunk = encoded(some, coding, { sample, place })
     yield { section, holds: 'inFlight', chunk, records: countRecords(some) }
   }
 }
 
 /** What the encoding would change without noticing is looked for in a sample. */
-const encoded = (value: unknown, encoding: Encoding, { sample, place }: { sample: unknown; place: string }) => {
+const encoded = (value: unknown, coding: Coding, { sample, place }: { sample: unknown; place: string }) => {
   checkEncodable(sample, place)
-  return encoding.encode(value, place)
+  return chunkOf(value, { coding, place })
 }
 
 /** A chunk ends with what brings it to the size. */
@@ -158,9 +159,15 @@ export const releaseSnapshot = ({
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
-/** The sections in a piece of an object. @throws DAMAGED; `place` names the object, and whose piece it is. */
-export const readPiece = (bytes: Uint8Array, place: string): readonly Section[] =>
-  Array.from(readContainer(bytes, { object: place }), ([of, chunks]) => ({ name: of, chunks }))
+/** The sections in a piece of an object. @throws DAMAGED, FORMAT_UNKNOWN; `place` names the object, and whose piece it is. */
+export const readPiece = (
+  bytes: Uint8Array,
+  of: { readonly place: string; readonly encoding: Coding },
+): readonly Section[] =>
+  Array.from(readContainer(bytes, { object: of.place, encoding: of.encoding.name }), ([name, chunks]) => ({
+    name,
+    chunks,
+  }))
 
 /** Sections of a snapshot, and of the state that it builds on, oldest first. */
 interface ToRead extends Pick<StoredSnapshot, 'ended' | 'sections'> {
@@ -170,19 +177,20 @@ interface ToRead extends Pick<StoredSnapshot, 'ended' | 'sections'> {
 /** @throws DAMAGED */
 export const readSections = (
   { ended, sections, base = [] }: ToRead,
-  { place, encoding }: { readonly place: string; readonly encoding: Encoding },
+  { place: object, encoding: coding }: { readonly place: string; readonly encoding: Coding },
 ): ReadSnapshot => {
   const kept = new Map<string, Record<string, unknown>>()
   const inFlight: ChannelData[] = []
   const outputs: OutputData[] = []
   const parsed = (of: readonly Section[]) =>
-    of.map(({ name: section, chunks }) => {
-      const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
-      return { kind, rest, chunks }
+    of.map(({ name: section, chunks }): Parsed => {
+      const place = `${object}, section ${section}`
+      const [kind, ...rest] = decoded(sectionName, JSON.parse(section), place)
+      return { kind, rest, chunks, place }
     })
   const newest = parsed(sections)
-  for (const { kind, rest, chunks } of newest) {
-    const values = () => chunks.map(chunk => encoding.decode(chunk))
+  for (const { kind, rest, chunks, place } of newest) {
+    const values = () => chunks.map(chunk => valueIn(chunk, { coding, place }))
     const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'kept') kept.set(rest[0] as string, values()[0] as Record<string, unknown>)
     if (kind === 'channel') {
@@ -197,7 +205,7 @@ export const readSections = (
   const tables = tablesOf([...base.map(parsed), newest])
   const operators = new Map<string, RestoredOperator>()
   for (const operator of new Set([...kept.keys(), ...tables.keys()])) {
-    const of = Array.from(tables.get(operator) ?? [], ([table, layers]) => [table, laidOver(layers, encoding)] as const)
+    const of = Array.from(tables.get(operator) ?? [], ([table, layers]) => [table, laidOver(layers, coding)] as const)
     operators.set(operator, { kept: kept.get(operator) ?? {}, tables: new Map(of) })
   }
   return { ended, operators, inFlight, outputs }
@@ -207,19 +215,21 @@ interface Parsed {
   readonly kind: string | number | undefined
   readonly rest: readonly (string | number)[]
   readonly chunks: readonly Uint8Array[]
+  /** For errors. */
+  readonly place: string
 }
 
 /** By operator and table: its layers, oldest first. */
 const tablesOf = (objects: readonly (readonly Parsed[])[]): ReadonlyMap<string, ReadonlyMap<string, Layer[]>> => {
   const operators = new Map<string, Map<string, Layer[]>>()
-  const add = ({ kind, rest, chunks }: Parsed, as: Layer['kind']): void => {
+  const add = ({ kind, rest, chunks, place }: Parsed, as: Layer['kind']): void => {
     if (kind !== as) return
     const [operator, table] = rest as [string, string]
     const tables = operators.get(operator) ?? new Map<string, Layer[]>()
     operators.set(operator, tables)
     const layers = tables.get(table) ?? []
     tables.set(table, layers)
-    layers.push({ kind: as, chunks })
+    layers.push({ kind: as, chunks, place })
   }
   for (const sections of objects) {
     // In one object a key may be both gone and new: then it is new.

@@ -1,11 +1,13 @@
 import type { Key } from '../element.ts'
 import { textOf } from '../state/tupleText.ts'
-import type { Encoding } from './encoding.ts'
+import { type Coding, valueIn } from './chunk.ts'
 
 /** What an object of a chain has of a table, in chunks: all of it; or what is gone since the object before; or is new or another. */
 export interface Layer {
   readonly kind: 'table' | 'removed' | 'changed'
   readonly chunks: readonly Uint8Array[]
+  /** For errors. */
+  readonly place: string
 }
 
 export type Batch = readonly (readonly [group: number, key: Key, value: unknown])[]
@@ -14,11 +16,11 @@ export type Batch = readonly (readonly [group: number, key: Key, value: unknown]
  * The table that layers make, oldest first: of each key what the newest layer says that has it. In batches, each decoded as it is
  * asked for. Takes memory for the keys of all layers but the oldest.
  */
-export function* laidOver(layers: readonly Layer[], encoding: Encoding): Generator<Batch> {
+export function* laidOver(layers: readonly Layer[], coding: Coding): Generator<Batch> {
   const newer = new Keys()
-  for (const { kind, chunks } of [...layers].reverse()) {
+  for (const { kind, chunks, place } of [...layers].reverse()) {
     for (const chunk of chunks) {
-      const batch = encoding.decode(chunk)
+      const batch = valueIn(chunk, { coding, place })
       if (kind === 'removed') {
         newer.add(batch as Removed)
         continue

@@ -5,6 +5,7 @@ import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
 import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
+import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 
 export interface OperatorStateOptions {
@@ -12,6 +13,8 @@ export interface OperatorStateOptions {
   readonly incremental?: boolean
   /** Captured values are hashed by it, to find those that are changed in place; default: they are not. */
   readonly hashOf?: ((value: unknown) => number) | undefined
+  /** Default: nothing is looked for. */
+  readonly roundTrip?: RoundTrip
 }
 
 /**
@@ -29,6 +32,7 @@ export class OperatorState {
   readonly #restored: RestoredOperator | undefined
   readonly #incremental: boolean
   readonly #values: CapturedValues | undefined
+  readonly #roundTrip: RoundTrip
   readonly #claimed = new Set<string>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
@@ -39,9 +43,10 @@ export class OperatorState {
     operator: string,
     keyGroups: number,
     restored?: RestoredOperator,
-    { incremental = false, hashOf }: OperatorStateOptions = {},
+    { incremental = false, hashOf, roundTrip = stored => stored }: OperatorStateOptions = {},
   ) {
     this.operator = operator
+    this.#roundTrip = roundTrip
     this.#keyGroups = keyGroups
     this.#restored = restored
     this.#incremental = incremental
@@ -82,6 +87,38 @@ export class OperatorState {
    */
   keepBySplit<V>(name: string, codec: t.Type<V, any>, now: () => readonly [SplitId, V][]): ReadonlyMap<SplitId, V> {
     return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
+  }
+
+  /** As `keep`, a list of which another parallelism gives each task a part; empty if nothing was stored. */
+  keepList<V>(name: string, codec: t.Type<V, any>, now: () => readonly V[] | undefined): readonly V[] {
+    return this.keep(`${listPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+  }
+
+  /** As `keepList`, with what all tasks had, which is decoded once for all. */
+  keepUnion<V>(
+    name: string,
+    codec: t.Type<V, any>,
+    now: () => readonly V[] | undefined,
+  ): { readonly own: readonly V[]; readonly all: readonly V[] } {
+    const own = this.keep(`${unionPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    const everything = inAll(`${unionPrefix}${name}`)
+    this.#claim(everything)
+    const stored = this.#restored?.kept[everything]
+    if (stored === undefined) return { own, all: own }
+    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+  }
+
+  /**
+   * Looks at some of the values that a state is set to: whether they come back from what a snapshot makes of them, and its codec
+   * reads that.
+   * @throws NOT_ENCODABLE in `pass`
+   */
+  sample<V>(name: string, codec: t.Type<V, any>): Sample<V> {
+    const place = `${this.operator}, state ${name}`
+    return new Sample(value => {
+      const remedy = 'Set it to what its codec reads, or give it the codec of what it is: it could not be restored.'
+      decode(codec, this.#roundTrip(codec.encode(value), place), { place, remedy, code: 'NOT_ENCODABLE' })
+    })
   }
 
   /** A keyed table that has been asked for. */
@@ -154,6 +191,9 @@ export class OperatorState {
 /** Values of one state are alike, but may be empty at first. */
 const sampledMax = 32
 
+/** Gives back what reading would make of what a snapshot writes. @throws NOT_ENCODABLE if that is something else */
+export type RoundTrip = (stored: unknown, place: string) => unknown
+
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
   // Not by push, which makes room for more: thousands of snapshots wait for their turn.
@@ -172,8 +212,33 @@ const bySplit = (name: string): string => `${splitPrefix}${name}`
 /** The value that is stored under this name is one of each split. */
 export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
 
+/** The value that is stored under this name is a list, of which each task is given a part. */
+export const isList = (name: string): boolean => name.startsWith(listPrefix) || isUnion(name)
+
+/** It is one of which each task has to know all. */
+export const isUnion = (name: string): boolean => name.startsWith(unionPrefix)
+
+/** Under which name a restore gives all of it. */
+export const inAll = (name: string): string => `${allPrefix}${name}`
+
+export const isInAll = (name: string): boolean => name.startsWith(allPrefix)
+
+/** By what is stored: a thousand tasks have one array. The codecs of an operator's tasks are mostly one, and never many. */
+const decodedLists = new WeakMap<object, { readonly codec: unknown; readonly values: readonly unknown[] }>()
+
+const decodedOnce = <V>(stored: object, codec: unknown, decoded: () => readonly V[]): readonly V[] => {
+  const known = decodedLists.get(stored)
+  if (known?.codec === codec) return known?.values as readonly V[]
+  const values = decoded()
+  decodedLists.set(stored, { codec, values })
+  return values
+}
+
 /** No user would begin a name like this. */
 const splitPrefix = '(split) '
+const listPrefix = '(list) '
+const unionPrefix = '(union) '
+const allPrefix = '(all) '
 
 const declaredTwice = (operator: string, name: string) =>
   new SpillwayError('DUPLICATE_NAME', {

@@ -27,7 +27,7 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
     whole: true,
     stopped: false,
     encoded: ({ state, inFlight }) => {
-      bytes = writeContainer([...state.sections, ...inFlight.sections])
+      bytes = writeContainer([...state.sections, ...inFlight.sections], { encoding: encoding.name })
     },
     failed: error => {
       failed = { error }
@@ -42,5 +42,6 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
 /** @throws DAMAGED */
 export const read = ({ bytes, ended, subtask }: HarnessSnapshot): RestoredTask => {
   const place = `the snapshot of subtask ${subtask.index}`
-  return readSections({ ended, sections: readPiece(bytes, place) }, { place, encoding: msgpackEncoding() })
+  const of = { place, encoding: msgpackEncoding() }
+  return readSections({ ended, sections: readPiece(bytes, of) }, of)
 }

@@ -61,6 +61,7 @@ const started = () => {
     },
     budget: new BufferBudget({ buffersMax: 1, guaranteed: 0 }),
     captures: new CaptureBudget(1),
+    encoding: msgpackEncoding(),
     splits: new Map(planned.stages.map(stage => [stage, ['0/1']])),
     report: event => events.push(event),
     isWanted: () => true,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import type { Key } from '../../lib/element.ts'
+import { chunkOf } from '../../lib/snapshot/chunk.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { type Layer, laidOver } from '../../lib/snapshot/layers.ts'
 
@@ -17,7 +18,11 @@ const batch = (picture: string) =>
 const layer = (picture: string): Layer => {
   const [kind, ...rest] = picture.split(' ')
   const chunks = rest.length === 0 ? [] : rest.join(' ').split(' | ')
-  return { kind: kind as Layer['kind'], chunks: chunks.map(of => encoding.encode(batch(of))) }
+  return {
+    kind: kind as Layer['kind'],
+    place: 'a',
+    chunks: chunks.map(of => chunkOf(batch(of), { coding: encoding, place: 'a' })),
+  }
 }
 
 test.each([
