@@ -111,6 +111,7 @@ export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from '.
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export { groupOf } from './state/keyGroups.ts'
+export { type Migration, type VersionedOptions, versioned } from './state/versioned.ts'
 export { fromPromises } from './store/fromPromises.ts'
 export { memoryStore } from './store/memoryStore.ts'
 export type { Store } from './store/store.ts'

@@ -1,8 +1,10 @@
+import * as Either from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { decode } from '../decode.ts'
+import { mismatch } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
+import { type UnknownVersion, unknownToPlain, unknownVersion } from './versioned.ts'
 
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
@@ -29,7 +31,7 @@ export class OperatorState {
 
   /**
    * A keyed table, already filled by a restore.
-   * @throws STATE_NOT_MATCHED if a stored value does not decode, DUPLICATE_NAME
+   * @throws STATE_NOT_MATCHED if a stored value does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name)
@@ -43,7 +45,7 @@ export class OperatorState {
 
   /**
    * A small value of the whole task: `now` is asked at every snapshot (`undefined` is not stored); returns the restored one.
-   * @throws STATE_NOT_MATCHED if what is stored does not decode, DUPLICATE_NAME
+   * @throws STATE_NOT_MATCHED if what is stored does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
     this.#claim(name)
@@ -101,13 +103,32 @@ export class OperatorState {
   }
 
   #decoded<V>(name: string, codec: t.Type<V, any>, stored: unknown): V {
-    return decode(codec, stored, {
-      place: `state ${name} of operator ${this.operator}`,
-      remedy: 'Give it the codec that it was written with, or start with restore: "none".',
-      code: 'STATE_NOT_MATCHED',
-    })
+    const decoded = codec.decode(stored)
+    const place = `state ${name} of operator ${this.operator}`
+    if (Either.isLeft(decoded)) {
+      const unknown = unknownVersion(codec, stored, decoded.left)
+      throw unknown === undefined ? notMatched(place, decoded.left) : versionUnknown(place, unknown)
+    }
+    const unknown = unknownToPlain(codec, stored)
+    if (unknown !== undefined) throw versionUnknown(place, unknown)
+    return decoded.right
   }
 }
+
+const notMatched = (place: string, errors: t.Errors) =>
+  new SpillwayError('STATE_NOT_MATCHED', {
+    place,
+    problem: `${mismatch(errors)}.`,
+    remedy:
+      'Give it the codec that it was written with, or versioned({ version, codec, migrations }) with that as an older version.',
+  })
+
+const versionUnknown = (place: string, { found, known }: UnknownVersion) =>
+  new SpillwayError('STATE_VERSION_UNKNOWN', {
+    place,
+    problem: `it is stored in version ${found}, and the codec knows ${known.join(', ')}.`,
+    remedy: `Give versioned({ version, codec, migrations }) with version ${found}, or run the program that has written it.`,
+  })
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {
