@@ -267,5 +267,8 @@ const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'restart',
   'report',
   'refuse',
+  'drain',
+  'resume',
+  'save',
   'finished',
 ])
