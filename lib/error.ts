@@ -72,6 +72,8 @@ export type ErrorCode =
   // the job's handle
   | 'CHECKPOINT_FAILED'
   | 'CHECKPOINT_REFUSED'
+  | 'SAVEPOINT_FAILED'
+  | 'NOT_EMPTY'
   | 'RESTARTS_EXHAUSTED'
   | 'SCHEDULE_FAILED'
   | 'CANCELLED'

@@ -21,6 +21,7 @@ import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts
 import { messageOf, SpillwayError } from '../error.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { encodedEntry, type JobFacts, type LogEntry, readEntry, runOf } from '../snapshot/log.ts'
+import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
@@ -35,8 +36,10 @@ export interface SerializeOptions {
   readonly writesMax: number
   /** Of the run's start. */
   readonly epoch: number
-  /** A snapshot of up to so many bytes is not put, but stands in the log's entry. */
+  /** State, or in-flight data, of a snapshot of up to so many bytes is not put, but stands in the log's entry. */
   readonly inlineBytesMax: number
+  /** Tasks at the most whose in-flight data is put as one object, each readable by itself; default 5, 1: each its own. */
+  readonly tasksPerFile?: number
   /** Stored with every commit. */
   readonly job: JobFacts
   /** The number of the next entry of the store's log. */
@@ -104,6 +107,7 @@ const routed = (options: SerializeOptions) => {
   const left$ = new Subject<string>()
   const writer = new SnapshotWriter({
     ...options,
+    tasksPerFile: options.tasksPerFile ?? defaultTasksPerFile,
     say: event => written$.next(event),
     onLeft: object => left$.next(object),
     onIdle: () => completeIfIdle(),
@@ -226,6 +230,8 @@ const routed = (options: SerializeOptions) => {
     switch (event.kind) {
       case 'snapshot':
         return writer.write(event)
+      case 'trigger':
+        return writer.begin(event)
       case 'abort':
         return writer.abort(event)
       case 'stop':

@@ -4,22 +4,28 @@ import type { FailureCause } from '../coordination/tolerance.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import { Line } from '../line.ts'
-import { checksumOf } from '../snapshot/container.ts'
+import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
+import { releaseSnapshot } from '../snapshot/format.ts'
 import { objectNames } from '../snapshot/log.ts'
-import type { InlineSnapshot, SnapshotObject, SnapshotSizes, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
+import { SharedFiles } from '../snapshot/sharedFiles.ts'
+import type { Piece, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type Encoded, SnapshotEncoder, type ToEncode } from '../snapshot/snapshotEncoder.ts'
 import type { Store } from '../store/store.ts'
+import { InFlightFile, type Sharing } from './inFlightFile.ts'
 
 export interface SnapshotWriterOptions {
   readonly store: Store
   readonly encoding: Encoding
   readonly scheduler: SchedulerLike
-  /** Snapshots being encoded or written at the same time; the others wait as references. */
+  /** Of the run's start. */
+  readonly epoch: number
+  /** Snapshots being encoded, and objects being put, at the same time; the others wait as references. */
   readonly writesMax: number
-  /** A snapshot of up to so many bytes is not put: its sections go into the log's entry. */
+  /** State, or in-flight data, of up to so many bytes is not put: its sections go into the log's entry. */
   readonly inlineBytesMax: number
+  /** Tasks at the most whose in-flight data is put as one object. */
+  readonly tasksPerFile: number
   readonly say: (event: SnapshotEvent) => void
   /** An aborted snapshot may have been put under this name. */
   readonly onLeft: (object: string) => void
@@ -32,8 +38,10 @@ export type SnapshotEvent = Acknowledged | Extract<CoordinateEvent, { kind: 'dec
 
 /**
  * Writes tasks' snapshots, once what they name elsewhere is durable; an abort stops those of its tasks, also those that have not
- * begun. A task's last one is tried again three times: no later one takes its place, so a store that fails for a moment
- * must not lose it.
+ * begun. State is put as an object of the task, in-flight data with that of other tasks (`SharedFiles`). A task's last snapshot is
+ * tried again three times: no later one takes its place, so a store that fails for a moment must not lose it.
+ *
+ * Memory: `writesMax` encoded snapshots and files, and the in-flight data of fewer than `tasksPerFile` that wait for others.
  *
  * Of thousands of small snapshots each is an object that goes through its steps, not a chain of Observables.
  */
@@ -46,15 +54,26 @@ export class SnapshotWriter {
   readonly #abandonedUpTo = new Map<TaskId, number>()
   readonly #waiting = new Line<TaskSnapshot>()
   readonly #underWay = new Set<Writing>()
+  readonly #shared: SharedFiles
+  /** By task: those that lack nothing but a file with their in-flight data. */
+  readonly #toShare = new Map<TaskId, Writing>()
+  readonly #files = new Set<InFlightFile>()
+  #filesBegun = 0
   #beginning = false
 
   constructor(options: SnapshotWriterOptions) {
     this.options = options
     this.encoder = new SnapshotEncoder(options.encoding, options.scheduler)
+    this.#shared = new SharedFiles(options.tasksPerFile)
   }
 
   get idle(): boolean {
-    return this.#waiting.length === 0 && this.#underWay.size === 0
+    return this.#waiting.length === 0 && this.#underWay.size + this.#toShare.size + this.#files.size === 0
+  }
+
+  /** A checkpoint is triggered. */
+  begin({ barrier, asked }: CheckpointOrder & { kind: 'trigger' }): void {
+    this.#putShared(this.#shared.begin(barrier.checkpoint, asked))
   }
 
   write(snapshot: TaskSnapshot): void {
@@ -64,47 +83,93 @@ export class SnapshotWriter {
 
   abort({ checkpoint, tasks }: CheckpointOrder & { kind: 'abort' }): void {
     for (const task of tasks) this.#abortedUpTo.set(task, checkpoint)
-    this.#giveUp()
+    this.#giveUp(tasks)
   }
 
   /** These tasks are no more: also their last snapshots are given up, if they are of this epoch or one before. */
   abandon({ tasks, epoch }: { readonly tasks: readonly TaskId[]; readonly epoch: number }): void {
     for (const task of tasks) this.#abandonedUpTo.set(task, epoch)
-    this.#giveUp()
+    this.#giveUp(tasks)
   }
 
-  #giveUp(): void {
+  #giveUp(tasks: readonly TaskId[]): void {
     for (const writing of [...this.#underWay]) {
       if (!this.#isAborted(writing.snapshot)) continue
       this.#underWay.delete(writing)
-      writing.stop()
-      // What it has interrupted may have reached the store. What has been acknowledged is the coordinator's.
-      if (writing.mayBeThere !== undefined) this.options.onLeft(writing.mayBeThere)
+      writing.giveUp()
     }
+    for (const task of tasks) {
+      const writing = this.#toShare.get(task)
+      if (writing === undefined || !this.#isAborted(writing.snapshot)) continue
+      this.#toShare.delete(task)
+      writing.giveUp()
+    }
+    for (const file of [...this.#files]) {
+      if (file.isWanted) continue
+      this.#files.delete(file)
+      file.giveUp()
+    }
+    this.#putShared(this.#shared.gone(tasks))
     this.#beginWaiting()
   }
 
   stop(): void {
     this.#waiting.clear()
-    for (const writing of this.#underWay) writing.stop()
+    for (const writing of [...this.#underWay, ...this.#toShare.values(), ...this.#files]) writing.stop()
     this.#underWay.clear()
+    this.#toShare.clear()
+    this.#files.clear()
   }
 
   /** By a writing. */
   ended(writing: Writing, event: SnapshotEvent): void {
+    const { task } = writing.snapshot
     this.#underWay.delete(writing)
+    if (this.#toShare.get(task) === writing) this.#toShare.delete(task)
     writing.stop()
     this.options.say(event)
+    if (event.kind === 'acknowledged') this.#putShared(this.#shared.answered(task))
     this.#beginWaiting()
+  }
+
+  /** By a writing that lacks nothing but a file with its in-flight data. */
+  share(writing: Writing): void {
+    const { task, checkpoint } = writing.snapshot
+    this.#underWay.delete(writing)
+    this.#toShare.set(task, writing)
+    this.#putShared(this.#shared.add(task, checkpoint))
+    this.#beginWaiting()
+  }
+
+  #putShared(tasks: readonly TaskId[] | undefined): void {
+    if (tasks === undefined) return
+    const members = tasks.map(task => this.#toShare.get(task) as Writing)
+    const { checkpoint } = (members[0] as Writing).snapshot
+    const file = new InFlightFile({
+      store: this.options.store,
+      object: objectNames(this.options.epoch).inFlight(checkpoint, ++this.#filesBegun),
+      members,
+      onLeft: this.options.onLeft,
+      onEnd: () => {
+        this.#files.delete(file)
+        this.#beginWaiting()
+      },
+    })
+    this.#files.add(file)
+    file.put()
   }
 
   /** In a loop: one that ends at once would begin the next within itself, and thousands would overflow the stack. */
   #beginWaiting(): void {
     if (this.#beginning) return
     this.#beginning = true
-    while (this.#underWay.size < this.options.writesMax && this.#waiting.length > 0) this.#begin(this.#waiting.take())
+    while (this.#mayBegin && this.#waiting.length > 0) this.#begin(this.#waiting.take())
     this.#beginning = false
     if (this.idle) this.options.onIdle()
+  }
+
+  get #mayBegin(): boolean {
+    return this.#underWay.size + this.#files.size < this.options.writesMax
   }
 
   #begin(snapshot: TaskSnapshot): void {
@@ -120,18 +185,16 @@ export class SnapshotWriter {
   }
 }
 
-/** How a snapshot is in the store. */
-type Kept = Omit<InlineSnapshot, 'task' | 'ended'> | Omit<SnapshotObject, 'task' | 'ended'>
-
 /** One snapshot on its way: it becomes durable elsewhere, is encoded, is put unless it is small, and ends. */
-class Writing implements ToEncode {
+class Writing implements ToEncode, Sharing {
   readonly snapshot: TaskSnapshot
   stopped = false
-  /** The name under which it has been put, perhaps, while it is not yet the coordinator's. */
-  mayBeThere: string | undefined
   readonly #writer: SnapshotWriter
   #attempts = 0
   #step: Subscription | undefined
+  #encoded: Encoded | undefined
+  /** What is in the store, perhaps, while it is not yet the coordinator's. */
+  #state: Piece | undefined
 
   constructor(snapshot: TaskSnapshot, writer: SnapshotWriter) {
     this.snapshot = snapshot
@@ -146,31 +209,52 @@ class Writing implements ToEncode {
   }
 
   encoded(encoded: Encoded): void {
-    const { stateBytes, inFlightBytes } = encoded.sizes
-    if (stateBytes + inFlightBytes > this.#writer.options.inlineBytesMax) this.#put(encoded)
-    else this.#acknowledge({ sections: encoded.sections }, encoded.sizes)
+    this.#encoded = encoded
+    if (this.#isSmall('state')) this.#stateIsKept()
+    else this.#putState(encoded.state.sections)
   }
 
-  #put({ sections, sizes }: Encoded): void {
-    const { store, encoding } = this.#writer.options
-    const { snapshot } = this
-    const { ended } = snapshot
-    const object = nameOf(snapshot, this.#attempts)
-    let inStore: Kept | undefined
+  #isSmall(holds: Piece['holds']): boolean {
+    return (this.#encoded as Encoded)[holds].bytes <= this.#writer.options.inlineBytesMax
+  }
+
+  #putState(sections: readonly Section[]): void {
+    const object = nameOf(this.snapshot, this.#attempts)
     const putting = defer(() => {
-      const bytes = snapshotObject({ ended, sections }, encoding)
-      inStore = { object, bytes: bytes.length, crc: checksumOf(bytes) }
-      this.mayBeThere = object
-      return store.put(object, bytes)
+      const bytes = writeContainer(sections)
+      this.#state = { holds: 'state', object, begin: 0, bytes: bytes.length, crc: checksumOf(bytes) }
+      return this.#writer.options.store.put(object, bytes)
     })
-    this.#take(putting, () => this.#acknowledge(inStore as Kept, sizes))
+    this.#take(putting, () => this.#stateIsKept())
   }
 
-  #acknowledge(inStore: Kept, sizes: SnapshotSizes): void {
+  #stateIsKept(): void {
+    if (this.#isSmall('inFlight')) this.#acknowledge()
+    else this.#writer.share(this)
+  }
+
+  get inFlight(): readonly Section[] {
+    return (this.#encoded as Encoded).inFlight.sections
+  }
+
+  /** It stands in a file that has been put. */
+  isShared(inFlight: Piece): void {
+    this.#acknowledge(inFlight)
+  }
+
+  #acknowledge(inFlight?: Piece): void {
     const { task, ended, checkpoint, times: taken } = this.snapshot
+    const encoded = this.#encoded as Encoded
     const times = { ...taken, asyncMs: this.#writer.options.scheduler.now() - taken.wholeAtMs }
-    const snapshot = { task, ended, ...inStore }
-    this.#writer.ended(this, { kind: 'acknowledged', checkpoint, snapshot, sizes, times })
+    const snapshot = { task, ended, sections: this.#sectionsInEntry(inFlight), pieces: piecesOf(this.#state, inFlight) }
+    this.#writer.ended(this, { kind: 'acknowledged', checkpoint, snapshot, sizes: encoded.sizes, times })
+  }
+
+  #sectionsInEntry(inFlightPiece: Piece | undefined): readonly Section[] {
+    const { state, inFlight } = this.#encoded as Encoded
+    if (this.#state !== undefined) return inFlightPiece === undefined ? inFlight.sections : none
+    if (inFlightPiece !== undefined || inFlight.sections.length === 0) return state.sections
+    return [...state.sections, ...inFlight.sections]
   }
 
   /** A step that is not done at once. */
@@ -181,14 +265,34 @@ class Writing implements ToEncode {
   }
 
   failed(error: unknown): void {
-    const { task, ended, checkpoint } = this.snapshot
+    const { ended } = this.snapshot
     if (ended && this.#attempts < lastAttempts && mayPass(error)) {
       const { scheduler } = this.#writer.options
       this.#step = scheduler.schedule(() => this.attempt(), this.#attempts * lastRetryMs)
       return
     }
-    const cause = causeOf(error)
+    this.#decline(error, causeOf(error))
+  }
+
+  isNotShared(error: unknown, isFirst: boolean): void {
+    // One failure of the store is one, however many tasks share the file. Source: Flink's CHANNEL_STATE_SHARED_STREAM_EXCEPTION.
+    this.#decline(error, isFirst ? causeOf(error) : 'shared-file')
+  }
+
+  #decline(error: unknown, cause: FailureCause): void {
+    const { task, ended, checkpoint } = this.snapshot
+    this.#leaveState()
     this.#writer.ended(this, { kind: 'declined', task, ended, checkpoint, reason: messageOf(error), cause })
+  }
+
+  giveUp(): void {
+    this.stop()
+    this.#leaveState()
+  }
+
+  /** What has been interrupted, or has failed, may have reached the store. What has been acknowledged is the coordinator's. */
+  #leaveState(): void {
+    if (this.#state !== undefined) this.#writer.options.onLeft(this.#state.object)
   }
 
   stop(): void {
@@ -196,6 +300,13 @@ class Writing implements ToEncode {
     this.#step?.unsubscribe()
     releaseSnapshot(this.snapshot)
   }
+}
+
+const none: readonly never[] = []
+
+const piecesOf = (state: Piece | undefined, inFlight: Piece | undefined): readonly Piece[] => {
+  if (state === undefined && inFlight === undefined) return none
+  return [state, inFlight].filter(piece => piece !== undefined)
 }
 
 const nameOf = ({ task, ended, checkpoint, epoch }: TaskSnapshot, attempt: number): string => {

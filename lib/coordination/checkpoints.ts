@@ -2,7 +2,7 @@ import type { Barrier, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { absurd } from '../invariant.ts'
 import type { CarriedOver, Part } from '../snapshot/log.ts'
-import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import { admission } from './admission.ts'
 import {
   allEnded,
@@ -27,8 +27,8 @@ import {
   regionOf,
   regionsDown,
   regionsOf,
-  releaseOf,
   type Step,
+  unneeded,
   unneededReleased,
   withEnded,
   withReady,
@@ -51,7 +51,7 @@ import { memberOf, membersOf, vectorOf, withMember } from './vector.ts'
  * - A region's part is ready once all its tasks' snapshots are stored (a task that has ended is represented by its last
  *   one), and finished once a log entry names it: then its sinks publish, whatever becomes of the checkpoint. Parts that
  *   are ready close together share an entry.
- * - A part fails if a task of it declines or fails, or its time is up; what it has written is released. Once it is ready only
+ * - A part fails if a task of it declines or fails, or its time is up; what it has written is released when the checkpoint is settled. Once it is ready only
  *   the commit itself fails it, and nothing is released then: the log's entry may be there all the same (the next start tidies up).
  * - Once every part is finished or failed, the policy says what the checkpoint comes to. A completed one names for each failed
  *   region the part that it finished last; no object is copied or moved.
@@ -168,11 +168,24 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
   const trigger: CheckpointOrder = {
     kind: 'trigger',
     barrier,
+    asked: askedIn(next, pending),
     ...(request?.then?.stop === true ? { stops: true } : {}),
   }
   const orders: readonly CheckpointOrder[] = pending.open === 0 ? [] : [trigger]
   return andThen([next, orders], of => goOn(of, { nowMs }))
 }
+
+/** By region, the tasks whose snapshots are awaited. */
+const askedIn = (state: CheckpointsState, { parts }: Pending): readonly (readonly TaskId[])[] =>
+  membersOf(parts).flatMap(({ kind }, region) => {
+    if (kind !== 'open') return []
+    return [
+      namesOf(
+        state,
+        membersIn(state.layout, region).filter(task => memberOf(state.ended, task) === undefined),
+      ),
+    ]
+  })
 
 // What tasks say.
 
@@ -182,12 +195,12 @@ const acknowledged = (state: CheckpointsState, event: Acknowledged, nowMs: numbe
   const known = snapshot.ended ? withEnded(state, task, event) : state
   const region = regionOf(state, task)
   if (isRepeated(state, event, { task, region })) return [state, []]
-  if (isDown(state, task)) return [state, releaseOf([snapshot])]
+  if (isDown(state, task)) return unneeded(state, [snapshot])
   const { pending } = known
   const part = pending === undefined ? exempt : memberOf(pending.parts, region)
   if (pending === undefined || part.kind !== 'open' || !belongsTo(pending, event)) {
     if (snapshot.ended) return lastIfAllEnded(known, nowMs)
-    return [known, releaseOf([snapshot])]
+    return unneeded(known, [snapshot])
   }
   const missing = part.missing - 1
   const next: Pending = {
@@ -311,9 +324,14 @@ const partsFailed = (
   const written = members.flatMap(task => memberOf(pending.acknowledged, task)?.snapshot ?? [])
   const orders: readonly CheckpointOrder[] = [
     aborted(state, failed, { checkpoint: pending.barrier.checkpoint, reason }),
-    ...releaseOf(written.filter(({ ended }) => !ended)),
   ]
-  return andThen([{ ...state, pending: next }, orders], of => goOn(of, { nowMs }))
+  const step = andThen([{ ...state, pending: next }, orders], of =>
+    unneeded(
+      of,
+      written.filter(({ ended }) => !ended),
+    ),
+  )
+  return andThen(step, of => goOn(of, { nowMs }))
 }
 
 const aborted = (
@@ -358,13 +376,7 @@ const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; 
 
 const commit = (state: CheckpointsState, pending: Pending, regions: readonly number[]): Step => {
   const completes = pending.open === 0 && outcomeOf(state, pending).kind === 'complete'
-  const parts = regions.map(
-    (region): Part => ({
-      tasks: membersIn(state.layout, region).map(
-        task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot,
-      ),
-    }),
-  )
+  const parts = regions.map((region): Part => ({ tasks: snapshotsOf(state, pending, region) }))
   const order: CheckpointOrder = {
     kind: 'commit',
     checkpoint: pending.barrier.checkpoint,
@@ -404,17 +416,19 @@ const committed = (
   const { pending } = state
   const { regions, completes } = pending.committing ?? { regions: [], completes: false }
   const { checkpoint } = pending.barrier
-  const snapshotsOf = (region: number) =>
-    membersIn(state.layout, region).map(task => (memberOf(pending.acknowledged, task) as Acknowledged).snapshot)
   let { parts } = pending
   for (const region of regions) parts = withMember(parts, region, done)
   const step = finished(
-    { ...state, pending: { ...pending, parts, committing: undefined } },
-    { checkpoint, entry, parts: new Map(regions.map(region => [region, snapshotsOf(region)])) },
+    { ...state, pending: { ...pending, parts, committing: undefined }, doubtful: [] },
+    { checkpoint, entry, parts: new Map(regions.map(region => [region, snapshotsOf(state, pending, region)])) },
   )
   const next = andThen(step, of => (completes ? completed(of, { entry, nowMs }) : goOn(of, { nowMs })))
   return andThen(next, of => restartsDecided(of, nowMs))
 }
+
+/** Of a part that is ready. */
+const snapshotsOf = ({ layout }: CheckpointsState, { acknowledged: all }: Pending, region: number) =>
+  membersIn(layout, region).map(task => (memberOf(all, task) as Acknowledged).snapshot)
 
 interface Finished {
   readonly checkpoint: CheckpointId
@@ -477,8 +491,10 @@ const commitFailed = (
     failed: [...pending.failed, ...regions.map(region => asFailed(state, region, { reason, cause }))],
   }
   const abort = aborted(state, regions, { checkpoint, reason })
+  const objects = regions.flatMap(region => snapshotsOf(state, pending, region).flatMap(objectsOf))
+  const doubtful = [...state.doubtful, ...objects]
   return andThen(
-    andThen([{ ...state, pending: next }, [abort]], of => goOn(of, { nowMs })),
+    andThen([{ ...state, pending: next, doubtful }, [abort]], of => goOn(of, { nowMs })),
     of => restartsDecided(of, nowMs),
   )
 }

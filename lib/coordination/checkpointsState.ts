@@ -139,6 +139,8 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     saving: [],
     retained: restored === undefined ? [] : [{ ...restored, entry: undefined }],
     known: restored?.parts ?? [],
+    unneeded: [],
+    doubtful: [],
     entries: new Set(restored?.parts.map(({ entry }) => entry)),
   }
 }
@@ -232,17 +234,30 @@ export const namesOf = ({ layout }: CheckpointsState, tasks: readonly number[]):
 export const partOf = ({ standings }: CheckpointsState, region: number): FinishedPart | undefined =>
   memberOf(standings, region).part
 
-/** What nothing kept names any more is deleted. */
+/** What nothing kept names any more is deleted. Not while a checkpoint is under way: its snapshots may share objects with others. */
 export const unneededReleased = (state: CheckpointsState): Step => {
   const [kept, dead] = released(state, {
     finished: membersOf(state.standings).flatMap(({ part }) => part ?? []),
-    ended: membersOf(state.ended).flatMap(of => (of === undefined ? [] : objectsOf(of.snapshot))),
+    ended: endedObjects(state),
   })
   const none = dead.objects.length === 0 && dead.entries.length === 0
   return [{ ...state, ...kept }, none ? [] : [{ kind: 'release', ...dead }]]
 }
 
-export const releaseOf = (snapshots: readonly StoredSnapshot[]): readonly CheckpointOrder[] => {
+/**
+ * Nothing durable will name these snapshots. Others that have not been heard of yet may share their objects: while a checkpoint
+ * is under way these wait until it is settled.
+ */
+export const unneeded = (state: CheckpointsState, snapshots: readonly StoredSnapshot[]): Step => {
   const objects = snapshots.flatMap(objectsOf)
-  return objects.length === 0 ? [] : [{ kind: 'release', objects, entries: [] }]
+  if (objects.length === 0) return [state, []]
+  if (state.pending !== undefined) return [{ ...state, unneeded: [...state.unneeded, ...objects] }, []]
+  const named = new Set(state.known.flatMap(part => part.objects))
+  for (const object of [...endedObjects(state), ...state.doubtful]) named.add(object)
+  const unnamed = objects.filter(object => !named.has(object))
+  return [state, unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }]]
 }
+
+/** Of the last snapshots that stand for their tasks. */
+export const endedObjects = ({ ended }: CheckpointsState): readonly string[] =>
+  membersOf(ended).flatMap(of => (of === undefined ? [] : objectsOf(of.snapshot)))

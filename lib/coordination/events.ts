@@ -124,10 +124,14 @@ export interface Acknowledged {
 
 /** What the coordinator says. */
 export type CheckpointOrder =
-  /** To all tasks: those without open inputs begin, those that have ended send the barrier before their end. */
+  /**
+   * To all tasks: those without open inputs begin, those that have ended send the barrier before their end. And to the store:
+   * `asked` are those whose snapshots are awaited, by region.
+   */
   | {
       readonly kind: 'trigger'
       readonly barrier: Barrier
+      readonly asked: readonly (readonly TaskId[])[]
       /** Sources read nothing after it, unless it is aborted, or they are to `resume`. */
       readonly stops?: true
     }
@@ -165,7 +169,7 @@ export type CheckpointOrder =
       readonly reason: 'min-pause' | 'too-many-requests' | 'stopping'
     }
   /** To tasks that read sources: they end where they are. */
-  | { readonly kind: 'drain' }
+  | { readonly kind: 'drain'; readonly request: number }
   /** To tasks that have stopped reading: they go on. */
   | { readonly kind: 'resume' }
   /** To the runtime: make the savepoint that was asked for, of this completed checkpoint, or of the newest parts of a job that ends. */

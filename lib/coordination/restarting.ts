@@ -1,4 +1,4 @@
-import { objectsOf, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
+import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import {
   andThen,
   type CheckpointsState,
@@ -8,6 +8,7 @@ import {
   partKind,
   regionOf,
   type Step,
+  unneeded,
 } from './checkpointsState.ts'
 import type { CheckpointEvent } from './events.ts'
 import { type FailoverEvent, failover } from './failover.ts'
@@ -70,11 +71,5 @@ const unended = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
     }
     snapshots.push(last.snapshot)
   }
-  if (snapshots.length === 0) return [state, []]
-  const named = new Set(state.known.flatMap(({ objects }) => objects))
-  const unnamed = snapshots.flatMap(objectsOf).filter(object => !named.has(object))
-  return [
-    { ...state, ended, endedCount, pending },
-    unnamed.length === 0 ? [] : [{ kind: 'release', objects: unnamed, entries: [] }],
-  ]
+  return unneeded({ ...state, ended, endedCount, pending }, snapshots)
 }

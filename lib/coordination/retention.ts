@@ -47,6 +47,10 @@ export interface Kept {
   readonly saving: readonly Saving[]
   /** Finished parts whose objects are in the store. */
   readonly known: readonly FinishedPart[]
+  /** Objects of snapshots that belong to no finished part; others may share them. */
+  readonly unneeded: readonly string[]
+  /** Objects of parts whose commit has failed: until the next one succeeds, the entry may stand all the same. */
+  readonly doubtful: readonly string[]
   /** Of the log, by their numbers. */
   readonly entries: ReadonlySet<number>
 }
@@ -58,25 +62,25 @@ export interface Released {
 
 /**
  * What is deleted once a checkpoint is settled: a part lives as long as its region has finished no later one, or a checkpoint
- * that is kept, or of which a savepoint is being made, consists of it; an object as long as such a part, or a task that has ended, names it; an entry as long as a part
- * that it names, or the checkpoint that it completes, is kept.
+ * that is kept, or of which a savepoint is being made, is made of it; an object as long as such a part, a task that has ended, or a
+ * commit in doubt names it; an entry as long as a part that it names, or the checkpoint that it completes, is kept.
  */
 export const released = (
-  { retained, saving, known, entries }: Kept,
+  { retained, saving, known, unneeded, doubtful, entries }: Kept,
   { finished, ended }: { readonly finished: readonly FinishedPart[]; readonly ended: readonly string[] },
 ): readonly [Kept, Released] => {
   const kept = [...retained, ...saving.map(({ of }) => of)]
   const alive = new Set([...finished, ...kept.flatMap(({ parts }) => parts)])
   const dead = known.filter(part => !alive.has(part))
-  const named = new Set(ended)
+  const named = new Set([...ended, ...doubtful])
   const needed = new Set(kept.flatMap(({ entry }) => entry ?? []))
   for (const { objects, entry } of alive) {
     needed.add(entry)
     for (const object of objects) named.add(object)
   }
-  const unnamed = new Set(dead.flatMap(part => part.objects).filter(of => !named.has(of)))
+  const dying = new Set([...unneeded, ...dead.flatMap(part => part.objects)].filter(of => !named.has(of)))
   return [
-    { retained, saving, known: [...alive], entries: needed },
-    { objects: [...unnamed], entries: [...entries].filter(entry => !needed.has(entry)) },
+    { retained, saving, known: [...alive], unneeded: [], doubtful, entries: needed },
+    { objects: [...dying], entries: [...entries].filter(entry => !needed.has(entry)) },
   ]
 }

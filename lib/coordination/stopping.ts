@@ -47,7 +47,7 @@ export const refused = (request: number): CheckpointOrder => ({ kind: 'refuse', 
 
 export const drained = (state: CheckpointsState, { request, save }: Drain): Step =>
   state.stopping === undefined
-    ? [{ ...state, stopping: { kind: 'draining', request, save } }, [{ kind: 'drain' }]]
+    ? [{ ...state, stopping: { kind: 'draining', request, save } }, [{ kind: 'drain', request }]]
     : [state, [refused(request)]]
 
 /** Only of a region's last part, and of the checkpoint that a job stops with, somebody waits for it. */
@@ -88,7 +88,8 @@ export const saved = (
   if (stopping?.request === request) {
     return kind === 'saveFailed' && stopping.kind === 'stopping' ? resumed(state) : [state, [{ kind: 'finished' }]]
   }
-  const step = unneededReleased({ ...state, saving: state.saving.filter(of => of.request !== request) })
+  const next = { ...state, saving: state.saving.filter(of => of.request !== request) }
+  const step: Step = next.pending === undefined ? unneededReleased(next) : [next, []]
   return andThen(step, of => [of, ending(of)])
 }
 

@@ -3,7 +3,6 @@ import {
   concat,
   defer,
   EMPTY,
-  filter,
   from,
   ignoreElements,
   interval,
@@ -11,7 +10,7 @@ import {
   map,
   merge,
   mergeMap,
-  Observable,
+  type Observable,
   observeOn,
   of,
   queueScheduler,
@@ -19,7 +18,6 @@ import {
   Subscription,
   share,
   switchMap,
-  take,
   tap,
   toArray,
 } from 'rxjs'
@@ -38,7 +36,7 @@ import {
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
-import type { Alignment, CheckpointId, SplitId } from '../element.ts'
+import type { CheckpointId, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
@@ -55,8 +53,10 @@ import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
+import { Requests, type Stopped } from './requests.ts'
 import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
 import type { Environment, Happening } from './run.ts'
+import { savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
@@ -85,12 +85,26 @@ export class Execution {
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
   readonly #events$ = new Subject<
-    TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' | 'restarted' }>
+    | TaskEvent
+    | Extract<
+        CoordinateEvent,
+        { kind: 'requested' | 'drainRequested' | 'saved' | 'saveFailed' | 'configured' | 'restarted' }
+      >
   >()
   readonly #running = new Subscription()
   #debloating = Subscription.EMPTY
-  readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
-  readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
+  readonly requests = new Requests({
+    tell: event => {
+      if (!this.#begun || this.#ended) return false
+      this.#events$.next(event)
+      return true
+    },
+    save: (of, to) => savepoint(this.#store, { of, to, encoding: this.#encoding, readsMax }),
+  })
+  /** Its sources are to end where they are. */
+  #draining = false
+  /** What it has ended with, if it was stopped. */
+  stopped: Stopped | undefined
   readonly #budget: BufferBudget
   readonly #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
@@ -105,7 +119,6 @@ export class Execution {
   #remembered: Remembered
   /** While tasks are being told: those that have published at once. */
   #publishing: { readonly checkpoint: CheckpointId; readonly done: TaskId[] } | undefined
-  #requests = 0
   #begun = false
   #ended = false
 
@@ -214,28 +227,6 @@ export class Execution {
     this.#running.add(this.#debloating)
   }
 
-  request(alignment: Alignment): Observable<CheckpointReport> {
-    return new Observable(subscriber => {
-      const request = ++this.#requests
-      subscriber.add(
-        this.#requested$
-          .pipe(
-            filter(answered => answered.request === request),
-            map(({ report }) => report),
-            take(1),
-          )
-          .subscribe(subscriber),
-      )
-      subscriber.add(
-        this.#refused$.pipe(filter(refused => refused.request === request)).subscribe(({ reason }) => {
-          subscriber.error(refused(reason))
-        }),
-      )
-      if (this.#begun && !this.#ended) this.#events$.next({ kind: 'requested', request, alignment })
-      else subscriber.error(notRunning())
-    })
-  }
-
   /** The splits of each source, asked for once. */
   #splitsRead(): Observable<unknown> {
     const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
@@ -327,6 +318,7 @@ export class Execution {
             scheduler: this.#executor.background,
             writesMax,
             inlineBytesMax: this.#settings.checkpoints.inlineBytesMax,
+            tasksPerFile: this.#settings.checkpoints.tasksPerFile,
             epoch,
             job: {
               keyGroups: this.#settings.keyGroups,
@@ -366,24 +358,28 @@ export class Execution {
 
   #obey(order: CheckpointOrder): void {
     if (this.#settings.checks) this.#checkBound()
+    this.#running.add(this.requests.told(order)?.subscribe())
     switch (order.kind) {
       case 'trigger':
         this.#remember({ kind: 'triggered', checkpoint: order.barrier.checkpoint })
-        for (const task of this.#tasks) task.trigger(order.barrier)
+        for (const task of this.#tasks) task.trigger(order.barrier, { stops: order.stops === true })
+        return
+      case 'drain':
+        this.#draining = true
+        for (const task of this.#tasks) task.drain()
+        return
+      case 'resume':
+        for (const task of this.#tasks) task.resume()
         return
       case 'publish':
         return this.#publish(order)
       case 'abort':
         for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint, order.latestFinished.get(id))
         return
-      case 'refuse':
-        this.#refused$.next(order)
-        return
       case 'report':
         if (this.#settings.checks) this.#checkCaptures(order.report)
         this.#remember({ kind: 'reported', report: order.report })
         this.reports$.next(order.report)
-        if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
       case 'stop':
         return this.#stop(order)
@@ -398,7 +394,9 @@ export class Execution {
       case 'commit':
       case 'beginEpoch':
       case 'notify':
+      case 'refuse':
       case 'release':
+      case 'save':
         return
       default:
         return absurd(order)
@@ -424,6 +422,7 @@ export class Execution {
       if (task.endedBefore) this.#tells('taskFinished', task.id, {})
       else this.#tells('taskRunning', task.id, { attempt })
       task.start()
+      if (this.#draining) task.drain()
     }
   }
 
@@ -557,7 +556,8 @@ export class Execution {
     this.#executor.stop()
     for (const task of this.#tasks) task.stop()
     this.#running.unsubscribe()
-    this.#requested$.error(notRunning())
+    const { completed, restored } = this.#remembered.latest
+    this.stopped = this.requests.ended(completed?.id ?? restored)
     if (error === undefined) this.outcome$.complete()
     else this.outcome$.error(error)
     this.reports$.complete()
@@ -615,20 +615,6 @@ const checkClaimed = (tasks: readonly RunningTask[]): void => {
     })
   }
 }
-
-const refused = (reason: string) =>
-  new SpillwayError('CHECKPOINT_REFUSED', {
-    place: 'triggerCheckpoint',
-    problem: `the request starts no checkpoint (${reason}).`,
-    remedy: 'Wait for the checkpoints that have been asked for before.',
-  })
-
-const notRunning = () =>
-  new SpillwayError('NOT_RUNNING', {
-    place: 'triggerCheckpoint',
-    problem: 'the job is not running.',
-    remedy: 'Wait for its status "running"; a job that has ended takes no more checkpoints.',
-  })
 
 /** Snapshots being written, and objects being read, at the same time. */
 const writesMax = 16

@@ -7,6 +7,7 @@ import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
 
@@ -54,8 +55,13 @@ export interface RunOptions {
     readonly retainedCount?: number
     /** Reports of checkpoints that `Job.checkpointHistory` has; default 10. Each has about 200 bytes a task. */
     readonly historyCount?: number
-    /** A snapshot of up to so many bytes stands in the log itself; a larger one is an object of its own; default 20,480. */
+    /** A task's state, or its in-flight data, of up to so many bytes stands in the log itself, more in an object; default 20,480. */
     readonly inlineBytesMax?: number
+    /**
+     * Tasks at the most whose in-flight data is written as one object, each readable by itself; default 5. With 1 each task has its own.
+     * No region waits for another: its file is written once it lacks nothing else.
+     */
+    readonly tasksPerFile?: number
     /** From a completion to the next trigger of the schedule; default 0. */
     readonly minPauseMs?: number
     /**
@@ -153,6 +159,7 @@ export interface Settings {
     readonly retainedCount: number
     readonly historyCount: number
     readonly inlineBytesMax: number
+    readonly tasksPerFile: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
     readonly publishTimeoutMs: number
@@ -202,6 +209,7 @@ export const settings = (options: RunOptions): Settings => {
       historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
+      tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
       publishTimeoutMs: checkpoints.publishTimeoutMs ?? 600_000,
@@ -441,6 +449,7 @@ const optionsType = t.partial({
     retainedCount: count,
     historyCount: countOrNone,
     inlineBytesMax: countOrNone,
+    tasksPerFile: count,
     publishTimeoutMs: duration,
   }),
   channels: t.partial({

@@ -1,31 +1,22 @@
-import { concatMap, defer, forkJoin, from, map, mergeMap, type Observable, of, switchMap, toArray } from 'rxjs'
+import { concatMap, forkJoin, from, map, type Observable, of, switchMap, toArray } from 'rxjs'
 import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { channelsOf } from '../graph/channelsOf.ts'
 import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { OperatorNode } from '../graph/stream.ts'
-import { checksumOf } from '../snapshot/container.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
-import { readSections, readSnapshot } from '../snapshot/format.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
-import {
-  type Commit,
-  checkpointOf,
-  damagedRemedy,
-  type JobFacts,
-  type LogEntry,
-  readEntry,
-  type Start,
-} from '../snapshot/log.ts'
+import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
-import type { ReadSnapshot, RestoredTask, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import type { Settings } from './options.ts'
+import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
 
 /** What a start finds in a store. */
 export interface Found {
@@ -199,7 +190,7 @@ export const restoredAgain = (
     }),
   )
 
-const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+export const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
     concatMap(n => entryOf(store, n, encoding)),
@@ -212,13 +203,14 @@ const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Number
 const restoredJob = (
   store: Store,
   { keyGroups, stages }: JobFacts,
-  { parts, encoding, readsMax }: { parts: readonly StoredPart[]; encoding: Encoding; readsMax: number },
+  { parts, ...options }: ReadOptions & { readonly parts: readonly StoredPart[] },
 ): Observable<RestoredJob> =>
-  from(parts).pipe(
-    concatMap(({ entry, snapshots }) => from(snapshots.map(snapshot => ({ entry, snapshot })))),
-    mergeMap(stored => restoredTask(store, stored, encoding), readsMax),
-    toArray(),
-    map(snapshots => delivered(new Map(snapshots))),
+  readSnapshots(
+    store,
+    parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
+    options,
+  ).pipe(
+    map(delivered),
     map(tasks => ({
       keyGroups,
       stages,
@@ -228,30 +220,6 @@ const restoredJob = (
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
     })),
   )
-
-const restoredTask = (
-  store: Store,
-  { entry, snapshot }: { readonly entry: number; readonly snapshot: StoredSnapshot },
-  encoding: Encoding,
-): Observable<readonly [TaskId, ReadSnapshot]> => {
-  const { task } = snapshot
-  if (!('object' in snapshot)) {
-    return defer(() => of([task, readSections(snapshot, { place: `log entry ${entry}, ${task}`, encoding })] as const))
-  }
-  const { object, bytes: size, crc } = snapshot
-  return store.get(object).pipe(
-    map(bytes => {
-      if (bytes.length !== size || checksumOf(bytes) !== crc) {
-        throw new SpillwayError('DAMAGED', {
-          place: object,
-          problem: `it is not what was written for task ${task} (${bytes.length} bytes instead of ${size}, or a wrong checksum).`,
-          remedy: damagedRemedy,
-        })
-      }
-      return [task, readSnapshot(object, bytes, encoding)] as const
-    }),
-  )
-}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)

@@ -1,4 +1,4 @@
-import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
+import { asyncScheduler, firstValueFrom, merge, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { Halves } from '../channel/channel.ts'
 import type { CheckpointHistory } from '../coordination/checkpointHistory.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
@@ -13,6 +13,7 @@ import { connected } from '../graph/connected.ts'
 import { type Plan, plan } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
+import type { Store } from '../store/store.ts'
 
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
@@ -28,14 +29,19 @@ import {
   type Settings,
   settings,
 } from './options.ts'
+import { notRunning, type Stopped } from './requests.ts'
+import type { Savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 import { transactionTimeouts } from './transactionTimeouts.ts'
 
 /** A job that `run` has started. */
 export interface Job {
-  /** Resolves when all input has been processed and published; rejects with what failed the job, or `CANCELLED`. */
-  readonly done: Promise<void>
+  /**
+   * Resolves when all input has been processed and published, or the job has stopped: then with what it has ended with. Rejects with
+   * what failed the job, or `CANCELLED`.
+   */
+  readonly done: Promise<Stopped | undefined>
   /** The current status, and every later one. */
   readonly status$: Observable<JobStatus>
   /** What is allowed, but hardly meant; known as soon as the job has been started. */
@@ -67,8 +73,28 @@ export interface Job {
    * @throws UNKNOWN_OPTION for what cannot change, INVALID_OPTION
    */
   configure(options: ChangedOptions): ChangedOptions
+  /**
+   * Makes a savepoint: a checkpoint of the user's own, in a store that is new or empty, which no retention touches. It is aligned, has
+   * all that a restore needs, and names nothing outside the store but sinks' transactions; the job goes on meanwhile.
+   * Rejects with `NOT_RUNNING`, `NOT_EMPTY`, `CHECKPOINT_REFUSED`; with `SAVEPOINT_FAILED` if its checkpoint fails, under a regional
+   * policy if any part does, or it cannot be written.
+   */
+  savepoint(to: Store): Promise<Savepoint>
+  /**
+   * Ends the job: nothing is read behind a last checkpoint, and all up to it is published. With `savepoint` it is also made into one,
+   * whose sinks have nothing left to publish. With `drain` the sources end where they are instead, so that windows fire and `end`
+   * handlers are called; such a job has nothing to go on with. Resolves with `done`. If it cannot stop it goes on, and this
+   * rejects, as `savepoint` does.
+   */
+  stop(options?: StopOptions): Promise<Stopped>
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
+}
+
+export interface StopOptions {
+  readonly savepoint?: Store
+  /** Default false. */
+  readonly drain?: boolean
 }
 
 export interface Warning {
@@ -84,6 +110,7 @@ export type JobStatus =
   | { readonly kind: 'starting' }
   | { readonly kind: 'running'; readonly resumedFrom?: ResumedFrom }
   | { readonly kind: 'done' }
+  | { readonly kind: 'stopped'; readonly stopped: Stopped }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'cancelled' }
 
@@ -156,11 +183,12 @@ export const runIn = (
     status$.next(status)
     status$.complete()
   }
-  const done = new Promise<void>((resolve, reject) => {
+  const done = new Promise<Stopped | undefined>((resolve, reject) => {
     execution.outcome$.subscribe({
       complete: () => {
-        ended({ kind: 'done' })
-        resolve()
+        const { stopped } = execution
+        ended(stopped === undefined ? { kind: 'done' } : { kind: 'stopped', stopped })
+        resolve(stopped)
       },
       error: error => {
         const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
@@ -187,7 +215,13 @@ export const runIn = (
     events$: execution.jobEvents$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
-      return firstValueFrom(execution.request(alignment))
+      return firstValueFrom(execution.requests.checkpoint(alignment))
+    },
+    savepoint: async to => firstValueFrom(execution.requests.savepoint(to)),
+    stop: async ({ savepoint: to, drain = false } = {}) => {
+      const stopped = await firstValueFrom(merge(execution.requests.stop({ to, drain }), done))
+      if (stopped === undefined) throw notRunning()
+      return stopped
     },
     inputs: () => execution.inputs(),
     sources: () => execution.sources(),

@@ -2,16 +2,15 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
-import { readContainer, type Section, writeContainer } from './container.ts'
+import { readContainer, type Section } from './container.ts'
 import { checkEncodable, type Encoding } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snapshot.ts'
+import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot, version 0: as an object of the store a container with these sections, in a log entry the sections themselves.
+ * A task's snapshot, version 0: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
- *   ["task"]                      { ended }; of an object only
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
@@ -21,8 +20,9 @@ import type { ChannelData, OutputData, ReadSnapshot, TaskSnapshot } from './snap
  */
 export interface Chunk {
   readonly section: string
+  readonly holds: Piece['holds']
   readonly chunk: Uint8Array
-  /** Of in-flight data; undefined: it is state. */
+  /** Records in flight among it: in channels, or in calls that are suspended; undefined: there are none. */
   readonly records: number | undefined
 }
 
@@ -32,6 +32,7 @@ export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): rea
     .filter(({ kept }) => Object.keys(kept).length > 0)
     .map(({ operator, kept }) => ({
       section: name('kept', operator),
+      holds: 'state',
       chunk: encoding.encode(kept, operator),
       records: recordsInFrame(kept),
     }))
@@ -48,7 +49,8 @@ export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generat
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
         const place = `${operator}, state ${table}`
-        yield { section, chunk: encoded(stored, encoding, { sample: stored[0], place }), records: undefined }
+        const chunk = encoded(stored, encoding, { sample: stored[0], place })
+        yield { section, holds: 'state', chunk, records: undefined }
       }
     }
   }
@@ -72,7 +74,8 @@ function* inFlightChunks(
 ): Generator<Chunk> {
   for (const some of inChunks(elements, recordsInChunk, countOf)) {
     const sample = some.find(element => element.kind === 'buffer')?.records[0]
-    yield { section, chunk: encoded(some, encoding, { sample, place }), records: countRecords(some) }
+    const chunk = encoded(some, encoding, { sample, place })
+    yield { section, holds: 'inFlight', chunk, records: countRecords(some) }
   }
 }
 
@@ -106,26 +109,13 @@ export const releaseSnapshot = ({
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
-/** A snapshot's sections as an object of the store. */
-export const snapshotObject = (
-  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
-  encoding: Encoding,
-): Uint8Array => writeContainer([{ name: name('task'), chunks: [encoding.encode({ ended })] }, ...sections])
-
-/** @throws DAMAGED */
-export const readSnapshot = (object: string, bytes: Uint8Array, encoding: Encoding): ReadSnapshot => {
-  const sections = new Map(readContainer(bytes, { object }))
-  const [task] = sections.get(name('task')) ?? []
-  sections.delete(name('task'))
-  const place = `${object}, section ["task"]`
-  const { ended } = decoded(taskType, task === undefined ? undefined : encoding.decode(task), place)
-  const named = Array.from(sections, ([of, chunks]) => ({ name: of, chunks }))
-  return readSections({ ended, sections: named }, { place: object, encoding })
-}
+/** The sections in a piece of an object. @throws DAMAGED; `place` names the object, and whose piece it is. */
+export const readPiece = (bytes: Uint8Array, place: string): readonly Section[] =>
+  Array.from(readContainer(bytes, { object: place }), ([of, chunks]) => ({ name: of, chunks }))
 
 /** @throws DAMAGED */
 export const readSections = (
-  { ended, sections }: { readonly ended: boolean; readonly sections: readonly Section[] },
+  { ended, sections }: Pick<StoredSnapshot, 'ended' | 'sections'>,
   { place, encoding }: { readonly place: string; readonly encoding: Encoding },
 ): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
@@ -171,7 +161,6 @@ const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
   decode(type, value, { place, remedy: damagedRemedy, code: 'DAMAGED' })
 
 const sectionName = t.array(t.union([t.string, t.number]))
-const taskType = t.type({ ended: t.boolean })
 
 /** About a millisecond of encoding. */
 const entriesInChunk = 1_000

@@ -4,7 +4,7 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { readContainer, writeContainer } from './container.ts'
 import type { Encoding } from './encoding.ts'
-import type { StoredSnapshot, TaskId } from './snapshot.ts'
+import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. */
 export type LogEntry = Start | Restart | Commit | Done
@@ -44,6 +44,13 @@ export interface Commit extends JobFacts {
   readonly checkpoint: CheckpointId
   readonly parts: readonly Part[]
   readonly completes?: Completes
+  readonly savepoint?: InSavepoint
+}
+
+/** The entry is that of a savepoint, or of one that a job has begun with: aligned, and complete by itself. */
+export interface InSavepoint {
+  /** All that its transactions hold. */
+  readonly published: boolean
 }
 
 /** What parts of a job have in common that may be restored together. */
@@ -76,12 +83,18 @@ export interface CarriedOver {
  * snapshots, in their order. Snapshots are arrays, as a commit may name thousands.
  */
 type Listed =
-  | [task: TaskId, ended: boolean, object: string, bytes: number, crc: number]
-  | [task: TaskId, ended: boolean, sections: readonly [name: string, chunks: number][]]
+  | [task: TaskId, ended: boolean, sections: readonly ListedSection[]]
+  | [task: TaskId, ended: boolean, sections: readonly ListedSection[], pieces: readonly ListedPiece[]]
+type ListedSection = [name: string, chunks: number]
+type ListedPiece = [holds: Piece['holds'], object: string, begin: number, bytes: number, crc: number]
 
+const listedSections = t.readonlyArray(t.tuple([t.string, t.number]))
+const holds = t.keyof({ state: null, inFlight: null })
+const listedPieces = t.readonlyArray(t.tuple([holds, t.string, t.number, t.number, t.number]))
 const listed: t.Type<Listed> = t.union([
-  t.tuple([t.string, t.boolean, t.string, t.number, t.number]),
-  t.tuple([t.string, t.boolean, t.readonlyArray(t.tuple([t.string, t.number]))]),
+  // The longer first: io-ts leaves out what a tuple has no place for.
+  t.tuple([t.string, t.boolean, listedSections, listedPieces]),
+  t.tuple([t.string, t.boolean, listedSections]),
 ])
 
 const entryType = t.union([
@@ -109,6 +122,7 @@ const entryType = t.union([
       completes: t.type({
         carriedOver: t.readonlyArray(t.type({ task: t.string, checkpoint: t.number, entry: t.number })),
       }),
+      savepoint: t.type({ published: t.boolean }),
     }),
   ]),
 ])
@@ -129,13 +143,18 @@ export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array =>
 }
 
 const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed => {
-  const { task, ended } = snapshot
-  if ('object' in snapshot) return [task, ended, snapshot.object, snapshot.bytes, snapshot.crc]
-  const sections = snapshot.sections.map(({ name, chunks: own }) => {
+  const { task, ended, pieces } = snapshot
+  const sections = snapshot.sections.map(({ name, chunks: own }): ListedSection => {
     for (const chunk of own) chunks.push(chunk)
-    return [name, own.length] satisfies [string, number]
+    return [name, own.length]
   })
-  return [task, ended, sections]
+  if (pieces.length === 0) return [task, ended, sections]
+  return [
+    task,
+    ended,
+    sections,
+    pieces.map(({ holds, object, begin, bytes, crc }): ListedPiece => [holds, object, begin, bytes, crc]),
+  ]
 }
 
 /** @throws DAMAGED */
@@ -153,11 +172,7 @@ export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): Log
 }
 
 const withChunks = (of: Listed, chunks: Iterator<Uint8Array>, place: string): StoredSnapshot => {
-  if (of.length === 5) {
-    const [task, ended, object, bytes, crc] = of
-    return { task, ended, object, bytes, crc }
-  }
-  const [task, ended, sections] = of
+  const [task, ended, sections, pieces = []] = of
   const next = (): Uint8Array => {
     const { value, done } = chunks.next()
     if (done === true) throw damaged(place, `it lacks chunks of ${task}`)
@@ -168,6 +183,7 @@ const withChunks = (of: Listed, chunks: Iterator<Uint8Array>, place: string): St
     task,
     ended,
     sections: sections.map(([name, length]) => ({ name, chunks: Array.from({ length }, next) })),
+    pieces: pieces.map(([holds, object, begin, bytes, crc]) => ({ holds, object, begin, bytes, crc })),
   }
 }
 
@@ -176,6 +192,8 @@ export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   /** An attempt that failed may have taken place, so each has a name of its own. */
   ended: (task: TaskId, attempt: number) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}.${attempt}`,
+  /** In-flight data of several tasks; no task has a name without a slash. */
+  inFlight: (checkpoint: CheckpointId, file: number) => `${folder(epoch, checkpoint)}in-flight.${file}`,
 })
 
 /** The checkpoint that an object's name carries, if any. */

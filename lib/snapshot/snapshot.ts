@@ -74,27 +74,30 @@ export interface SnapshotSizes {
   readonly inFlightRecords: number
 }
 
-/** A snapshot in the store: a small one in the log's entry itself, another as an object that the entry names. */
-export type StoredSnapshot = InlineSnapshot | SnapshotObject
-
-export interface InlineSnapshot {
+/** One task's share of a checkpoint in the store: small sections in the log's entry itself, the others in pieces of objects. */
+export interface StoredSnapshot {
   readonly task: TaskId
   readonly ended: boolean
   readonly sections: readonly Section[]
+  readonly pieces: readonly Piece[]
 }
 
-export interface SnapshotObject {
-  readonly task: TaskId
-  readonly ended: boolean
+/** Consecutive bytes of an object: sections in a container of their own, valid whatever becomes of the rest of the object. */
+export interface Piece {
+  readonly holds: 'state' | 'inFlight'
   readonly object: string
-  /** Of the object; a reader compares them. */
+  /** Where it begins in the object, and how long it is. */
+  readonly begin: number
   readonly bytes: number
+  /** Of the container; a reader compares it. */
   readonly crc: number
 }
 
 /** The objects that it is in. */
-export const objectsOf = (snapshot: StoredSnapshot): readonly string[] =>
-  'object' in snapshot ? [snapshot.object] : []
+export const objectsOf = ({ pieces }: StoredSnapshot): readonly string[] =>
+  pieces.length === 0 ? none : pieces.map(({ object }) => object)
+
+const none: readonly string[] = []
 
 /** One task's share of a checkpoint, as a restore reads it. */
 export interface RestoredTask {

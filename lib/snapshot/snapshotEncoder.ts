@@ -6,8 +6,15 @@ import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
-  readonly sections: readonly Section[]
+  readonly state: EncodedSections
+  readonly inFlight: EncodedSections
   readonly sizes: SnapshotSizes
+}
+
+export interface EncodedSections {
+  readonly sections: readonly Section[]
+  /** Of all chunks. */
+  readonly bytes: number
 }
 
 /** A snapshot to encode, and who hears what has become of it, once. */
@@ -97,25 +104,34 @@ interface UnderWay {
 }
 
 interface Growing extends Encoded {
-  sections: { readonly name: string; readonly chunks: Uint8Array[] }[]
+  readonly state: GrowingSections
+  readonly inFlight: GrowingSections
   readonly sizes: { -readonly [K in keyof SnapshotSizes]: SnapshotSizes[K] }
 }
 
+interface GrowingSections extends EncodedSections {
+  sections: { readonly name: string; readonly chunks: Uint8Array[] }[]
+  bytes: number
+}
+
 const nothing = (): Growing => ({
-  sections: [],
+  state: { sections: [], bytes: 0 },
+  inFlight: { sections: [], bytes: 0 },
   sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
 })
 
-const add = (to: Growing, { section, chunk, records }: Chunk): void => {
-  const last = to.sections.at(-1)
+const add = (to: Growing, { section, holds, chunk, records }: Chunk): void => {
+  const { sizes, [holds]: into } = to
+  into.bytes += chunk.length
+  const last = into.sections.at(-1)
   if (last?.name === section) last.chunks.push(chunk)
   // Not by push, which makes room for more: most of the small ones, which stay in memory until their commit, have no other.
-  else if (last === undefined) to.sections = [{ name: section, chunks: [chunk] }]
-  else to.sections.push({ name: section, chunks: [chunk] })
-  if (records === undefined) to.sizes.stateBytes += chunk.length
+  else if (last === undefined) into.sections = [{ name: section, chunks: [chunk] }]
+  else into.sections.push({ name: section, chunks: [chunk] })
+  if (records === undefined) sizes.stateBytes += chunk.length
   else {
-    to.sizes.inFlightBytes += chunk.length
-    to.sizes.inFlightRecords += records
+    sizes.inFlightBytes += chunk.length
+    sizes.inFlightRecords += records
   }
 }
 

@@ -1,13 +1,15 @@
 import { VirtualTimeScheduler } from 'rxjs'
 import type { Subtask } from '../graph/task.ts'
+import { writeContainer } from '../snapshot/container.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
-import { readSnapshot, releaseSnapshot, snapshotObject } from '../snapshot/format.ts'
+import { readPiece, readSections, releaseSnapshot } from '../snapshot/format.ts'
 import type { RestoredTask, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { SnapshotEncoder } from '../snapshot/snapshotEncoder.ts'
 
 /** A task's snapshot as a store would hold it, and whose it is. */
 export interface HarnessSnapshot {
   readonly bytes: Uint8Array
+  readonly ended: boolean
   readonly subtask: Subtask
 }
 
@@ -23,8 +25,8 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
   new SnapshotEncoder(encoding, scheduler).encode({
     snapshot,
     stopped: false,
-    encoded: encoded => {
-      bytes = snapshotObject({ ended: snapshot.ended, sections: encoded.sections }, encoding)
+    encoded: ({ state, inFlight }) => {
+      bytes = writeContainer([...state.sections, ...inFlight.sections])
     },
     failed: error => {
       failed = { error }
@@ -33,9 +35,11 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
   scheduler.flush()
   releaseSnapshot(snapshot)
   if (failed !== undefined) throw failed.error
-  return { bytes: bytes as Uint8Array, subtask }
+  return { bytes: bytes as Uint8Array, ended: snapshot.ended, subtask }
 }
 
 /** @throws DAMAGED */
-export const read = ({ bytes, subtask }: HarnessSnapshot): RestoredTask =>
-  readSnapshot(`the snapshot of subtask ${subtask.index}`, bytes, msgpackEncoding())
+export const read = ({ bytes, ended, subtask }: HarnessSnapshot): RestoredTask => {
+  const place = `the snapshot of subtask ${subtask.index}`
+  return readSections({ ended, sections: readPiece(bytes, place) }, { place, encoding: msgpackEncoding() })
+}

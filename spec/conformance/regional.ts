@@ -5,6 +5,7 @@ import type { CheckpointEvent, CheckpointOrder } from '../../lib/coordination/ev
 import { regional } from '../../lib/coordination/policy.ts'
 import { membersOf } from '../../lib/coordination/vector.ts'
 import { decode } from '../../lib/decode.ts'
+import { storedAs } from '../storedAs.ts'
 import { difference, type Suite } from './failure.ts'
 
 const caseType = t.type({
@@ -130,7 +131,7 @@ const readStep = (text: string, tasks: ReadonlySet<string>): CheckpointEvent => 
 const acknowledged = (task: string, checkpoint: number): CheckpointEvent => ({
   kind: 'acknowledged',
   checkpoint,
-  snapshot: { task, ended: false, object: `${checkpoint}/${task}`, bytes: 1, crc: 1 },
+  snapshot: storedAs(`${checkpoint}/${task}`, { task }),
   sizes: { stateBytes: 1, inFlightBytes: 0, inFlightRecords: 0 },
   times: {
     startDelayMs: 0,

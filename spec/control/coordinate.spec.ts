@@ -3,6 +3,7 @@ import { TestScheduler } from 'rxjs/testing'
 import { expect, test } from 'vitest'
 import { coordinate } from '../../lib/control/coordinate.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../../lib/coordination/events.ts'
+import { storedAs } from '../storedAs.ts'
 
 const limits = { minPauseMs: 0, tolerableFailures: Number.POSITIVE_INFINITY }
 
@@ -16,7 +17,7 @@ const event = (line: string): CoordinateEvent => {
       return {
         kind: 'acknowledged',
         checkpoint,
-        snapshot: { task: 'a', ended: kind === 'end', object: line, bytes: 1, crc: 1 },
+        snapshot: storedAs(line, { task: 'a', ended: kind === 'end' }),
         sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
         times: {
           startDelayMs: 0,

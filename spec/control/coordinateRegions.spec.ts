@@ -3,6 +3,7 @@ import { TestScheduler } from 'rxjs/testing'
 import { type CheckpointOrder, type CoordinateEvent, regional } from 'spillway'
 import { coordinate } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { storedAs } from '../storedAs.ts'
 
 /** `ack 1 a`, `decline 1 a`, `committed 1`, `request`. */
 const event = (line: string): CoordinateEvent => {
@@ -13,7 +14,7 @@ const event = (line: string): CoordinateEvent => {
       return {
         kind: 'acknowledged',
         checkpoint,
-        snapshot: { task, ended: false, object: line, bytes: 1, crc: 1 },
+        snapshot: storedAs(line, { task }),
         sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
         times: {
           startDelayMs: 0,

@@ -18,11 +18,12 @@ import { type SerializeEvent, serialize } from '../../lib/control/serialize.ts'
 import type { CoordinateEvent } from '../../lib/coordination/events.ts'
 import { buffer } from '../../lib/element.ts'
 import { SpillwayError } from '../../lib/error.ts'
+import { readSnapshots } from '../../lib/runtime/readSnapshots.ts'
 import { checksumOf } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readSections, readSnapshot } from '../../lib/snapshot/format.ts'
+import { readSections } from '../../lib/snapshot/format.ts'
 import { encodedEntry, readEntry } from '../../lib/snapshot/log.ts'
-import type { InlineSnapshot, SnapshotObject, TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
+import type { Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
 import type { Store } from '../../lib/store/store.ts'
 
@@ -73,6 +74,7 @@ interface SnapshotOptions {
   readonly ended?: boolean
   readonly durable?: readonly Observable<unknown>[]
   readonly kept?: Record<string, unknown>
+  readonly inFlight?: readonly string[]
 }
 
 /** Counts how often its table is released. */
@@ -95,7 +97,7 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
     operators: [
       { operator: 'scan', kept: options.kept ?? {}, tables: [{ name: 'total', captured, encode: value => value }] },
     ],
-    inFlight: [{ input: 0, from: 1, elements: [buffer(['r', 's'])] }],
+    inFlight: options.inFlight === undefined ? [] : [{ input: 0, from: 1, elements: [buffer(options.inFlight)] }],
     outputs: [],
     durable: options.durable ?? [],
     times: { startDelayMs: 1, alignmentMs: 2, processedDuringAlignment: 0, syncMs: 3, begunAtMs: 0, wholeAtMs: 0 },
@@ -461,9 +463,14 @@ const all = async (events: readonly SerializeEvent[], store: Store): Promise<rea
   return result
 }
 
+const restoredFrom = async (store: Store, snapshot: StoredSnapshot): Promise<ReadSnapshot> => {
+  const read = await lastValueFrom(readSnapshots(store, [{ entry: 1, snapshot }], { encoding, readsMax: 2 }))
+  return read.get(snapshot.task) as ReadSnapshot
+}
+
 test('what is in the store is what was in the snapshot, and the part names it with its size and checksum', async () => {
   const store = memoryStore()
-  const [event] = await all([snapshot('a1', { kept: { position: 9 } })], store)
+  const [event] = await all([snapshot('a1', { kept: { position: 9 }, inFlight: ['r', 's'] })], store)
   if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
   expect(event).toMatchObject({
     sizes: { inFlightRecords: 2, stateBytes: expect.any(Number), inFlightBytes: expect.any(Number) },
@@ -477,10 +484,13 @@ test('what is in the store is what was in the snapshot, and the part names it wi
       asyncMs: 0,
     },
   })
-  const { object, bytes, crc } = event.snapshot as SnapshotObject
-  const read = await lastValueFrom(store.get(object))
-  expect([read.length, checksumOf(read)]).toEqual([bytes, crc])
-  const restored = readSnapshot(object, read, encoding)
+  const [state, inFlight] = event.snapshot.pieces as readonly [Piece, Piece]
+  expect([state.holds, inFlight.holds]).toEqual(['state', 'inFlight'])
+  for (const { object, begin, bytes, crc } of [state, inFlight]) {
+    const read = await lastValueFrom(store.get(object))
+    expect([begin, read.length, checksumOf(read)]).toEqual([0, bytes, crc])
+  }
+  const restored = await restoredFrom(store, event.snapshot)
   expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
   expect([...(restored.operators.get('scan')?.tables.get('total') ?? [])]).toEqual([[[3, 'k', 7]]])
   expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
@@ -528,7 +538,7 @@ test('a small snapshot is not put, but stands in the entry that commits it', asy
   const events$ = new Subject<SerializeEvent>()
   const heard: CoordinateEvent[] = []
   events$.pipe(serialize<Passing>(options)).subscribe(event => heard.push(event))
-  events$.next(snapshot('a1', { kept: { position: 9 } }))
+  events$.next(snapshot('a1', { kept: { position: 9 }, inFlight: ['r', 's'] }))
   scheduler.flush()
   const [event] = heard
   if (event?.kind !== 'acknowledged') throw new Error('not acknowledged')
@@ -537,7 +547,7 @@ test('a small snapshot is not put, but stands in the entry that commits it', asy
   expect(await lastValueFrom(store.list(''))).toEqual([])
   const entry = readEntry(1, await lastValueFrom(store.entry(1)), encoding)
   const [part] = entry.kind === 'commit' ? entry.parts : []
-  const restored = readSections(part?.tasks[0] as InlineSnapshot, { place: 'entry 1', encoding })
+  const restored = readSections(part?.tasks[0] as StoredSnapshot, { place: 'entry 1', encoding })
   expect(restored.operators.get('scan')?.kept).toEqual({ position: 9 })
   expect(restored.inFlight).toEqual([{ input: 0, from: 1, elements: [buffer(['r', 's'])] }])
 })

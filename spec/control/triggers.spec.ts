@@ -45,7 +45,7 @@ const ran = (
 const acknowledged = (checkpoint: number): CoordinateEvent => ({
   kind: 'acknowledged',
   checkpoint,
-  snapshot: { task: 'a', ended: false, sections: [] },
+  snapshot: { task: 'a', ended: false, sections: [], pieces: [] },
   sizes: { stateBytes: 0, inFlightBytes: 0, inFlightRecords: 0 },
   times: {
     ...{ startDelayMs: 0, alignmentMs: 0, processedDuringAlignment: 0, syncMs: 0 },

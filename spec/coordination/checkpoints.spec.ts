@@ -57,14 +57,14 @@ const cases: readonly Case[] = [
     'a declined checkpoint fails, and what it has written is released',
     'due -> trigger 1,',
     'ack 1 a',
-    'decline 1 b -> abort 1, release 1/a, report 1 failed,',
+    'decline 1 b -> abort 1, report 1 failed, release 1/a,',
     'due -> trigger 2,',
   ],
   [
     'a checkpoint that takes too long fails',
     'due -> trigger 1,',
     'ack 1 a',
-    'expire 1 -> abort 1, release 1/a, report 1 failed,',
+    'expire 1 -> abort 1, report 1 failed, release 1/a,',
     'due -> trigger 2,',
   ],
   [
@@ -101,14 +101,15 @@ const cases: readonly Case[] = [
     'decline 1 b',
   ],
   [
-    'a late acknowledgement is released',
+    'a late acknowledgement is released, while a checkpoint is under way with its end: others may share its file',
     'due -> trigger 1,',
     'decline 1 a -> abort 1, report 1 failed,',
     'ack 1 b -> release 1/b,',
     'due -> trigger 2,',
-    'ack 1 a -> release 1/a,',
+    'ack 1 a',
     'ack 2 a',
     'ack 2 b -> commit 2: 2/a 2/b,',
+    'committed 2 -> publish 2, notify 2, report 2 completed, release 1/a,',
   ],
   [
     'a task that has ended counts for every later checkpoint',
@@ -181,8 +182,8 @@ const cases: readonly Case[] = [
     'ack 1 a',
     'end 2 a',
     'end 2 b',
-    'decline 1 b -> abort 1, release 1/a, report 1 failed, commit 2: ended/a ended/b,',
-    'ack 1 b -> release 1/b,',
+    'decline 1 b -> abort 1, report 1 failed, release 1/a, commit 2: ended/a ended/b,',
+    'ack 1 b',
   ],
   [
     'a checkpoint that all tasks ended before is the last one',
@@ -253,7 +254,7 @@ test('a barrier carries what its request says', () => {
   const state = initialCheckpoints({ policy: global(), connected: [['a']], nextId: 3, retainedCount: 1 })
   const [, orders] = checkpoints(state, { kind: 'requested', alignment: 'unaligned', request: 1 }, 17)
   const barrier = { kind: 'barrier', checkpoint: 3, timestampMs: 17, alignment: 'unaligned', savepoint: false }
-  expect(orders).toEqual([{ kind: 'trigger', barrier }])
+  expect(orders).toEqual([{ kind: 'trigger', barrier, asked: [['a']] }])
 })
 
 test('a report adds up what the tasks say, and its summary says where the time went', () => {

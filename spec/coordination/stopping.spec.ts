@@ -92,7 +92,7 @@ const cases: readonly Case[] = [
     'a job whose last checkpoint fails goes on',
     'wants 7 save stop -> trigger 1 as savepoint and stop,',
     'ack 1 a',
-    'decline 1 b -> abort 1, release 1/a, report 1 failed for 7,',
+    'decline 1 b -> abort 1, report 1 failed for 7, release 1/a,',
     'due -> trigger 2,',
   ],
   [
@@ -144,7 +144,7 @@ describe('of several regions', () => {
       'committed 1 -> publish 1, notify 1, report 1 completed,',
       'wants 7 save -> trigger 2 as savepoint,',
       'ack 2 a',
-      'decline 2 b -> abort 2, release 2/a, report 2 failed for 7,',
+      'decline 2 b -> abort 2, report 2 failed for 7, release 2/a,',
     ],
   ]
   test.each(ofRegions)('%s', (_, ...lines) => {

@@ -4,13 +4,14 @@ import type { Acknowledged, CheckpointEvent, CheckpointOrder } from '../../lib/c
 import { global } from '../../lib/coordination/policy.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'
 import { transcript } from '../channel/pictures.ts'
+import { storedAs } from '../storedAs.ts'
 
 export const acknowledged = (task: string, of: { checkpoint: number; ended?: boolean }): Acknowledged => {
   const { checkpoint, ended = false } = of
   return {
     kind: 'acknowledged',
     checkpoint,
-    snapshot: { task, ended, object: ended ? `ended/${task}` : `${checkpoint}/${task}`, bytes: 1, crc: 1 },
+    snapshot: storedAs(ended ? `ended/${task}` : `${checkpoint}/${task}`, { task, ended }),
     sizes: { stateBytes: 10, inFlightBytes: 5, inFlightRecords: 2 },
     times: {
       startDelayMs: 1,

@@ -371,8 +371,36 @@ export const planted: readonly Planted[] = [
   {
     what: 'a part is committed before its snapshots are stored',
     file: 'lib/control/snapshotWriter.ts',
-    from: 'this.#take(putting, () => this.#acknowledge(inStore as Kept, sizes))',
-    to: 'this.#take(putting, () => {})\n    this.#acknowledge(inStore as Kept, sizes)',
+    from: 'this.#take(putting, () => this.#stateIsKept())',
+    to: 'this.#take(putting, () => {})\n    this.#stateIsKept()',
+  },
+  {
+    what: 'a region waits for the file that it shares with another',
+    file: 'lib/snapshot/sharedFiles.ts',
+    from: 'this.#regions.size === 0 || (region.missing === 0 && this.#open.some(of => of.region === region))',
+    to: 'this.#regions.size === 0',
+    spec: 'spec/snapshot/sharedFiles.spec.ts',
+  },
+  {
+    what: 'a file is deleted with the first part that fails of those that share it',
+    file: 'lib/coordination/checkpointsState.ts',
+    from: 'if (state.pending !== undefined) return [{ ...state, unneeded',
+    to: 'if (state === undefined) return [{ ...state, unneeded',
+    spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'what a commit in doubt names is deleted with what shares its file',
+    file: 'lib/coordination/retention.ts',
+    from: 'new Set([...ended, ...doubtful])',
+    to: 'new Set([...ended])',
+    spec: 'spec/coordination/regions.spec.ts',
+  },
+  {
+    what: 'one failure of the store is counted for each task of a file',
+    file: 'lib/control/snapshotWriter.ts',
+    from: "isFirst ? causeOf(error) : 'shared-file'",
+    to: 'isFirst ? causeOf(error) : causeOf(error)',
+    spec: 'spec/control/inFlightFiles.spec.ts',
   },
   {
     what: "a part is committed before the sinks' transactions would survive a crash",
@@ -567,9 +595,9 @@ export const planted: readonly Planted[] = [
   },
   {
     what: "another task's snapshot is restored in a task's place",
-    file: 'lib/runtime/restore.ts',
-    from: 'if (bytes.length !== size || checksumOf(bytes) !== crc) {',
-    to: 'if (bytes.length !== bytes.length) {',
+    file: 'lib/runtime/readSnapshots.ts',
+    from: 'if (own.length !== size || checksumOf(own) !== crc) {',
+    to: 'if (own.length !== own.length) {',
     spec: 'spec/runtime/badInput.spec.ts',
   },
   {

@@ -20,6 +20,7 @@ test('every option has a default', () => {
       retainedCount: 1,
       historyCount: 10,
       inlineBytesMax: 20_480,
+      tasksPerFile: 5,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       publishTimeoutMs: 600_000,
@@ -108,7 +109,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, tasksPerFile, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

@@ -1,8 +1,8 @@
 import type { Observable } from 'rxjs'
 import type { Store } from 'spillway'
 import type { Simulation } from 'spillway/testing'
+import { readSnapshots } from '../../lib/runtime/readSnapshots.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readSections, readSnapshot } from '../../lib/snapshot/format.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
 import { canonical } from '../../lib/testing/simulation/canonical.ts'
 import type { Generated } from './generated.ts'
@@ -112,14 +112,11 @@ const storedTables = (store: Store): ReadonlyMap<string, Map<number, unknown>> =
   const entries = now(store.entries()).map(n => readEntry(n, now(store.entry(n)), encoding))
   const newest = entries.filter(entry => entry.kind === 'commit').at(-1)
   if (newest?.kind !== 'commit') throw new Error('nothing has been committed')
-  const snapshots = newest.parts.flatMap(({ tasks }) => tasks)
+  const named = newest.parts.flatMap(({ tasks }) => tasks.map(snapshot => ({ entry: 0, snapshot })))
+  const snapshots = now(readSnapshots(store, named, { encoding, readsMax: 1 })).values()
   const all = new Map<string, Map<number, unknown>>()
   for (const snapshot of snapshots) {
-    const read =
-      'object' in snapshot
-        ? readSnapshot(snapshot.object, now(store.get(snapshot.object)), encoding)
-        : readSections(snapshot, { place: snapshot.task, encoding })
-    for (const [operator, { tables }] of read.operators) {
+    for (const [operator, { tables }] of snapshot.operators) {
       for (const [table, batches] of tables) {
         const into = all.get(`${operator} ${table}`) ?? new Map<number, unknown>()
         all.set(`${operator} ${table}`, into)

@@ -1,9 +1,9 @@
 import { queueScheduler } from 'rxjs'
 import { expect, test } from 'vitest'
 import { buffer, recovered, type StreamElement, watermark } from '../../lib/element.ts'
-import { readContainer } from '../../lib/snapshot/container.ts'
+import { writeContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
-import { readSnapshot, snapshotObject } from '../../lib/snapshot/format.ts'
+import { readPiece, readSections } from '../../lib/snapshot/format.ts'
 import type { TaskSnapshot } from '../../lib/snapshot/snapshot.ts'
 import { type Encoded, SnapshotEncoder } from '../../lib/snapshot/snapshotEncoder.ts'
 
@@ -38,11 +38,11 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
     { elements: Array.from({ length: 1_001 }, (_, i) => watermark(i)), chunks: 2, inFlight: 0 },
   ],
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
-  const { sections, sizes } = await encoded(snapshot(elements))
-  const bytes = snapshotObject({ ended: false, sections }, encoding)
-  expect(readContainer(bytes, { object: 'a' }).get('["channel",0,2]')).toHaveLength(chunks)
+  const { inFlight: written, sizes } = await encoded(snapshot(elements))
+  const sections = readPiece(writeContainer(written.sections), 'a')
+  expect(sections.map(({ name, chunks }) => [name, chunks.length])).toEqual([['["channel",0,2]', chunks]])
   expect(sizes.inFlightRecords).toBe(inFlight)
-  const [channel] = readSnapshot('a', bytes, encoding).inFlight
+  const [channel] = readSections({ ended: false, sections }, { place: 'a', encoding }).inFlight
   expect(channel?.elements.flatMap(asRecords)).toEqual(elements.flatMap(asRecords))
 })
 
@@ -53,10 +53,9 @@ test('what waits in sending halves comes back by consumer, input, producer and g
     { to: '2:scan/1', input: 0, from: 1, generation: 0, elements: [recovered(0), buffer(['b'])] },
   ]
   const own = [buffer(records(5))]
-  const { sections, sizes } = await encoded({ ...snapshot(own), outputs })
-  const bytes = snapshotObject({ ended: false, sections }, encoding)
+  const { inFlight, sizes } = await encoded({ ...snapshot(own), outputs })
   expect(sizes.inFlightRecords).toBe(2_507)
-  const read = readSnapshot('a', bytes, encoding)
+  const read = readSections({ ended: false, sections: inFlight.sections }, { place: 'a', encoding })
   const flat = read.outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) }))
   expect(flat).toEqual(outputs.map(({ elements, ...of }) => ({ ...of, elements: elements.flatMap(asRecords) })))
   expect(read.inFlight.map(({ elements }) => elements.flatMap(asRecords))).toEqual([records(5)])

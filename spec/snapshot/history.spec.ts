@@ -29,7 +29,7 @@ const entry = (words: string, i: number): Numbered<LogEntry> => {
       .trim()
       .split(' ')
       .filter(name => name !== '')
-      .map(name => ({ tasks: [{ task: name, ended: false, sections: [] }] })),
+      .map(name => ({ tasks: [{ task: name, ended: false, sections: [], pieces: [] }] })),
     ...(complete === undefined ? {} : { completes: { carriedOver } }),
     n,
   }

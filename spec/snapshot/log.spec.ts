@@ -7,19 +7,30 @@ const encoding = msgpackEncoding()
 const bytes = (...of: readonly number[]) => Uint8Array.from(of)
 
 const commit = { kind: 'commit', epoch: 1, checkpoint: 7, keyGroups: 128, stages: { '0:a': 2 } } as const
-const put = { task: '0:a/1', ended: true, object: 'e000001/ended/a', bytes: 90, crc: 5 }
+const put = {
+  task: '0:a/1',
+  ended: true,
+  sections: [],
+  pieces: [
+    { holds: 'state', object: 'e000001/ended/a', begin: 0, bytes: 90, crc: 5 },
+    { holds: 'inFlight', object: 'e000001/c000001/in-flight.1', begin: 70, bytes: 20, crc: 6 },
+  ],
+} as const
 const inline = (task: string, kept: Uint8Array, ...inFlight: readonly Uint8Array[]) => {
   const sections = [
     { name: '["kept","a"]', chunks: [kept] },
     { name: '["channel",0,1]', chunks: inFlight },
   ]
-  return { task, ended: false, sections }
+  return { task, ended: false, sections, pieces: [] }
 }
 
 test.each<[string, LogEntry]>([
   ['a start', { kind: 'start', epoch: 3, from: { checkpoint: 2, entries: [4, 7] }, nextCheckpoint: 9 }],
   ['no parts', { ...commit, parts: [], completes: { carriedOver: [{ task: '0:a/0', checkpoint: 6, entry: 2 }] } }],
-  ['a snapshot with nothing in it', { ...commit, parts: [{ tasks: [{ task: 'a', ended: false, sections: [] }] }] }],
+  [
+    'a snapshot with nothing in it',
+    { ...commit, parts: [{ tasks: [{ task: 'a', ended: false, sections: [], pieces: [] }] }] },
+  ],
   [
     'snapshots here and elsewhere, each with its own bytes',
     {

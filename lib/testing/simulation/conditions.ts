@@ -23,6 +23,7 @@ export interface Conditions {
     readonly timeoutMs: number
     readonly retainedCount: number
     readonly inlineBytesMax?: number
+    readonly tasksPerFile?: number
     /** With 'at-least-once' the alignment is to be 'aligned'. */
     readonly guarantee?: Guarantee
     readonly publishTimeoutMs?: number
@@ -72,12 +73,13 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
   // Shorter than the pause before a second attempt, or longer than any run.
   const publishTimeoutMs = random.chance(0.3) ? 60 : 600_000
   const restart = random.chance(0.5) ? fixedDelay({ delayMs: everyMs * random.below(3), attemptsMax: 3 }) : none()
+  const tasksPerFile = 1 + random.below(4)
   return {
     seed: options.seed,
     faults,
     parallelism,
     alignment: options.alignment ?? drawn.alignment,
-    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax, publishTimeoutMs },
+    checkpoints: options.checkpoints ?? { ...drawn.checkpoints, inlineBytesMax, tasksPerFile, publishTimeoutMs },
     restart: options.restart ?? restart,
     channels: options.channels ?? drawn.channels,
     link: options.link ?? link,
