@@ -106,9 +106,18 @@ export type { BufferBound } from './runtime/bufferBound.ts'
 export type { InputMetrics } from './runtime/debloater.ts'
 export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.ts'
 export type { JobEvent } from './runtime/jobEvents.ts'
-export type { ChangedOptions, DebloatOption, RunOptions } from './runtime/options.ts'
+export type { ChangedOptions, DebloatOption, FromSavepoint, OlderCheckpoint, RunOptions } from './runtime/options.ts'
 export type { Stopped } from './runtime/requests.ts'
-export { type Job, type JobStatus, type ResumedFrom, run, type StopOptions, type Warning } from './runtime/run.ts'
+export type { PlannedState, RestorePlan } from './runtime/restorePlan.ts'
+export {
+  type Job,
+  type JobStatus,
+  planRestore,
+  type ResumedFrom,
+  run,
+  type StopOptions,
+  type Warning,
+} from './runtime/run.ts'
 export type { Savepoint } from './runtime/savepoint.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
 export type { Encoding } from './snapshot/encoding.ts'

@@ -20,30 +20,30 @@ export const copiedSnapshots = (
   snapshots: readonly StoredSnapshot[],
   { from: store, to, name, readsMax }: CopyOptions,
 ): Observable<ReadonlyMap<StoredSnapshot, StoredSnapshot>> => {
-  const names = new Map<Piece, string>()
-  for (const { task, pieces } of snapshots) {
-    for (const [nth, piece] of pieces.entries()) names.set(piece, name(task, nth))
+  const copies = new Map(snapshots.map(snapshot => [snapshot, copyOf(snapshot, name)]))
+  const objects = new Map<Piece, string>()
+  for (const [{ pieces }, copy] of copies) {
+    for (const [nth, piece] of pieces.entries()) objects.set(piece, copy.pieces[nth]?.object as string)
   }
-  const objectOf = (piece: Piece) => names.get(piece) as string
   return from(byObject(snapshots)).pipe(
     mergeMap(
       ([object, owned]) =>
         store.get(object).pipe(
           concatMap(bytes => from(owned.map(of => [of.piece, pieceIn(bytes, of)] as const))),
           // A copy: a store may hold what it is given, and the rest of the object with it.
-          concatMap(([piece, own]) => to.put(objectOf(piece), new Uint8Array(own))),
+          concatMap(([piece, own]) => to.put(objects.get(piece) as string, new Uint8Array(own))),
         ),
       readsMax,
     ),
     ignoreElements(),
     startWith(undefined),
     last(),
-    map(() => new Map(snapshots.map(snapshot => [snapshot, inObjects(snapshot, objectOf)]))),
+    map(() => copies),
   )
 }
 
-/** With each piece in an object of its own. */
-const inObjects = (snapshot: StoredSnapshot, objectOf: (piece: Piece) => string): StoredSnapshot => ({
+/** What an entry of the other store says of a copy: each piece is in an object of its own. */
+export const copyOf = (snapshot: StoredSnapshot, name: CopyOptions['name']): StoredSnapshot => ({
   ...snapshot,
-  pieces: snapshot.pieces.map(piece => ({ ...piece, object: objectOf(piece), begin: 0 })),
+  pieces: snapshot.pieces.map((piece, nth) => ({ ...piece, object: name(snapshot.task, nth), begin: 0 })),
 })

@@ -3,6 +3,7 @@ import {
   concat,
   defer,
   EMPTY,
+  finalize,
   from,
   ignoreElements,
   interval,
@@ -49,18 +50,28 @@ import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } from './bufferBound.ts'
+import { copiedSnapshots } from './copiedSnapshots.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
 import { Requests, type Stopped } from './requests.ts'
-import { type Found, found, isDealtAnew, type RestoredJob, restoredAgain, restoredFor } from './restore.ts'
+import { type Found, found, isDealtAnew, restoredAgain, restoredFor } from './restore.ts'
+import type { RestoredJob } from './restoredJob.ts'
+import { checkDropped, type RestorePlan, restorePlan } from './restorePlan.ts'
 import type { Environment, Happening } from './run.ts'
 import { savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { type Wiring, wired } from './wiring.ts'
+
+/** Who hears of a start. */
+export interface Listener {
+  readonly onRunning: (restored: RestoredJob | undefined) => void
+  /** What becomes of a savepoint's state; nothing is written yet. */
+  readonly onPlanned: (plan: RestorePlan) => void
+}
 
 /**
  * One run of a job: starts it from its store, and is the loop
@@ -81,7 +92,8 @@ export class Execution {
   #buffersAtStart: BufferBound
   readonly #store: Store
   readonly #encoding: Encoding = msgpackEncoding()
-  readonly #onRunning: (restored: RestoredJob | undefined) => void
+  readonly #onRunning: Listener['onRunning']
+  readonly #onPlanned: Listener['onPlanned']
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
   readonly #events$ = new Subject<
@@ -112,6 +124,8 @@ export class Execution {
   #splits: ReadonlyMap<Stage, readonly SplitId[]> = new Map()
   /** The log entries of the parts that the job was started from. */
   #startedFrom: readonly number[] = []
+  /** What these may have that the pipelines have not. */
+  #allowDropped: readonly string[] = []
   /** By the first task of each group that is being restarted. */
   readonly #restarting = new Map<TaskId, Subscription>()
   /** By the first task of each group that has been restarted: what it began with. */
@@ -127,7 +141,7 @@ export class Execution {
     plan: Plan,
     settings: Settings,
     buffers: BufferBound,
-    onRunning: (restored: RestoredJob | undefined) => void,
+    { onRunning, onPlanned }: Listener,
   ) {
     this.#environment = environment
     this.#plan = plan
@@ -139,6 +153,7 @@ export class Execution {
     this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
     this.#onRunning = onRunning
+    this.#onPlanned = onPlanned
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
     const { flushMs } = settings.channels
     const onIdle = settings.checks ? () => this.#checkIdle() : () => {}
@@ -147,21 +162,38 @@ export class Execution {
 
   start(): void {
     this.#running.add(
-      this.#splitsRead()
-        .pipe(
-          switchMap(() =>
-            found(this.#store, {
-              restore: this.#settings.restore,
-              sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
-              encoding: this.#encoding,
-              readsMax,
-            }).pipe(switchMap(start => this.#prepared(start))),
-          ),
-        )
+      this.#found()
+        .pipe(switchMap(start => this.#prepared(start)))
         .subscribe({
           next: start => this.#begin(start),
           error: error => this.#end(error),
         }),
+    )
+  }
+
+  /** What would become of a savepoint's state, instead of a start; undefined if there is none. Writes nothing. */
+  planned(): Observable<RestorePlan | undefined> {
+    return this.#found().pipe(
+      map(start => {
+        const { restored } = this.#built(start)
+        return restored?.isSavepoint === true ? this.#restorePlan(restored, this.#tasks) : undefined
+      }),
+      finalize(() => {
+        for (const task of this.#tasks) task.stop()
+      }),
+    )
+  }
+
+  #found(): Observable<Found> {
+    return this.#splitsRead().pipe(
+      switchMap(() =>
+        found(this.#store, {
+          restore: this.#settings.restore,
+          sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
+          encoding: this.#encoding,
+          readsMax,
+        }),
+      ),
     )
   }
 
@@ -246,6 +278,16 @@ export class Execution {
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
   #prepared(read: Found): Observable<Found> {
+    const start = this.#built(read)
+    const { restored } = start
+    this.#allowDropped = start.allowDropped
+    if (restored?.isSavepoint === true) this.#onPlanned(this.#restorePlan(restored, this.#tasks))
+    this.#checkRestored(this.#tasks, restored)
+    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+  }
+
+  /** Errors of tasks come first. */
+  #built(read: Found): Found {
     const start = { ...read, restored: read.restored && this.#spread(read.restored) }
     this.#buffersAtStart = restoredBound(this.#buffers, inFlightCount(start.restored?.tasks.values() ?? []))
     this.#buffers = this.#buffersAtStart
@@ -253,8 +295,18 @@ export class Execution {
     this.#startedFrom = [...new Set(start.restored?.parts.map(({ entry }) => entry))].sort((a, b) => a - b)
     this.#tasks = this.#made({ epoch: start.epoch, restored: start.restored, isWanted: () => true })
     this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
-    checkClaimed(this.#tasks)
-    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+    checkBuilt(this.#tasks)
+    return start
+  }
+
+  #restorePlan(restored: RestoredJob, tasks: readonly RunningTask[]): RestorePlan {
+    return restorePlan(restored, { plan: this.#plan, fates: tasks.flatMap(({ stateFates }) => stateFates) })
+  }
+
+  /** Nothing that is restored is left unclaimed, but for what may be dropped. */
+  #checkRestored(tasks: readonly RunningTask[], restored: RestoredJob | undefined): void {
+    if (restored?.isSavepoint !== true) return checkClaimed(tasks)
+    checkDropped(this.#restorePlan(restored, tasks), { allowDropped: this.#allowDropped })
   }
 
   #made({ epoch, restored, isWanted }: Pick<Wiring, 'epoch' | 'isWanted'> & { restored: RestoredJob | undefined }) {
@@ -282,9 +334,13 @@ export class Execution {
    * Appends the start's entry: the next append of an older run meets it. Such a run may have gone on since the log was read,
    * and have deleted its entry of that number again.
    */
-  #logTaken({ epoch, nextEntry, from, nextCheckpoint }: Found): Observable<never> {
+  #logTaken({ epoch, nextEntry, from, nextCheckpoint, imported }: Found): Observable<never> {
     const entry = encodedEntry({ kind: 'start', epoch, from, nextCheckpoint }, this.#encoding)
-    return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
+    const taken$ = concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry))
+    if (imported === undefined) return taken$.pipe(ignoreElements())
+    const copied$ = copiedSnapshots(imported.snapshots, { ...imported, to: this.#store, readsMax })
+    const commit = encodedEntry(imported.commit, this.#encoding)
+    return concat(copied$, taken$, this.#store.append(nextEntry + 1, commit)).pipe(ignoreElements())
   }
 
   /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
@@ -302,7 +358,7 @@ export class Execution {
     )
   }
 
-  #begin({ epoch, nextEntry, nextCheckpoint, restored }: Found): void {
+  #begin({ epoch, nextEntry, nextCheckpoint, restored, imported }: Found): void {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
@@ -324,7 +380,7 @@ export class Execution {
               keyGroups: this.#settings.keyGroups,
               stages: Object.fromEntries(this.#plan.stages.map(({ id, parallelism }) => [id, parallelism])),
             },
-            nextEntry: nextEntry + 1,
+            nextEntry: nextEntry + (imported === undefined ? 1 : 2),
           }),
           tap(event => observe(event)),
           coordinate({
@@ -444,7 +500,8 @@ export class Execution {
           this.#beginsWith(first, inFlightCount(shareOf(restored, tasks)))
           const made = this.#made({ epoch, restored, isWanted: id => isWanted.has(id) })
           this.#replaced(made)
-          checkClaimed(made)
+          checkBuilt(made)
+          this.#checkRestored(made, restored)
           return concat(recovered(made), of({ made, restored }))
         }),
       )
@@ -603,8 +660,11 @@ const noTimes = {
   ...{ syncMs: 0, begunAtMs: 0, wholeAtMs: 0, asyncMs: 0 },
 }
 
-const checkClaimed = (tasks: readonly RunningTask[]): void => {
+const checkBuilt = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) if (task.failure !== undefined) throw task.failure.error
+}
+
+const checkClaimed = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) {
     const [first] = task.unclaimed()
     if (first === undefined) continue

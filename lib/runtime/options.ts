@@ -21,8 +21,8 @@ export interface RunOptions {
   readonly keyGroups?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
-  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; or a checkpoint by its id. */
-  readonly restore?: 'latest' | 'none' | OlderCheckpoint
+  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; a checkpoint by its id; a savepoint. */
+  readonly restore?: 'latest' | 'none' | OlderCheckpoint | FromSavepoint
   /**
    * Whether tasks that have failed are started again, with those that channels join to them, from their newest part; the others go
    * on. Default `none()`: the job fails with its first task. What no repetition mends (FENCED, TRANSACTION_LOST, DAMAGED, ...) fails it always.
@@ -103,6 +103,21 @@ export interface OlderCheckpoint {
   readonly acceptDuplicates?: boolean
 }
 
+/**
+ * A savepoint, into these pipelines or changed ones: operators are found by their names. It is copied into the job's store first, so a
+ * later start with the same option goes on from what the job has done since.
+ */
+export interface FromSavepoint {
+  readonly savepoint: Store
+  /**
+   * Operators of the savepoint, or states of operators as `operator/state`, that the pipelines need not have; default none: their
+   * state would be lost (STATE_WOULD_BE_DROPPED).
+   */
+  readonly allowDropped?: readonly string[]
+  /** The store has checkpoints of its own, and sinks may publish again what these contain; default false: WOULD_DUPLICATE. */
+  readonly acceptDuplicates?: boolean
+}
+
 export interface DebloatOption {
   /** What is in an input's channels is to take so long; default 1,000. */
   readonly targetMs?: number
@@ -145,7 +160,7 @@ export interface Settings {
   readonly parallelism: number
   readonly keyGroups: number
   readonly store: Store | undefined
-  readonly restore: 'latest' | 'none' | OlderCheckpoint
+  readonly restore: 'latest' | 'none' | OlderCheckpoint | FromSavepoint
   readonly restart: RestartPolicy
   readonly acceptLoss: readonly string[]
   readonly checks: boolean
@@ -406,6 +421,11 @@ const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
 
 const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), t.partial({ acceptDuplicates: t.boolean })])
 
+const fromSavepoint = t.intersection([
+  t.type({ savepoint: store }),
+  t.partial({ allowDropped: t.readonlyArray(t.string), acceptDuplicates: t.boolean }),
+])
+
 const debloatType = t.partial({
   targetMs: duration,
   periodMs: duration,
@@ -439,7 +459,7 @@ const optionsType = t.partial({
   parallelism: count,
   keyGroups,
   store,
-  restore: t.union([t.keyof({ latest: null, none: null }), olderCheckpoint]),
+  restore: t.union([t.keyof({ latest: null, none: null }), olderCheckpoint, fromSavepoint]),
   restart,
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,

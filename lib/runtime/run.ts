@@ -30,6 +30,7 @@ import {
   settings,
 } from './options.ts'
 import { notRunning, type Stopped } from './requests.ts'
+import type { RestorePlan } from './restorePlan.ts'
 import type { Savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
@@ -107,7 +108,8 @@ export interface Warning {
 }
 
 export type JobStatus =
-  | { readonly kind: 'starting' }
+  /** `plan`: what becomes of a savepoint's state; nothing is written yet. */
+  | { readonly kind: 'starting'; readonly plan?: RestorePlan }
   | { readonly kind: 'running'; readonly resumedFrom?: ResumedFrom }
   | { readonly kind: 'done' }
   | { readonly kind: 'stopped'; readonly stopped: Stopped }
@@ -167,17 +169,22 @@ export const runIn = (
   pipelines: Pipeline | readonly Pipeline[],
   options: RunOptions = {},
 ): Job => {
-  let chosen = settings(options)
-  const { parallelism, keyGroups } = chosen
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
-  checkGuarantee(planned, chosen.acceptLoss)
-  const regions = connected(planned)
-  if (chosen.checkpoints.policy.kind === 'regional') checkRegional(planned, regions)
-  const buffers = bufferBound(planned, chosen)
+  const described = describe(pipelines, options)
+  const { planned, regions, buffers } = described
+  let { chosen } = described
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
-  const execution = new Execution(environment, planned, asRegionsAllow(chosen, regions), buffers, restored => {
-    status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
+  let states: RestorePlan | undefined
+  const execution = new Execution(environment, planned, asRegionsAllow(chosen, regions), buffers, {
+    onPlanned: plan => {
+      states = plan
+      status$.next({ kind: 'starting', plan })
+    },
+    onRunning: restored => {
+      status$.next(
+        restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored, states) },
+      )
+    },
   })
   const ended = (status: JobStatus): void => {
     status$.next(status)
@@ -249,6 +256,32 @@ export const runIn = (
   }
 }
 
+/** Pipelines and options, checked. */
+const describe = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions) => {
+  const chosen = settings(options)
+  const { parallelism, keyGroups } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
+  checkGuarantee(planned, chosen.acceptLoss)
+  const regions = connected(planned)
+  if (chosen.checkpoints.policy.kind === 'regional') checkRegional(planned, regions)
+  return { chosen, planned, regions, buffers: bufferBound(planned, chosen) }
+}
+
+/**
+ * What would become of a savepoint's state if these pipelines were run with these options; undefined if they do not begin with a
+ * savepoint. Opens sources and sinks, but reads and writes no records, and writes nothing into the store.
+ *
+ * Rejects as `run` and its start do, but not for what would be dropped.
+ */
+export const planRestore = async (
+  pipelines: Pipeline | readonly Pipeline[],
+  options: RunOptions,
+): Promise<RestorePlan | undefined> => {
+  const { chosen, planned, buffers } = describe(pipelines, options)
+  const quiet = { onPlanned: () => {}, onRunning: () => {} }
+  return firstValueFrom(new Execution(hostEnvironment(), planned, chosen, buffers, quiet).planned())
+}
+
 type Regions = ReturnType<typeof connected>
 
 /** With a single region to carry over, a regional checkpoint would be the one before it under another number. */
@@ -261,10 +294,16 @@ const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
 
-const resumedFrom = (restored: { checkpoint: CheckpointId; recordsInFlight: number }): ResumedFrom => ({
-  checkpoint: restored.checkpoint,
-  recordsInFlight: restored.recordsInFlight,
-  message: `resumed from checkpoint ${restored.checkpoint} with ${restored.recordsInFlight} records in flight`,
+const resumedFrom = (
+  { checkpoint, recordsInFlight }: { checkpoint: CheckpointId; recordsInFlight: number },
+  plan: RestorePlan | undefined,
+): ResumedFrom => ({
+  checkpoint,
+  recordsInFlight,
+  message:
+    plan === undefined
+      ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
+      : `resumed from a savepoint, as checkpoint ${checkpoint}; of its states ${plan.message}`,
 })
 
 /** Node has setImmediate; in a browser a message to oneself is the only macrotask that is not throttled. */

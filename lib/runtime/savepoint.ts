@@ -9,7 +9,7 @@ import { type Commit, encodedEntry } from '../snapshot/log.ts'
 import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { copiedSnapshots } from './copiedSnapshots.ts'
-import { logOf } from './restore.ts'
+import { logOf } from './restoredJob.ts'
 
 /** A checkpoint that belongs to the user: in a store of its own, which names nothing outside it but sinks' transactions. */
 export interface Savepoint {

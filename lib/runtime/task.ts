@@ -37,6 +37,7 @@ import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { Publications } from './publications.ts'
+import type { OperatorFates } from './restorePlan.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
 import { type BarrierMetrics, type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
@@ -189,6 +190,11 @@ export class RunningTask implements Task, Member {
       ...[...restored.operators.keys()].filter(operator => !open.has(operator)),
       ...this.#states.flatMap(state => state.unclaimed().map(name => `${state.operator}, state ${name}`)),
     ]
+  }
+
+  /** What becomes of its state. */
+  get stateFates(): readonly OperatorFates[] {
+    return this.#states.map(state => ({ operator: state.operator, fates: state.fates() }))
   }
 
   /** Brings the sinks to where the restored checkpoint has them. Before `start`. */

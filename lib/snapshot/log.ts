@@ -14,10 +14,24 @@ export interface Start {
   readonly kind: 'start'
   /** Larger than all before it. */
   readonly epoch: number
-  /** The newest parts; nothing; an older checkpoint, whose parts are in these entries. */
-  readonly from: 'latest' | 'none' | { readonly checkpoint: CheckpointId; readonly entries: readonly number[] }
+  /** The newest parts; nothing; an older checkpoint, or a savepoint's copy, whose parts are in these entries. */
+  readonly from: 'latest' | 'none' | StartedFrom
   /** Ids from here on have not been used before. */
   readonly nextCheckpoint: CheckpointId
+}
+
+export interface StartedFrom {
+  readonly checkpoint: CheckpointId
+  readonly entries: readonly number[]
+  readonly savepoint?: StartedFromSavepoint
+}
+
+/** The savepoint that has been copied, and what of it the pipelines need not have. */
+export interface StartedFromSavepoint {
+  /** Its own checkpoint, and the checksum of its entry: which savepoint it was. */
+  readonly checkpoint: CheckpointId
+  readonly crc: number
+  readonly allowDropped: readonly string[]
 }
 
 /** Some tasks of a run that goes on are started again; deleted after a newer one, or a newer start. */
@@ -103,7 +117,12 @@ const entryType = t.union([
     epoch: t.number,
     from: t.union([
       t.keyof({ latest: null, none: null }),
-      t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+      t.intersection([
+        t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+        t.partial({
+          savepoint: t.type({ checkpoint: t.number, crc: t.number, allowDropped: t.readonlyArray(t.string) }),
+        }),
+      ]),
     ]),
     nextCheckpoint: t.number,
   }),

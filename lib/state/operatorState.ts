@@ -4,7 +4,7 @@ import { mismatch } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
-import { type UnknownVersion, unknownToPlain, unknownVersion } from './versioned.ts'
+import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
 
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
@@ -19,7 +19,10 @@ export class OperatorState {
   callOpen = false
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
-  readonly #claimed = new Set<string>()
+  /** By name: the version that its codec writes. */
+  readonly #claimed = new Map<string, number>()
+  /** By name: the versions that it was stored in. */
+  readonly #stored = new Map<string, Set<number>>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
 
@@ -34,7 +37,7 @@ export class OperatorState {
    * @throws STATE_NOT_MATCHED if a stored value does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
-    this.#claim(name)
+    this.#claim(name, codec)
     const table = new Table<V>(this.#keyGroups, this.calls)
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
@@ -48,7 +51,7 @@ export class OperatorState {
    * @throws STATE_NOT_MATCHED if what is stored does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
-    this.#claim(name)
+    this.#claim(name, codec)
     this.#kept.set(name, () => {
       const value = now()
       return value === undefined ? undefined : codec.encode(value)
@@ -97,12 +100,31 @@ export class OperatorState {
     }))
   }
 
-  #claim(name: string): void {
+  /** Its restored state, by what has become of it, and what it has beside. */
+  fates(): readonly StateFate[] {
+    const declared = [...this.#claimed].map(([name, version]): StateFate => {
+      const stored = this.#stored.get(name)
+      if (stored === undefined) return { kind: 'new', name }
+      const older = [...stored].filter(of => of !== version)
+      return older.length === 0 ? { kind: 'kept', name } : { kind: 'migrated', name, from: older, to: version }
+    })
+    return [...declared, ...this.unclaimed().map((name): StateFate => ({ kind: 'dropped', name }))]
+  }
+
+  #claim(name: string, codec: t.Type<any, any>): void {
     if (this.#claimed.has(name)) throw declaredTwice(this.operator, name)
-    this.#claimed.add(name)
+    this.#claimed.set(name, versionOf(codec))
+  }
+
+  #noteVersion(name: string, stored: unknown): void {
+    const version = versionIn(stored)
+    const known = this.#stored.get(name)
+    if (known === undefined) this.#stored.set(name, new Set([version]))
+    else known.add(version)
   }
 
   #decoded<V>(name: string, codec: t.Type<V, any>, stored: unknown): V {
+    this.#noteVersion(name, stored)
     const decoded = codec.decode(stored)
     const place = `state ${name} of operator ${this.operator}`
     if (Either.isLeft(decoded)) {
@@ -114,6 +136,11 @@ export class OperatorState {
     return decoded.right
   }
 }
+
+/** What becomes of a state at a restore. */
+export type StateFate =
+  | { readonly kind: 'kept' | 'new' | 'dropped'; readonly name: string }
+  | { readonly kind: 'migrated'; readonly name: string; readonly from: readonly number[]; readonly to: number }
 
 const notMatched = (place: string, errors: t.Errors) =>
   new SpillwayError('STATE_NOT_MATCHED', {
@@ -147,6 +174,10 @@ const bySplit = (name: string): string => `${splitPrefix}${name}`
 
 /** The value that is stored under this name is one of each split. */
 export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
+
+/** The name of the value of each split; undefined: it is not one. */
+export const ofSplits = (kept: string): string | undefined =>
+  isBySplit(kept) ? kept.slice(splitPrefix.length) : undefined
 
 /** No user would begin a name like this. */
 const splitPrefix = '(split) '

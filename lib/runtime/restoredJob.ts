@@ -1,0 +1,85 @@
+import { concatMap, from, map, type Observable, toArray } from 'rxjs'
+import { type CheckpointId, countRecords } from '../element.ts'
+import { delivered } from '../snapshot/delivered.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
+import { ownState, recordsInFrame } from '../snapshot/frame.ts'
+import type { Numbered, StoredPart } from '../snapshot/history.ts'
+import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
+import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import type { Store } from '../store/store.ts'
+import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
+
+/** Parts of a store, read. */
+export interface RestoredJob extends JobFacts {
+  /** The newest of the parts'. */
+  readonly checkpoint: CheckpointId
+  /** Each region's newest. */
+  readonly parts: readonly StoredPart[]
+  readonly tasks: ReadonlyMap<TaskId, RestoredTask>
+  readonly recordsInFlight: number
+  /** It is a savepoint: operators are found by their names, wherever they are now. */
+  readonly isSavepoint: boolean
+}
+
+/** What is in these parts. Errs with DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED. */
+export const restoredJob = (
+  store: Store,
+  { keyGroups, stages, savepoint }: JobFacts & Pick<Commit, 'savepoint'>,
+  { parts, ...options }: ReadOptions & { readonly parts: readonly StoredPart[] },
+): Observable<RestoredJob> =>
+  readSnapshots(
+    store,
+    parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
+    options,
+  ).pipe(
+    map(delivered),
+    map(tasks => ({
+      keyGroups,
+      stages,
+      checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
+      parts,
+      tasks,
+      recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
+      isSavepoint: savepoint !== undefined,
+    })),
+  )
+
+const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
+  let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
+  for (const { kept } of operators.values()) records += recordsInFrame(kept) ?? 0
+  return records
+}
+
+/**
+ * Of parts in these entries sinks are not asked to publish again: what they had written may have been taken away since.
+ */
+export const withoutPublished = (restored: RestoredJob, publishedIn: ReadonlySet<number>): RestoredJob => {
+  const ofThese = new Set(
+    restored.parts.flatMap(({ entry, snapshots }) => (publishedIn.has(entry) ? snapshots.map(({ task }) => task) : [])),
+  )
+  if (ofThese.size === 0) return restored
+  const tasks = [...restored.tasks].map(
+    ([id, task]) => [id, ofThese.has(id) ? withoutTransactions(task) : task] as const,
+  )
+  return { ...restored, tasks: new Map(tasks) }
+}
+
+const withoutTransactions = (task: RestoredTask): RestoredTask => ({
+  ...task,
+  operators: new Map(
+    [...task.operators].map(([name, { kept, ...of }]) => {
+      const { [ownState.transactions]: _, ...others } = kept
+      return [name, { ...of, kept: others }]
+    }),
+  ),
+})
+
+export const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+  store.entries().pipe(
+    concatMap(numbers => from(numbers)),
+    concatMap(n => entryOf(store, n, encoding)),
+    toArray(),
+  )
+
+export const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
+  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
