@@ -56,7 +56,7 @@ import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
 import { Requests, type Stopped } from './requests.ts'
-import { type Found, found, isDealtAnew, restoredAgain, restoredFor } from './restore.ts'
+import { type Found, found, restoredAgain, restoredFor } from './restore.ts'
 import type { RestoredJob } from './restoredJob.ts'
 import { checkDropped, type RestorePlan, restorePlan } from './restorePlan.ts'
 import type { Environment, Happening } from './run.ts'
@@ -300,7 +300,10 @@ export class Execution {
   }
 
   #restorePlan(restored: RestoredJob, tasks: readonly RunningTask[]): RestorePlan {
-    return restorePlan(restored, { plan: this.#plan, fates: tasks.flatMap(({ stateFates }) => stateFates) })
+    return restorePlan(
+      restored,
+      tasks.flatMap(({ stateFates }) => stateFates),
+    )
   }
 
   /** Nothing that is restored is left unclaimed, but for what may be dropped. */
@@ -326,8 +329,7 @@ export class Execution {
   }
 
   #spread(restored: RestoredJob): RestoredJob {
-    const target = { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits }
-    return { ...restored, tasks: restoredFor(restored, target) }
+    return restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits })
   }
 
   /**
@@ -394,7 +396,7 @@ export class Execution {
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
             ended,
-            ...(restored === undefined ? {} : { restored: restoredParts(restored, this.#plan) }),
+            ...(restored === undefined ? {} : { restored: restoredParts(restored) }),
           }),
         )
         .subscribe({
@@ -632,10 +634,10 @@ const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
 const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
   tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
-const restoredParts = (restored: RestoredJob, plan: Plan) => ({
+const restoredParts = (restored: RestoredJob) => ({
   checkpoint: restored.checkpoint,
   parts: restored.parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots)),
-  dealtAnew: isDealtAnew(restored, plan),
+  dealtAnew: restored.dealtAnew,
 })
 
 /** Tasks restored as ended are represented by the snapshot that they were restored from. */

@@ -10,7 +10,7 @@ import { redistributed } from '../snapshot/redistribution/redistributed.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { type FoundSavepoint, foundSavepoint, type Imported, imported, isGoneOnWith } from './importSavepoint.ts'
-import { isMoved, matchedByName } from './matchByName.ts'
+import { isMoved, matchedByName, operatorsGone } from './matchByName.ts'
 import type { FromSavepoint, Settings } from './options.ts'
 import { entryOf, logOf, type RestoredJob, restoredJob, withoutPublished } from './restoredJob.ts'
 import { spreadOf, type Target } from './spreadOf.ts'
@@ -207,18 +207,25 @@ export const restoredAgain = (
 
 /**
  * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
- * are, so that recovered data is worked off in generations everywhere. A region that has never finished a part has none.
+ * are, so that recovered data is worked off in generations everywhere. A region that has never finished a part has none. Operators
+ * of a savepoint are found by their names.
  * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the parts do not belong to these pipelines; PARALLELISM_CHANGED,
  * KEY_GROUPS_CHANGED
  */
-export const restoredFor = (
-  restored: RestoredJob,
-  { plan, keyGroups, splits }: Target,
-): ReadonlyMap<TaskId, RestoredTask> => {
+export const restoredFor = (restored: RestoredJob, target: Target): RestoredJob => {
+  const { plan, keyGroups } = target
   if (restored.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
-  if (isMoved(restored, plan)) return matchedByName(restored, { plan, keyGroups, splits })
+  if (isMoved(restored, plan)) {
+    const gone = operatorsGone(restored, plan)
+    return { ...restored, tasks: matchedByName(restored, target), dealtAnew: true, gone }
+  }
   checkMatch(restored, plan)
-  if (!isDealtAnew(restored, plan)) return restored.tasks
+  const dealtAnew = plan.stages.some(({ id, parallelism }) => restored.stages[id] !== parallelism)
+  const gone = restored.isSavepoint ? operatorsGone(restored, plan) : restored.gone
+  return { ...restored, tasks: dealtAnew ? dealt(restored, target) : restored.tasks, dealtAnew, gone }
+}
+
+const dealt = (restored: RestoredJob, { plan, keyGroups, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
   const tasksOf = ({ id }: Stage) =>
     Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
   const depths = depthsOf(plan)
@@ -243,10 +250,6 @@ export const restoredFor = (
     }),
   )
 }
-
-/** Some stage had another number of tasks, or other operators. */
-export const isDealtAnew = (restored: RestoredJob, plan: Plan): boolean =>
-  isMoved(restored, plan) || plan.stages.some(({ id, parallelism }) => restored.stages[id] !== parallelism)
 
 const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 

@@ -1,9 +1,7 @@
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import type { Plan } from '../graph/plan.ts'
-import { ofLines, ownState } from '../snapshot/frame.ts'
+import { gateState, ofLines, ownState } from '../snapshot/frame.ts'
 import { ofSplits, type RestoredOperator, type StateFate } from '../state/operatorState.ts'
-import { operatorsGone } from './matchByName.ts'
 import type { RestoredJob } from './restoredJob.ts'
 
 /** What becomes of a savepoint's state in these pipelines, before anything is written. */
@@ -32,8 +30,8 @@ export interface OperatorFates {
 }
 
 export const restorePlan = (
-  restored: RestoredJob,
-  { plan, fates }: { readonly plan: Plan; readonly fates: readonly OperatorFates[] },
+  { checkpoint, gone }: Pick<RestoredJob, 'checkpoint' | 'gone'>,
+  fates: readonly OperatorFates[],
 ): RestorePlan => {
   const states = new Map<string, PlannedState>()
   const add = (next: PlannedState): void => {
@@ -44,16 +42,17 @@ export const restorePlan = (
     else if (next.kind === 'migrated') states.set(key, before.kind === 'migrated' ? joined(before, next) : next)
   }
   for (const { operator, fates: own } of fates) {
+    if (operator === gateState.operator) continue
     for (const { name, ...fate } of own) {
       const state = shownName(name, fate.kind)
       if (state !== undefined) add({ operator, state, ...fate })
     }
   }
-  for (const [operator, parts] of operatorsGone(restored, plan)) {
+  for (const [operator, parts] of gone) {
     for (const state of parts.flatMap(statesIn)) add({ operator, state, kind: 'dropped' })
   }
   const all = [...states.values()]
-  return { checkpoint: restored.checkpoint, states: all, message: `${counted(all)}${listed(all)}` }
+  return { checkpoint, states: all, message: `${counted(all)}${listed(all)}` }
 }
 
 /** @throws STATE_WOULD_BE_DROPPED */

@@ -6,6 +6,7 @@ import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import type { Numbered, StoredPart } from '../snapshot/history.ts'
 import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import type { RestoredOperator } from '../state/operatorState.ts'
 import type { Store } from '../store/store.ts'
 import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
 
@@ -19,6 +20,10 @@ export interface RestoredJob extends JobFacts {
   readonly recordsInFlight: number
   /** It is a savepoint: operators are found by their names, wherever they are now. */
   readonly isSavepoint: boolean
+  /** Its tasks are not those that were stored: some stage has another number of them, or other operators. */
+  readonly dealtAnew: boolean
+  /** Of a savepoint: the operators that the pipelines do not have, with their state in each task. */
+  readonly gone: ReadonlyMap<string, readonly RestoredOperator[]>
 }
 
 /** What is in these parts. Errs with DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED. */
@@ -41,6 +46,8 @@ export const restoredJob = (
       tasks,
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
       isSavepoint: savepoint !== undefined,
+      dealtAnew: false,
+      gone: new Map(),
     })),
   )
 

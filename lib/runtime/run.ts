@@ -122,6 +122,8 @@ export interface ResumedFrom {
   /** Records that had been in channels, or suspended in operators. */
   readonly recordsInFlight: number
   readonly message: string
+  /** Of a savepoint: what has become of its state. */
+  readonly plan?: RestorePlan
 }
 
 /** The host: time, macrotasks, which ready task is next, and what joins tasks. Simulation gives its own. */
@@ -300,6 +302,7 @@ const resumedFrom = (
 ): ResumedFrom => ({
   checkpoint,
   recordsInFlight,
+  ...(plan === undefined ? {} : { plan }),
   message:
     plan === undefined
       ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
