@@ -107,6 +107,17 @@ export type { InputMetrics } from './runtime/debloater.ts'
 export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.ts'
 export type { JobEvent } from './runtime/jobEvents.ts'
 export type { ChangedOptions, DebloatOption, FromSavepoint, OlderCheckpoint, RunOptions } from './runtime/options.ts'
+export {
+  type InFlight,
+  type InFlightPlace,
+  type InFlightRecord,
+  type KeyedEntry,
+  readCheckpoint,
+  type StoredCheckpoint,
+  type StoredOperator,
+  type StoredTask,
+  type TaskValue,
+} from './runtime/readCheckpoint.ts'
 export type { Stopped } from './runtime/requests.ts'
 export type { PlannedState, RestorePlan } from './runtime/restorePlan.ts'
 export {
@@ -120,6 +131,13 @@ export {
 } from './runtime/run.ts'
 export type { Savepoint } from './runtime/savepoint.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
+export {
+  type WriteOptions,
+  type WrittenKeyed,
+  type WrittenPositions,
+  type WrittenState,
+  writeCheckpoint,
+} from './runtime/writeCheckpoint.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export { groupOf } from './state/keyGroups.ts'
 export { type Migration, type VersionedOptions, versioned } from './state/versioned.ts'

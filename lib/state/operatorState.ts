@@ -125,16 +125,25 @@ export class OperatorState {
 
   #decoded<V>(name: string, codec: t.Type<V, any>, stored: unknown): V {
     this.#noteVersion(name, stored)
-    const decoded = codec.decode(stored)
-    const place = `state ${name} of operator ${this.operator}`
-    if (Either.isLeft(decoded)) {
-      const unknown = unknownVersion(codec, stored, decoded.left)
-      throw unknown === undefined ? notMatched(place, decoded.left) : versionUnknown(place, unknown)
-    }
-    const unknown = unknownToPlain(codec, stored)
-    if (unknown !== undefined) throw versionUnknown(place, unknown)
-    return decoded.right
+    return decodedState(codec, stored, { operator: this.operator, state: name })
   }
+}
+
+/** @throws STATE_NOT_MATCHED, STATE_VERSION_UNKNOWN */
+export const decodedState = <V>(
+  codec: t.Type<V, any>,
+  stored: unknown,
+  { operator, state }: { readonly operator: string; readonly state: string },
+): V => {
+  const decoded = codec.decode(stored)
+  const place = `state ${state} of operator ${operator}`
+  if (Either.isLeft(decoded)) {
+    const unknown = unknownVersion(codec, stored, decoded.left)
+    throw unknown === undefined ? notMatched(place, decoded.left) : versionUnknown(place, unknown)
+  }
+  const unknown = unknownToPlain(codec, stored)
+  if (unknown !== undefined) throw versionUnknown(place, unknown)
+  return decoded.right
 }
 
 /** What becomes of a state at a restore. */
@@ -170,7 +179,7 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   return all
 }
 
-const bySplit = (name: string): string => `${splitPrefix}${name}`
+export const bySplit = (name: string): string => `${splitPrefix}${name}`
 
 /** The value that is stored under this name is one of each split. */
 export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
