@@ -4,7 +4,7 @@ import { SpillwayError } from '../error.ts'
 import { checksumOf } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import type { History } from '../snapshot/history.ts'
-import { type Commit, readEntry, type StartedFromSavepoint } from '../snapshot/log.ts'
+import { type Commit, objectNames, readEntry, type StartedFromSavepoint } from '../snapshot/log.ts'
 import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { copyOf } from './copiedSnapshots.ts'
@@ -64,7 +64,7 @@ export const imported = (
   const epoch = Math.max(base.epoch, commit.epoch + 1)
   const checkpoint: CheckpointId = Math.max(base.nextCheckpoint, commit.checkpoint)
   const entry = base.nextEntry + 1
-  const name = (task: TaskId, piece: number) => `e${epoch}/savepoint/${encodeURIComponent(task)}.${piece}`
+  const name = objectNames(epoch).fromSavepoint
   const copies = commit.parts.map(({ tasks }) => ({ tasks: tasks.map(snapshot => copyOf(snapshot, name)) }))
   const own = commit.parts.map(({ tasks }) => ({ checkpoint, entry, snapshots: tasks }))
   return restoredJob(store, commit, { ...options, parts: own }).pipe(

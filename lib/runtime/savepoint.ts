@@ -5,8 +5,8 @@ import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
 import { history, newestParts, partsOf } from '../snapshot/history.ts'
-import { type Commit, encodedEntry } from '../snapshot/log.ts'
-import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { type Commit, encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
+import type { StoredSnapshot } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 import { copiedSnapshots } from './copiedSnapshots.ts'
 import { logOf } from './restoredJob.ts'
@@ -71,8 +71,6 @@ export const savepoint = (
       )
     }),
   )
-
-const nameInSavepoint = (task: TaskId, piece: number) => `tasks/${encodeURIComponent(task)}.${piece}`
 
 /** The entry that is a savepoint. */
 export const savepointEntry = ({

@@ -9,7 +9,7 @@ import type { Pipeline } from '../graph/stream.ts'
 import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
 import { checkEncodable, type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { entriesInChunk, keptSection, tableSection } from '../snapshot/format.ts'
-import { encodedEntry } from '../snapshot/log.ts'
+import { encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
 import type { Piece, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import { defaultKeyGroups, groupOf, subtaskOf } from '../state/keyGroups.ts'
 import { bySplit } from '../state/operatorState.ts'
@@ -77,7 +77,7 @@ export const writeCheckpoint = async (
     }),
     encoding,
   )
-  const put$ = from(objects).pipe(mergeMap(([task, bytes]) => store.put(objectOf(task), bytes), writesMax))
+  const put$ = from(objects).pipe(mergeMap(([task, bytes]) => store.put(nameInSavepoint(task, 0), bytes), writesMax))
   await lastValueFrom(concat(checkedEmpty(store), put$, store.append(1, entry)).pipe(ignoreElements()), {
     defaultValue: undefined,
   })
@@ -152,12 +152,10 @@ const stageOf = ({ stages }: Plan, name: string, is: (stage: Stage) => boolean):
 
 const storedAs = (task: TaskId, bytes: Uint8Array | undefined): StoredSnapshot => {
   const piece = (of: Uint8Array): Piece => ({
-    ...{ holds: 'state', object: objectOf(task), begin: 0 },
+    ...{ holds: 'state', object: nameInSavepoint(task, 0), begin: 0 },
     ...{ bytes: of.length, crc: checksumOf(of) },
   })
   return { task, ended: false, sections: [], pieces: bytes === undefined ? [] : [piece(bytes)] }
 }
-
-const objectOf = (task: TaskId): string => `tasks/${encodeURIComponent(task)}.0`
 
 const writesMax = 16

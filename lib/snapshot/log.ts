@@ -211,9 +211,14 @@ export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   /** An attempt that failed may have taken place, so each has a name of its own. */
   ended: (task: TaskId, attempt: number) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}.${attempt}`,
+  /** A piece of a task's snapshot, copied from a savepoint. */
+  fromSavepoint: (task: TaskId, piece: number) => `e${padded(epoch)}/savepoint/${encodeURIComponent(task)}.${piece}`,
   /** In-flight data of several tasks; no task has a name without a slash. */
   inFlight: (checkpoint: CheckpointId, file: number) => `${folder(epoch, checkpoint)}in-flight.${file}`,
 })
+
+/** In a savepoint's own store. */
+export const nameInSavepoint = (task: TaskId, piece: number): string => `tasks/${encodeURIComponent(task)}.${piece}`
 
 /** The checkpoint that an object's name carries, if any. */
 export const checkpointOf = (object: string): CheckpointId | undefined => {
