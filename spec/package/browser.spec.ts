@@ -6,7 +6,7 @@ import { type BuildResult, build, type Plugin } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { command, root } from './staged.ts'
 
-const entryPoints = ['spillway', 'spillway/operators', 'spillway/testing']
+const entryPoints = ['spillway', 'spillway/operators', 'spillway/s3', 'spillway/testing']
 
 test.each(entryPoints)('%s and all that it loads need nothing of Node', async entryPoint => {
   const { fromNode } = await bundled(`export * from '${entryPoint}'`)

@@ -47,6 +47,8 @@ const rows: Readonly<Record<string, Row>> = {
     imports: ['lib', 'lib/graph', 'lib/store', 'lib/index.ts', 'operators/index.ts'],
     packages: [...usual, 'node:*'],
   },
+  // The SDK is the user's: the store asks for what a client does, not for the package.
+  'lib/s3': { imports: ['lib', 'lib/store'], packages: usual },
   'lib/testing': {
     imports: [...inner, 'lib/index.ts', 'operators', 'operators/index.ts'],
     packages: [...usual, 'rxjs/testing'],
@@ -59,7 +61,7 @@ const rows: Readonly<Record<string, Row>> = {
   examples: {
     imports: [],
     packages: [
-      ...['spillway', 'spillway/operators', 'spillway/node', 'spillway/testing'],
+      ...['spillway', 'spillway/operators', 'spillway/node', 'spillway/s3', 'spillway/testing'],
       ...['rxjs', 'io-ts', 'fp-ts/lib/*', 'node:*', 'hyparquet', 'hyparquet-compressors', 'vega-datasets'],
     ],
   },

@@ -14,7 +14,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
   },
 
   'an object is read as it was put': async store => {
-    for (const size of [0, 1, 255, 65_536, 1_000_000]) {
+    for (const size of [0, 1, 255, 65_536, 8_000_000]) {
       await done(store.put(`objects/of/${size}`, bytes(size)))
       expectSame(plain(await once(store.get(`objects/of/${size}`))), { expected: bytes(size), where: `${size} bytes` })
     }
@@ -41,6 +41,30 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
         expected: bytes(100).slice(begin, end),
         where: `range ${begin} to ${end}`,
       })
+  },
+
+  'an empty object has ranges without bytes': async store => {
+    await done(store.put('empty', bytes(0)))
+    for (const [begin, end] of [
+      [0, 0],
+      [0, 10],
+      [5, 10],
+    ] as const)
+      expectSame(plain(await once(store.get('empty', { begin, end }))), {
+        expected: bytes(0),
+        where: `range ${begin} to ${end}`,
+      })
+    await failsWith('OBJECT_NOT_FOUND', store.get('not there', { begin: 0, end: 0 }))
+  },
+
+  'names of any letters are kept as they are': async store => {
+    const names = ['ä/ö', 'a b', 'a+b', 'a%20b', '日本/語', '😀', "quote'and&amp;<tag>", '0:map/1=2?3#4'].sort()
+    for (const [size, name] of names.entries()) await done(store.put(name, bytes(size)))
+    expectSame(await once(store.list('')), { expected: names, where: 'list("")' })
+    for (const [size, name] of names.entries())
+      expectSame((await once(store.get(name))).length, { expected: size, where: `bytes of "${name}"` })
+    await done(store.delete('a+b'))
+    expectSame(await once(store.list('a')), { expected: ['a b', 'a%20b'], where: 'list("a")' })
   },
 
   'a name is used once, and the first object stays': async store => {
@@ -126,6 +150,13 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await done(store.put('1', bytes(2)))
     expectSame(await once(store.list('')), { expected: ['1'], where: 'list("")' })
     expectSame(await once(store.entries()), { expected: [1], where: 'entries()' })
+  },
+
+  'a number whose entry is deleted is free again': async store => {
+    await done(store.append(1, bytes(1)))
+    await done(store.deleteEntry(1))
+    await done(store.append(1, bytes(2)))
+    expectSame((await once(store.entry(1))).length, { expected: 2, where: 'bytes of entry 1' })
   },
 
   'nothing happens before a subscription, and each subscription acts anew': async store => {
