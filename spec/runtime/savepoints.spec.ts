@@ -1,6 +1,7 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
 import {
+  fixedDelay,
   type Job,
   memoryStore,
   named,
@@ -12,8 +13,9 @@ import {
   stream,
 } from 'spillway'
 import { eventTime, fromArray, into, keyBy, scan, sum, tumblingWindow } from 'spillway/operators'
+import { type Happening, runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
-import { slowCollect } from './restored.ts'
+import { slowCollect, stepped } from './restored.ts'
 
 const numbers = Array.from({ length: 1_500 }, (_, n) => n)
 const counts = numbers.map(n => Math.floor(n / 7) + 1)
@@ -251,4 +253,57 @@ test('a job that is drained fires its windows, and has nothing to go on with', a
   const again: { value: number }[] = []
   await run(windows(again), { restore: { savepoint } }).done
   expect(again).toEqual([])
+})
+
+describe('tasks that fail are restarted', () => {
+  const restart = fixedDelay({ attemptsMax: 3, delayMs: 1 })
+  /** Its task of counts fails in that turn. */
+  const failingIn = (turn: () => boolean) => ({
+    ...stepped(() => {}),
+    observe: (doing: Happening) => {
+      if (doing.kind === 'turn' && doing.task.startsWith('1:') && turn()) throw new Error('it has failed')
+    },
+  })
+
+  test('from the copy of the savepoint, until there is something newer', async () => {
+    const records: number[] = []
+    const savepoint = memoryStore()
+    const { job } = await began(records, { checkpoints: { inlineBytesMax: 0 } })
+    await job.stop({ savepoint })
+    const published = records.length
+    let turns = 0
+    const again: number[] = []
+    const second = runIn(
+      failingIn(() => ++turns === 40),
+      pipeline(again),
+      { ...options, restart, restore: { savepoint } },
+    )
+    await second.done
+    expect(turns).toBeGreaterThan(40)
+    expect(again).toHaveLength(numbers.length - published)
+    expect(sorted([...records, ...again])).toEqual(sorted(counts))
+  })
+
+  test('while the job is stopping: then it goes on, and may be stopped again', async () => {
+    const records: number[] = []
+    let fails = false
+    const job = runIn(
+      failingIn(() => {
+        const now = fails
+        fails = false
+        return now
+      }),
+      pipeline(records),
+      { ...options, restart },
+    )
+    await read(job, 50)
+    fails = true
+    await expect(job.stop({ savepoint: memoryStore() })).rejects.toMatchObject({ code: 'SAVEPOINT_FAILED' })
+    const before = recordsRead(job)
+    await read(job, before + 1)
+    const savepoint = memoryStore()
+    await job.stop({ savepoint })
+    await ended(records, { restore: { savepoint } })
+    expect(sorted(records)).toEqual(sorted(counts))
+  })
 })
