@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { regional } from '../../lib/coordination/policy.ts'
+import { fixedDelay } from '../../lib/coordination/restarts.ts'
 import { told } from './told.ts'
 
 type Case = readonly [claim: string, ...lines: string[]]
@@ -147,6 +148,29 @@ describe('of several regions', () => {
       'decline 2 b -> abort 2, report 2 failed for 7, release 2/a,',
     ],
   ]
+  const restart = fixedDelay({ delayMs: 50, attemptsMax: 2 })
+  const restarted: readonly Case[] = [
+    [
+      'none is begun while some tasks do not run',
+      'failed b -> stop b for 50,',
+      'wants 7 save -> report 1 failed for 7,',
+    ],
+    [
+      'tasks that fail while the job stops have published once they have been restarted',
+      'wants 7 stop -> trigger 1 as savepoint and stop,',
+      'ack 1 a',
+      'ack 1 b -> commit 1: 1/a 1/b,',
+      'committed 1 -> publish 1, notify 1, report 1 completed for 7,',
+      'published 1 a',
+      'failed b -> stop b for 50,',
+      'restartDue b -> beginEpoch b,',
+      'epochBegun b -> restart b from 1,',
+      'restarted b -> finished,',
+    ],
+  ]
+  test.each(restarted)('%s', (_, ...lines) => {
+    expect(told(lines, { policy, connected: [['a'], ['b']], restart })).toEqual(lines)
+  })
   test.each(ofRegions)('%s', (_, ...lines) => {
     expect(told(lines, { policy, connected: [['a'], ['b']] })).toEqual(lines)
   })
