@@ -9,6 +9,7 @@ import { keyedSum } from './keyedSum.ts'
 import { rounded } from './measure.ts'
 import { regionalBench } from './regional.ts'
 import { soak } from './soak.ts'
+import { unionBench } from './union.ts'
 
 const benches: Readonly<Record<string, Bench>> = {
   'keyed-sum': keyedSum,
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   debloat,
   exchange,
   regional: regionalBench,
+  union: unionBench,
 }
 
 const usage = (): string =>

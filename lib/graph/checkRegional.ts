@@ -10,8 +10,12 @@ import type { Plan } from './plan.ts'
 export const checkRegional = ({ stages }: Plan, regions: readonly (readonly string[])[]): void => {
   for (const { nodes } of stages) {
     for (const { name, lineage } of nodes) {
-      if (lineage.broadcastEffect === undefined) continue
-      throw notRegional(name, 'it has broadcast state, of which all its tasks must have the same')
+      if (lineage.broadcastEffect !== undefined) {
+        throw notRegional(name, 'it has broadcast state, of which all its tasks must have the same')
+      }
+      if (lineage.unionStates !== undefined) {
+        throw notRegional(name, 'it has union state, of which a restore gives each task that of all others')
+      }
     }
   }
   for (const { id, pipelines } of stages) {

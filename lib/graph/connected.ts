@@ -1,8 +1,8 @@
 import { consumersOf } from './joins.ts'
-import type { Edge, Plan } from './plan.ts'
+import type { Edge, Plan, Stage } from './plan.ts'
 
 /**
- * The tasks of a plan, as `2:scan/3`, in groups joined by channels, directly or not; in the order of the plan.
+ * The tasks of a plan, as `2:scan/3`, in groups joined by channels or by union state, directly or not; in the order of the plan.
  */
 export const connected = ({ stages, edges }: Plan): readonly (readonly string[])[] => {
   const first = new Map<string, number>()
@@ -13,6 +13,9 @@ export const connected = ({ stages, edges }: Plan): readonly (readonly string[])
   }
   const sets = new DisjointSets(names.length)
   for (const edge of edges) joinEnds(sets, edge, first)
+  for (const stage of stages) {
+    if (stage.nodes.some(({ lineage }) => lineage.unionStates !== undefined)) joinAll(sets, stage, first)
+  }
   const groups = new Map<number, string[]>()
   names.forEach((name, task) => {
     const root = sets.rootOf(task)
@@ -32,6 +35,11 @@ const joinEnds = (sets: DisjointSets, { exchange, from, to }: Edge, first: Reado
     const end = index > 0 && range.end - range.first === to.parallelism ? range.first + 1 : range.end
     for (let other = range.first; other < end; other++) sets.join(producer + index, consumer + other)
   }
+}
+
+const joinAll = (sets: DisjointSets, { id, parallelism }: Stage, first: ReadonlyMap<string, number>): void => {
+  const begin = first.get(id) as number
+  for (let index = 1; index < parallelism; index++) sets.join(begin, begin + index)
 }
 
 /** Source: Galler and Fischer's disjoint sets, with path halving. */

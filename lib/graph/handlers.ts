@@ -93,6 +93,25 @@ export interface ValueState<V> {
   clear(): void
 }
 
+/** Values of the whole task, in their order, for up to some thousands: each snapshot writes all of them. They are immutable. */
+export interface ListState<V> {
+  /** Not changed any more, whatever comes later. */
+  get(): readonly V[]
+  add(value: V): void
+  /** In the place of all. */
+  set(values: readonly V[]): void
+  clear(): void
+}
+
+/** A list of which a restore gives every task that of all others too: what all of them have to know. */
+export interface UnionState<V> extends ListState<V> {
+  /**
+   * What all tasks of the operator had at the checkpoint that the job goes on from, in the order of the tasks, at whatever parallelism; empty
+   * in a job that begins. The list itself begins with the task's own share of it, so that nothing is written twice.
+   */
+  readonly restored: readonly V[]
+}
+
 /** Event-time timers of the key being handled; a time is registered once, however often it is asked for. */
 export interface Timers {
   at(timeMs: number): void
@@ -106,8 +125,15 @@ export interface OperatorContext {
   /** The job's option: whether the operator is to check what it is costly to check. */
   readonly checks: boolean
   readonly state: {
-    /** State of the whole task. The value's codec decodes it at a restore. */
+    /** State of the whole task. The value's codec decodes it at a restore. At another parallelism it is refused (PARALLELISM_CHANGED). */
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+    /**
+     * A list of the whole task, of which another parallelism gives each new task a part: element i of all tasks' lists, one behind the other,
+     * goes to task i mod parallelism. Source: Flink's operator list state.
+     */
+    list<V>(name: string, codec: t.Type<V, any>): ListState<V>
+    /** A list as above, which the operator declares as one of its `unionStates`. Source: Flink's union list state. */
+    union<V>(name: string, codec: t.Type<V, any>): UnionState<V>
   }
 }
 

@@ -4,11 +4,12 @@ import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { KeyedCall, taskValue } from './call.ts'
 import { userFunctionFailed } from './callEach.ts'
-import { frozenState } from './frozen.ts'
+import { frozen, frozenState } from './frozen.ts'
 import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers, ValueState } from './handlers.ts'
 import { Handling, type Opened } from './handling.ts'
 import { type KeyedStream, type NoSides, type OperatorNode, type Sides, Stream } from './stream.ts'
 import type { Task } from './task.ts'
+import { taskList, taskUnion } from './taskList.ts'
 
 interface Declared<S extends Sides> {
   /** The side outputs that the handlers use. */
@@ -17,26 +18,41 @@ interface Declared<S extends Sides> {
   readonly stateful?: boolean
 }
 
+interface DeclaredOfTask<S extends Sides> extends Declared<S> {
+  /** The names of union state: its tasks restart together, and take no checkpoints by region. */
+  readonly unionStates?: readonly string[]
+}
+
 /** An operator of one's own: handlers over records, with state of the whole task. */
 export const operator =
   <T, R = never, S extends Sides = NoSides>(
     name: string,
     open: (context: OperatorContext) => Handlers<T, R, S>,
-    declared: Declared<S> = {},
+    declared: DeclaredOfTask<S> = {},
   ): ((source: Stream<T>) => Stream<R, S>) =>
-  source =>
-    new Stream<R, S>(
-      { name, inputs: [source], stateful: declared.stateful ?? true, sides: declared.sides ?? [] },
+  source => {
+    const { unionStates = [] } = declared
+    return new Stream<R, S>(
+      {
+        ...{ name, inputs: [source], stateful: declared.stateful ?? true, sides: declared.sides ?? [] },
+        ...(unionStates.length === 0 ? {} : { unionStates }),
+      },
       handled<T, R, S>(source, (task, state) => {
+        const checked = task.checks ? frozen : same
         const context: OperatorContext = {
           name: state.operator,
           subtask: task.subtask,
           checks: task.checks,
-          state: { value: (cell, codec, initial) => inTask(task, taskValue(state, cell, codec, initial)) },
+          state: {
+            value: (cell, codec, initial) => inTask(task, taskValue(state, cell, codec, initial)),
+            list: (list, codec) => taskList(state, { name: list, codec, checked }),
+            union: (list, codec) => taskUnion(state, { name: list, codec, checked, declared: unionStates }),
+          },
         }
         return { handlers: opened(state.operator, () => open(context)) }
       }),
     )
+  }
 
 /** An operator of one's own on a keyed stream: handlers over records and event-time timers, with state of each key. */
 export const keyedOperator =
@@ -66,6 +82,8 @@ export const keyedOperator =
         return { handlers: handlers as unknown as KeyedHandlers<T, Key, R, S>, call }
       }),
     )
+
+const same = <V>(value: V): V => value
 
 export const inTask = <V>(task: Task, state: ValueState<V>): ValueState<V> => (task.checks ? frozenState(state) : state)
 

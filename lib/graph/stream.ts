@@ -33,6 +33,8 @@ export interface Lineage {
   readonly sides?: readonly string[]
   /** It has broadcast state (what it keeps under a name without parentheses), of which a restore must know this. */
   readonly broadcastEffect?: BroadcastEffect
+  /** The names of its union state, of which a restore gives all tasks everything. */
+  readonly unionStates?: readonly string[]
   readonly source?: Source<unknown, any, any>
   /** Of a source, ms. */
   readonly idleAfterMs?: number

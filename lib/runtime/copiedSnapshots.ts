@@ -29,7 +29,9 @@ export const copiedSnapshots = (
     mergeMap(
       ([object, owned]) =>
         store.get(object).pipe(
-          concatMap(bytes => from(owned.map(of => [of.piece, pieceIn(bytes, of)] as const))),
+          concatMap(bytes =>
+            from(owned.map(({ owner: { task }, piece }) => [piece, pieceIn(bytes, { piece, task })] as const)),
+          ),
           // A copy: a store may hold what it is given, and the rest of the object with it.
           concatMap(([piece, own]) => to.put(objects.get(piece) as string, new Uint8Array(own))),
         ),

@@ -9,7 +9,7 @@ import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
 import { completedIn, history, newestParts, partsOf } from '../snapshot/history.ts'
 import type { Commit } from '../snapshot/log.ts'
 import type { ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
-import { bySplit, decodedState, ofSplits } from '../state/operatorState.ts'
+import { decodedState, userState } from '../state/operatorState.ts'
 import type { Store } from '../store/store.ts'
 import { pieceIn } from './readSnapshots.ts'
 import { logOf } from './restoredJob.ts'
@@ -168,7 +168,7 @@ const asData = (
         return tasks$.pipe(
           concatMap(({ task, operators: of }) => {
             const kept = of.get(operator)?.kept ?? {}
-            const name = [state, bySplit(state)].find(of => of in kept)
+            const name = Object.keys(kept).find(of => shownName(of) === state)
             return name === undefined ? [] : [{ task, value: decodedState(codec, kept[name], { operator, state }) }]
           }),
         )
@@ -223,11 +223,14 @@ const described = (read: ReadTask): Described => {
       ...{ operator, stage },
       bytes: bytesOf(of => of === operator),
       keyed: new Map(Array.from(tables, ([table, batches]) => [table, countOf(batches)])),
-      values: Object.keys(kept).map(name => ofSplits(name) ?? name),
+      values: Object.keys(kept).map(shownName),
     })).filter(({ operator }) => operator !== gateState.operator),
     inFlight: inFlight.filter(({ records }) => records > 0),
   }
 }
+
+/** What Spillway itself keeps has its own name, in parentheses. */
+const shownName = (kept: string): string => userState(kept) ?? kept
 
 const countOf = (batches: Iterable<readonly unknown[]>): number => {
   let count = 0

@@ -1,4 +1,4 @@
-import { from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
+import { defer, from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
 import { SpillwayError } from '../error.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
 import type { Encoding } from '../snapshot/encoding.ts'
@@ -21,62 +21,100 @@ export interface ReadOptions {
 
 /**
  * What is in these snapshots, by task: checked, and decoded but for tables, which are decoded as they are put back. Each object is read
- * once, however many tasks have a piece of it. Errs with DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED.
+ * once, however many tasks have a piece of it, and its bytes are held until all that these tasks have elsewhere has come too. Errs with DAMAGED,
+ * OBJECT_NOT_FOUND, STORE_FAILED.
  */
 export const readSnapshots = (
   store: Store,
   snapshots: readonly Named[],
   { encoding, readsMax }: ReadOptions,
-): Observable<ReadonlyMap<TaskId, ReadSnapshot>> => {
-  const sectionsOf = new Map<Piece, readonly Section[]>()
-  return from(byObject(snapshots.map(({ snapshot }) => snapshot))).pipe(
-    mergeMap(
-      ([object, owned]) =>
-        store.get(object).pipe(
-          tap(bytes => {
-            for (const { piece, task } of owned) {
-              sectionsOf.set(piece, readPiece(pieceIn(bytes, { piece, task }), `${object}, ${task}`))
-            }
-          }),
-        ),
-      readsMax,
-    ),
-    startWith(undefined),
-    last(),
-    map(() => {
-      const read = ({ entry, snapshot }: Named) => {
-        const { task, ended, pieces } = snapshot
-        const sections = [...snapshot.sections, ...pieces.flatMap(piece => sectionsOf.get(piece) as readonly Section[])]
-        const place =
-          pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
-        return [task, readSections({ ended, sections }, { place, encoding })] as const
-      }
-      return new Map(snapshots.map(read))
-    }),
-  )
+): Observable<ReadonlyMap<TaskId, ReadSnapshot>> =>
+  defer(() => {
+    const readings = snapshots.map(named => new Reading(named, encoding))
+    return from(byObject(readings)).pipe(
+      mergeMap(
+        ([object, owned]) =>
+          store.get(object).pipe(
+            tap(bytes => {
+              for (const { owner, piece } of owned) owner.take(piece, bytes)
+            }),
+          ),
+        readsMax,
+      ),
+      startWith(undefined),
+      last(),
+      map(() => new Map(readings.map(reading => [reading.task, reading.read()] as const))),
+    )
+  })
+
+/** One snapshot, of which pieces come as they are read. */
+class Reading {
+  readonly #named: Named
+  readonly #encoding: Encoding
+  #sections = new Map<Piece, readonly Section[]>()
+  #read: ReadSnapshot | undefined
+
+  constructor(named: Named, encoding: Encoding) {
+    this.#named = named
+    this.#encoding = encoding
+  }
+
+  get task(): TaskId {
+    return this.#named.snapshot.task
+  }
+
+  get pieces(): readonly Piece[] {
+    return this.#named.snapshot.pieces
+  }
+
+  take(piece: Piece, bytes: Uint8Array): void {
+    this.#sections.set(piece, readPiece(pieceIn(bytes, { piece, task: this.task }), `${piece.object}, ${this.task}`))
+    if (this.#sections.size === this.pieces.length) this.read()
+  }
+
+  read(): ReadSnapshot {
+    this.#read ??= this.#decoded()
+    this.#sections = none
+    return this.#read
+  }
+
+  #decoded(): ReadSnapshot {
+    const { entry, snapshot } = this.#named
+    const { ended, pieces } = snapshot
+    const sections = [...snapshot.sections, ...pieces.flatMap(piece => this.#sections.get(piece) ?? [])]
+    const objects = pieces.map(({ object }) => object).join(', ')
+    const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
+    return readSections({ ended, sections }, { place, encoding: this.#encoding })
+  }
 }
 
-/** A piece, and whose it is. */
-export interface Owned {
-  readonly task: TaskId
+const none = new Map<Piece, readonly Section[]>()
+
+interface Owned<O> {
+  readonly owner: O
   readonly piece: Piece
 }
 
-/** The pieces in each object. */
-export const byObject = (snapshots: readonly StoredSnapshot[]): ReadonlyMap<string, readonly Owned[]> => {
-  const pieces = new Map<string, Owned[]>()
-  for (const { task, pieces: own } of snapshots) {
-    for (const piece of own) {
-      const owned = pieces.get(piece.object)
-      if (owned === undefined) pieces.set(piece.object, [{ task, piece }])
-      else owned.push({ task, piece })
+/** The pieces in each object, and whose they are. */
+export const byObject = <O extends { readonly pieces: readonly Piece[] }>(
+  owners: readonly O[],
+): ReadonlyMap<string, readonly Owned<O>[]> => {
+  const owned = new Map<string, Owned<O>[]>()
+  for (const owner of owners) {
+    for (const piece of owner.pieces) {
+      const of = owned.get(piece.object)
+      if (of === undefined) owned.set(piece.object, [{ owner, piece }])
+      else of.push({ owner, piece })
     }
   }
-  return pieces
+  return owned
 }
 
 /** The piece's bytes in its object. @throws DAMAGED */
-export const pieceIn = (bytes: Uint8Array, { piece, task }: Owned): Uint8Array => {
+export const pieceIn = (
+  bytes: Uint8Array,
+  { piece, task }: { readonly piece: Piece; readonly task: TaskId },
+): Uint8Array => {
   const { object, begin, bytes: size, crc } = piece
   const own = bytes.subarray(begin, begin + size)
   if (own.length !== size || checksumOf(own) !== crc) {

@@ -220,9 +220,11 @@ export const restoredFor = (restored: RestoredJob, target: Target): RestoredJob 
     return { ...restored, tasks: matchedByName(restored, target), dealtAnew: true, gone }
   }
   checkMatch(restored, plan)
-  const dealtAnew = plan.stages.some(({ id, parallelism }) => restored.stages[id] !== parallelism)
-  const gone = restored.isSavepoint ? operatorsGone(restored, plan) : restored.gone
-  return { ...restored, tasks: dealtAnew ? dealt(restored, target) : restored.tasks, dealtAnew, gone }
+  const isOther = plan.stages.some(({ id, parallelism }) => restored.stages[id] !== parallelism)
+  const tasks = isOther ? dealt(restored, target) : restored.tasks
+  // What a savepoint has and the pipelines have not is left behind with it, as a whole.
+  if (restored.isSavepoint) return { ...restored, tasks, dealtAnew: true, gone: operatorsGone(restored, plan) }
+  return { ...restored, tasks, dealtAnew: isOther }
 }
 
 const dealt = (restored: RestoredJob, { plan, keyGroups, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {

@@ -1,7 +1,7 @@
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { gateState, ofLines, ownState } from '../snapshot/frame.ts'
-import { ofSplits, type RestoredOperator, type StateFate } from '../state/operatorState.ts'
+import { type RestoredOperator, type StateFate, userState } from '../state/operatorState.ts'
 import type { RestoredJob } from './restoredJob.ts'
 
 /** What becomes of a savepoint's state in these pipelines, before anything is written. */
@@ -82,10 +82,8 @@ const statesIn = ({ kept, tables }: RestoredOperator): readonly string[] => {
 }
 
 /** Undefined: nobody would miss it, such as a watermark. */
-const shownName = (name: string, kind: StateFate['kind']): string | undefined => {
-  if (!name.startsWith('(')) return name
-  return ofSplits(name) ?? ofLines(name) ?? (kind === 'new' ? undefined : shownOwn[name])
-}
+const shownName = (name: string, kind: StateFate['kind']): string | undefined =>
+  userState(name) ?? ofLines(name) ?? (kind === 'new' ? undefined : shownOwn[name])
 
 const shownOwn: Readonly<Record<string, string>> = {
   [ownState.timers]: 'timers',

@@ -5,6 +5,7 @@ import type { Encoding } from '../snapshot/encoding.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import type { Numbered, StoredPart } from '../snapshot/history.ts'
 import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
+import { withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
 import type { Store } from '../store/store.ts'
@@ -20,7 +21,7 @@ export interface RestoredJob extends JobFacts {
   readonly recordsInFlight: number
   /** It is a savepoint: operators are found by their names, wherever they are now. */
   readonly isSavepoint: boolean
-  /** Its tasks are not those that were stored: some stage has another number of them, or other operators. */
+  /** Its tasks are not those that were stored: some stage has another number of them, or it is a savepoint. */
   readonly dealtAnew: boolean
   /** Of a savepoint: the operators that the pipelines do not have, with their state in each task. */
   readonly gone: ReadonlyMap<string, readonly RestoredOperator[]>
@@ -38,6 +39,7 @@ export const restoredJob = (
     options,
   ).pipe(
     map(delivered),
+    map(tasks => withUnionsOf(stages, tasks)),
     map(tasks => ({
       keyGroups,
       stages,
@@ -50,6 +52,20 @@ export const restoredJob = (
       gone: new Map(),
     })),
   )
+
+/** Each task with the union state of its stage. */
+const withUnionsOf = (
+  stages: JobFacts['stages'],
+  tasks: ReadonlyMap<TaskId, RestoredTask>,
+): ReadonlyMap<TaskId, RestoredTask> => {
+  const all = new Map(tasks)
+  for (const [id, parallelism] of Object.entries(stages)) {
+    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
+    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
+    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
+  }
+  return all
+}
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)

@@ -68,6 +68,25 @@ export class OperatorState {
     return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
   }
 
+  /** As `keep`, a list of which another parallelism gives each task a part; empty if nothing was stored. */
+  keepList<V>(name: string, codec: t.Type<V, any>, now: () => readonly V[] | undefined): readonly V[] {
+    return this.keep(`${listPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+  }
+
+  /** As `keepList`, with what all tasks had, which is decoded once for all. */
+  keepUnion<V>(
+    name: string,
+    codec: t.Type<V, any>,
+    now: () => readonly V[] | undefined,
+  ): { readonly own: readonly V[]; readonly all: readonly V[] } {
+    const own = this.keep(`${unionPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    const everything = inAll(`${unionPrefix}${name}`)
+    this.#claim(everything, codec)
+    const stored = this.#restored?.kept[everything]
+    if (stored === undefined) return { own, all: own }
+    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+  }
+
   /** A keyed table that has been asked for. */
   tableNamed(name: string): Table<unknown> | undefined {
     return this.#tables.get(name)?.table
@@ -184,12 +203,39 @@ export const bySplit = (name: string): string => `${splitPrefix}${name}`
 /** The value that is stored under this name is one of each split. */
 export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
 
-/** The name of the value of each split; undefined: it is not one. */
-export const ofSplits = (kept: string): string | undefined =>
-  isBySplit(kept) ? kept.slice(splitPrefix.length) : undefined
+/** The value that is stored under this name is a list, of which each task is given a part. */
+export const isList = (name: string): boolean => name.startsWith(listPrefix) || isUnion(name)
+
+/** It is one of which each task has to know all. */
+export const isUnion = (name: string): boolean => name.startsWith(unionPrefix)
+
+/** Under which name a restore gives all of it. */
+export const inAll = (name: string): string => `${allPrefix}${name}`
+
+export const isInAll = (name: string): boolean => name.startsWith(allPrefix)
+
+/** By what is stored: a thousand tasks have one array. The codecs of an operator's tasks are mostly one, and never many. */
+const decodedLists = new WeakMap<object, { readonly codec: unknown; readonly values: readonly unknown[] }>()
+
+const decodedOnce = <V>(stored: object, codec: unknown, decoded: () => readonly V[]): readonly V[] => {
+  const known = decodedLists.get(stored)
+  if (known?.codec === codec) return known?.values as readonly V[]
+  const values = decoded()
+  decodedLists.set(stored, { codec, values })
+  return values
+}
+
+/** What the operator calls what is stored under this name, if it is its own: of each split, a list, or a value. */
+export const userState = (kept: string): string | undefined => {
+  const prefix = [splitPrefix, listPrefix, unionPrefix].find(of => kept.startsWith(of))
+  return prefix === undefined ? (kept.startsWith('(') ? undefined : kept) : kept.slice(prefix.length)
+}
 
 /** No user would begin a name like this. */
 const splitPrefix = '(split) '
+const listPrefix = '(list) '
+const unionPrefix = '(union) '
+const allPrefix = '(all) '
 
 const declaredTwice = (operator: string, name: string) =>
   new SpillwayError('DUPLICATE_NAME', {

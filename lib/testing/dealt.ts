@@ -2,6 +2,7 @@ import type { SplitId } from '../element.ts'
 import type { Subtask } from '../graph/task.ts'
 import { gateState } from '../snapshot/frame.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
+import { withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask } from '../snapshot/snapshot.ts'
 import { type HarnessSnapshot, read } from './harnessSnapshot.ts'
 
@@ -23,9 +24,11 @@ export const dealt = (
   { subtask: { index, parallelism }, keyGroups, inputs, splits }: Dealing,
 ): RestoredTask => {
   const own = snapshots.find(({ subtask }) => subtask.index === index)
-  if (own?.subtask.parallelism === parallelism) return read(own)
+  const tasks = withUnions(snapshots.toSorted((a, b) => a.subtask.index - b.subtask.index).map(read))
+  if (own?.subtask.parallelism === parallelism) {
+    return snapshots.length === parallelism ? (tasks[index] as RestoredTask) : read(own)
+  }
   const before = checkedWhole(snapshots)
-  const tasks = snapshots.toSorted((a, b) => a.subtask.index - b.subtask.index).map(read)
   const taskOfSplit = (split: SplitId) => (splits.includes(split) ? splits.indexOf(split) % parallelism : undefined)
   const shares = redistributed(tasks, {
     before,

@@ -1,5 +1,5 @@
 import type { Key, SplitId } from '../../element.ts'
-import { isBySplit, type RestoredOperator } from '../../state/operatorState.ts'
+import { isBySplit, isInAll, isList, type RestoredOperator } from '../../state/operatorState.ts'
 import { type Frame, gateState, ofLines, ownState } from '../frame.ts'
 import type { RestoredTask } from '../snapshot.ts'
 import { redistributedFrames } from './frames.ts'
@@ -19,6 +19,8 @@ import { type GroupWatermarks, redistributedGroupWatermarks, smallestWatermark }
  * | unpublished transactions of sinks  | the heir of their task, oldest first                     |
  * | suspended operators               | `frames.ts`                                              |
  * | watermarks                        | `watermarks.ts`; those of a gate's channels to nobody     |
+ * | lists                             | element i of all, one behind the other, to task i mod parallelism |
+ * | what all tasks know of them       | all (`unions.ts`)                                       |
  * | an end that has been handled      | all, if all old tasks have handled it; else it is refused |
  * | broadcast state that nothing else depends on | that of the first old task, to all            |
  * | … that keys and results depend on | `lines.ts`                                              |
@@ -132,6 +134,10 @@ const keptOf = (
       give(name, redistributedFrames(frames, { operator, watermarkMs, spread, lines }))
     } else if (isBySplit(name)) {
       give(name, bySplitOf(values as readonly { value: BySplit }[], spread))
+    } else if (isList(name)) {
+      give(name, listsOf(values as readonly { value: readonly unknown[] }[], spread))
+    } else if (isInAll(name)) {
+      give(name, toAll(values[0]?.value))
     } else if (lines !== undefined && isOfBroadcast(name)) {
       // Given with the lines.
     } else if (ofAnyLine && isOfBroadcast(name)) {
@@ -168,6 +174,12 @@ const transactionsOf = (all: readonly OldTransactions[], spread: Spread): readon
       .flatMap(({ value }) => value)
       .sort((a, b) => a.checkpoint - b.checkpoint),
   )
+
+const listsOf = (all: readonly { readonly value: readonly unknown[] }[], { after }: Spread): readonly unknown[] => {
+  const shares = Array.from({ length: after }, (): unknown[] => [])
+  for (const [i, element] of all.flatMap(({ value }) => value).entries()) shares[i % after]?.push(element)
+  return shares.map(share => (share.length === 0 ? undefined : share))
+}
 
 type BySplit = readonly (readonly [split: SplitId, value: unknown])[]
 
