@@ -6,13 +6,14 @@ import {
   memoryStore,
   named,
   type RunOptions,
+  regional,
   run,
   type Sink,
   SpillwayError,
   type Store,
   stream,
 } from 'spillway'
-import { eventTime, fromArray, into, keyBy, scan, sum, tumblingWindow } from 'spillway/operators'
+import { eventTime, fromArray, into, keyBy, rebalance, scan, sum, tumblingWindow } from 'spillway/operators'
 import { type Happening, runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { slowCollect, stepped } from './restored.ts'
@@ -84,6 +85,28 @@ describe('a job that is stopped with a savepoint is gone on with from it, once a
     await ended(records, { ...after, restore: { savepoint } })
     expect(sorted(records)).toEqual(sorted(counts))
   })
+})
+
+test.each([
+  ['by stage', false],
+  ['by name', true],
+] as const)('tasks that have ended stay so, in one region and beside others: %s', async (_, isMoved) => {
+  const [short, long]: [number[], number[]] = [[], []]
+  const pipelines = (moved: boolean) => {
+    const few = stream(fromArray([1, 2, 3], { name: 'few' }))
+    return [pipeline(long), (moved ? few.pipe(rebalance()) : few).pipe(named('short', into(sinkOf(short))))]
+  }
+  const policy = regional({ failedRatioMax: 0.5, consecutiveFailuresMax: 2 })
+  const more = { ...options, checkpoints: { policy, inlineBytesMax: 0 } }
+  const savepoint = memoryStore()
+  const job = run(pipelines(false), more)
+  await read(job, 50)
+  await job.triggerCheckpoint()
+  await job.stop({ savepoint })
+  expect(short).toEqual([1, 2, 3])
+  await run(pipelines(isMoved), { ...more, restore: { savepoint } }).done
+  expect(short).toEqual([1, 2, 3])
+  expect(sorted(long)).toEqual(sorted(counts))
 })
 
 test('a savepoint of a job that goes on has all that its sinks have not published, and outlives all that the job deletes', async () => {
