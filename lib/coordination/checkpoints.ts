@@ -110,12 +110,12 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
 const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
   if (allEnded(state) || allFinal(state)) return [state, []]
   if (isStopping(state)) return [state, request.request === undefined ? [] : [refused(request.request)]]
-  const { timed = false, then } = request
+  const { timed = false, purpose } = request
   const periodic = request.request === undefined && !timed
   // One that waits already will be of the same moment.
   if (timed && state.admission.queue.some(waiting => waiting.request.timed)) return [state, []]
   if (periodic && state.pending !== undefined) return [state, []]
-  const kind = then === undefined ? 'checkpoint' : 'savepoint'
+  const kind = purpose === undefined ? 'checkpoint' : 'savepoint'
   return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : kind }, nowMs)
 }
 
@@ -140,7 +140,7 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     checkpoint: state.nextId,
     timestampMs: nowMs,
     alignment: request?.alignment ?? 'aligned',
-    savepoint: request?.then !== undefined,
+    savepoint: request?.purpose !== undefined,
   }
   const down = regionsDown(state, { whole: state.whole || barrier.savepoint })
   const parts = vectorOf(regions.length, (region): PendingPart => {
@@ -169,7 +169,7 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     kind: 'trigger',
     barrier,
     asked: askedIn(next, pending),
-    ...(request?.then?.stop === true ? { stops: true } : {}),
+    ...(request?.purpose?.stop === true ? { stops: true } : {}),
   }
   const orders: readonly CheckpointOrder[] = pending.open === 0 ? [] : [trigger]
   return andThen([next, orders], of => goOn(of, { nowMs }))
@@ -602,12 +602,13 @@ const reported = (
   pending: Pending,
   { nowMs, reason, cause }: { nowMs: number; reason?: string; cause?: FailureCause },
 ): CheckpointReport => {
-  const { checkpoint, timestampMs, alignment } = pending.barrier
+  const { checkpoint, timestampMs, alignment, savepoint } = pending.barrier
   const acknowledgedBy = membersOf(pending.acknowledged).flatMap(of => of ?? [])
+  const isFinal = acknowledgedBy.every(({ snapshot }) => snapshot.ended) && allEnded(state)
   return report({
     id: checkpoint,
     alignment,
-    kind: acknowledgedBy.every(({ snapshot }) => snapshot.ended) && allEnded(state) ? 'final' : 'checkpoint',
+    kind: isFinal ? 'final' : savepoint ? 'savepoint' : 'checkpoint',
     triggeredAtMs: timestampMs,
     durationMs: Math.max(0, nowMs - timestampMs),
     ...(reason === undefined || cause === undefined ? {} : { reason, cause }),

@@ -97,11 +97,11 @@ export interface Requested {
   readonly timed?: true
   readonly alignment: Alignment
   /** What the user wants beside it; it is then aligned, comes first, and is complete only as a whole. */
-  readonly then?: Then
+  readonly purpose?: Purpose
 }
 
 /** A savepoint is made of the checkpoint; sources read nothing after it, and the job ends once it is published; or both. */
-export interface Then {
+export interface Purpose {
   readonly save: boolean
   readonly stop: boolean
 }

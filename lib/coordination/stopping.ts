@@ -22,10 +22,10 @@ export type Stopping =
   | { readonly kind: 'draining'; readonly request: number; readonly save: boolean }
 
 /** A checkpoint for which more was asked is complete. */
-export const completedFor = (state: CheckpointsState, { request, then }: Requested, complete: Completed): Step => {
-  if (request === undefined || then === undefined) return [state, []]
+export const completedFor = (state: CheckpointsState, { request, purpose }: Requested, complete: Completed): Step => {
+  if (request === undefined || purpose === undefined) return [state, []]
   const { checkpoint } = complete
-  if (!then.stop) {
+  if (!purpose.stop) {
     const saving = [...state.saving, { request, of: complete }]
     return [{ ...state, saving }, [{ kind: 'save', request, of: { checkpoint } }]]
   }
@@ -33,7 +33,7 @@ export const completedFor = (state: CheckpointsState, { request, then }: Request
   return [
     {
       ...state,
-      stopping: { kind: 'stopping', request, save: then.save, checkpoint },
+      stopping: { kind: 'stopping', request, save: purpose.save, checkpoint },
       admission: { ...state.admission, queue: [] },
     },
     waiting.map(refused),

@@ -62,8 +62,8 @@ export class Requests {
     const saved$ = defer(() => {
       const request = ++this.#count
       this.#stores.set(request, to)
-      const then = { save: true, stop: false }
-      return this.#completed({ kind: 'requested', request, alignment: 'aligned', then }, 'the savepoint').pipe(
+      const purpose = { save: true, stop: false }
+      return this.#completed({ kind: 'requested', request, alignment: 'aligned', purpose }, 'the savepoint').pipe(
         filter(answer => answer.kind === 'saved'),
         map(({ savepoint }) => savepoint),
         take(1),
@@ -81,8 +81,8 @@ export class Requests {
       if (save) this.#stores.set(request, to)
       if (drain) return this.#completed({ kind: 'drainRequested', request, save }, 'the stop')
       this.#stops.add(request)
-      const then = { save, stop: true }
-      return this.#completed({ kind: 'requested', request, alignment: 'aligned', then }, 'the stop')
+      const purpose = { save, stop: true }
+      return this.#completed({ kind: 'requested', request, alignment: 'aligned', purpose }, 'the stop')
     })
     return concat(to === undefined ? [] : checkedEmpty(to), begun$.pipe(ignoreElements()), NEVER)
   }

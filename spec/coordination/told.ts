@@ -92,7 +92,7 @@ export const parsed = (line: string): CheckpointEvent => {
         kind: 'requested',
         alignment: 'aligned',
         request: checkpoint,
-        then: { save: rest.includes('save'), stop: rest.includes('stop') },
+        purpose: { save: rest.includes('save'), stop: rest.includes('stop') },
       }
     case 'drain':
       return { kind: 'drainRequested', request: checkpoint, save: second === 'save' }
