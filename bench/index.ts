@@ -2,6 +2,7 @@
 import type { Bench, Figures, Options } from './bench.ts'
 import { checkpoint } from './checkpoint.ts'
 import { debloat } from './debloat.ts'
+import { encoding } from './encoding.ts'
 import { exchange } from './exchange.ts'
 import { runPart, startPart } from './freshProcess.ts'
 import { hostLatency } from './hostLatency.ts'
@@ -18,6 +19,7 @@ const benches: Readonly<Record<string, Bench>> = {
   checkpoint,
   debloat,
   exchange,
+  encoding,
   regional: regionalBench,
   union: unionBench,
 }

@@ -63,6 +63,7 @@ export type ErrorCode =
   | 'OBJECT_EXISTS'
   | 'FENCED'
   | 'DAMAGED'
+  | 'FORMAT_UNKNOWN'
   | 'CHECKPOINT_NOT_FOUND'
   | 'WOULD_DUPLICATE'
   | 'STATE_NOT_MATCHED'

@@ -112,6 +112,7 @@ export {
   type InFlightPlace,
   type InFlightRecord,
   type KeyedEntry,
+  type ReadCheckpointOptions,
   readCheckpoint,
   type StoredCheckpoint,
   type StoredOperator,
@@ -138,6 +139,7 @@ export {
   type WrittenState,
   writeCheckpoint,
 } from './runtime/writeCheckpoint.ts'
+export type { Compression } from './snapshot/compression.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export { groupOf } from './state/keyGroups.ts'
 export { type Migration, type VersionedOptions, versioned } from './state/versioned.ts'

@@ -15,6 +15,8 @@ export interface Sharing {
 
 export interface InFlightFileOptions {
   readonly store: Store
+  /** The name of what its chunks are encoded by. */
+  readonly encoding: string
   /** Its name. */
   readonly object: string
   readonly members: readonly Sharing[]
@@ -41,8 +43,8 @@ export class InFlightFile {
   }
 
   put(): void {
-    const { store, object, members } = this.#options
-    const containers = members.map(({ inFlight }) => writeContainer(inFlight))
+    const { store, encoding, object, members } = this.#options
+    const containers = members.map(({ inFlight }) => writeContainer(inFlight, { encoding }))
     this.#putting.add(
       store.put(object, joined(containers)).subscribe({
         error: error => this.#failed(error),

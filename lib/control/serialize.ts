@@ -19,7 +19,7 @@ import {
 } from 'rxjs'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import { messageOf, SpillwayError } from '../error.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { encodedEntry, type JobFacts, type LogEntry, readEntry, runOf } from '../snapshot/log.ts'
 import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
@@ -29,7 +29,7 @@ import { type SnapshotEvent, SnapshotWriter } from './snapshotWriter.ts'
 
 export interface SerializeOptions {
   readonly store: Store
-  readonly encoding: Encoding
+  readonly encoding: Coding
   /** Encoding is done on it in pieces of about a millisecond. */
   readonly scheduler: SchedulerLike
   /** Snapshots being encoded or written at the same time; the others wait as references. */

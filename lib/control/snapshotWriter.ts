@@ -4,8 +4,8 @@ import type { FailureCause } from '../coordination/tolerance.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import { Line } from '../line.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
 import { objectNames } from '../snapshot/log.ts'
 import { SharedFiles } from '../snapshot/sharedFiles.ts'
@@ -16,7 +16,7 @@ import { InFlightFile, type Sharing } from './inFlightFile.ts'
 
 export interface SnapshotWriterOptions {
   readonly store: Store
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly scheduler: SchedulerLike
   /** Of the run's start. */
   readonly epoch: number
@@ -147,6 +147,7 @@ export class SnapshotWriter {
     const { checkpoint } = (members[0] as Writing).snapshot
     const file = new InFlightFile({
       store: this.options.store,
+      encoding: this.options.encoding.name,
       object: objectNames(this.options.epoch).inFlight(checkpoint, ++this.#filesBegun),
       members,
       onLeft: this.options.onLeft,
@@ -220,10 +221,11 @@ class Writing implements ToEncode, Sharing {
 
   #putState(sections: readonly Section[]): void {
     const object = nameOf(this.snapshot, this.#attempts)
+    const { store, encoding } = this.#writer.options
     const putting = defer(() => {
-      const bytes = writeContainer(sections)
+      const bytes = writeContainer(sections, { encoding: encoding.name })
       this.#state = { holds: 'state', object, begin: 0, bytes: bytes.length, crc: checksumOf(bytes) }
-      return this.#writer.options.store.put(object, bytes)
+      return store.put(object, bytes)
     })
     this.#take(putting, () => this.#stateIsKept())
   }

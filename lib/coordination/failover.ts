@@ -121,6 +121,8 @@ const unmendable: ReadonlySet<string> = new Set([
   'TRANSACTION_LOST',
   'OUTPUT_EXISTS',
   'DAMAGED',
+  'FORMAT_UNKNOWN',
+  'NOT_ENCODABLE',
   'NOT_DETERMINISTIC',
   'STATE_WOULD_BE_DROPPED',
 ])

@@ -2,6 +2,7 @@ import type { Draft } from 'immer'
 import * as t from 'io-ts'
 import { lined } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import type { Sample } from '../state/sample.ts'
 import { produced } from './call.ts'
 import type { ValueState } from './handlers.ts'
 
@@ -13,6 +14,7 @@ export class BroadcastCell<V> implements ValueState<V> {
   readonly #state: OperatorState
   readonly #initial: V
   readonly #line: () => number
+  readonly #sample: Sample<V>
   #values: readonly V[]
   #before: readonly V[]
   #changedIn = -1
@@ -26,6 +28,7 @@ export class BroadcastCell<V> implements ValueState<V> {
     this.#state = state
     this.#initial = initial
     this.#line = line
+    this.#sample = state.sample(name, codec)
     const one = state.keep(name, codec, () => (lines() === 0 ? this.#captured[0] : undefined))
     const many = state.keep(lined(name), t.readonlyArray(codec), () => (lines() === 0 ? undefined : this.#captured))
     this.#values = lines() === 0 ? [one ?? initial] : (many ?? new Array<V>(lines()).fill(initial))
@@ -37,6 +40,7 @@ export class BroadcastCell<V> implements ValueState<V> {
   }
 
   set(value: V): void {
+    this.#sample.pass(value)
     const { number } = this.#state.calls
     if (this.#changedIn !== number) {
       this.#changedIn = number

@@ -4,6 +4,7 @@ import type { Key } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import type { Sample } from '../state/sample.ts'
 import { ABSENT, type Entry, type Table } from '../state/table.ts'
 import { Timers as TimerTable } from '../state/timers.ts'
 import type { Timers, ValueState } from './handlers.ts'
@@ -49,7 +50,8 @@ export class KeyedCall extends MutableAt {
   }
 
   value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V> {
-    return new KeyedValue(this, this.#state.table(name, codec), { name, initial })
+    const sample = this.#state.sample(name, codec)
+    return new KeyedValue(this, this.#state.table(name, codec), { name, initial, sample })
   }
 
   /** The timers, if the operator has asked for any. */
@@ -77,14 +79,20 @@ class KeyedValue<V> implements ValueState<V> {
   readonly #table: Table<V>
   readonly #name: string
   readonly #initial: V
+  readonly #sample: Sample<V>
   #entry: Entry<V> | undefined
   #number = -1
 
-  constructor(call: KeyedCall, table: Table<V>, { name, initial }: { readonly name: string; readonly initial: V }) {
+  constructor(
+    call: KeyedCall,
+    table: Table<V>,
+    { name, initial, sample }: { readonly name: string; readonly initial: V; readonly sample: Sample<V> },
+  ) {
     this.#call = call
     this.#table = table
     this.#name = name
     this.#initial = initial
+    this.#sample = sample
   }
 
   get(): V {
@@ -93,6 +101,7 @@ class KeyedValue<V> implements ValueState<V> {
   }
 
   set(value: V): void {
+    this.#sample.pass(value)
     let entry = this.#found()
     if (entry === undefined) {
       entry = this.#table.entry(this.#call.keyOf(this.#name), this.#call.group)
@@ -130,10 +139,12 @@ class KeyedValue<V> implements ValueState<V> {
 
 /** One value of the whole task, captured as it was before a call that is suspended. */
 export const taskValue = <V>(state: OperatorState, name: string, codec: t.Type<V, any>, initial: V): ValueState<V> => {
+  const sample = state.sample(name, codec)
   let before: V = initial
   let changedIn = -1
   let value = initial
   const set = (next: V) => {
+    sample.pass(next)
     if (changedIn !== state.calls.number) {
       changedIn = state.calls.number
       before = value

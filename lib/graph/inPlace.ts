@@ -1,5 +1,7 @@
 import { asyncScheduler, defer, from, mergeMap, Observable, type SchedulerLike } from 'rxjs'
 import type { StreamElement } from '../element.ts'
+import { checkRoundTrip } from '../snapshot/checkRoundTrip.ts'
+import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { defaultKeyGroups } from '../state/keyGroups.ts'
 import { type CapturedOperator, capturedOf, OperatorState, type RestoredOperator } from '../state/operatorState.ts'
 import { Reading } from './reading.ts'
@@ -115,7 +117,9 @@ export class InPlaceTask implements Task {
     const taken = new Set(this.states.map(({ operator }) => operator))
     let { name } = node
     for (let n = 2; taken.has(name); n++) name = `${node.name}#${n}`
-    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name))
+    const state = new OperatorState(name, this.keyGroups, this.#restored.get(name), (stored, place) =>
+      checkRoundTrip(stored, { place, encoding }),
+    )
     this.#operators.set(node, state)
     return state
   }
@@ -167,6 +171,9 @@ export class InPlaceTask implements Task {
     for (const takeAll of this.#reads) takeAll()
   }
 }
+
+/** As a job has it: what would be refused there is refused here. */
+const encoding = msgpackEncoding()
 
 const restoredOf = ({ kept, tables }: CapturedOperator): RestoredOperator => ({
   kept,

@@ -3,6 +3,7 @@ import { type SchedulerLike, Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import type { Sample } from '../state/sample.ts'
 import type { Source, SplitReader } from './source.ts'
 
 /** Where a split stands in a snapshot. */
@@ -55,6 +56,7 @@ export class Reading<T> {
   #turn = -1
   #begun = false
   #drained = false
+  readonly #positions: Sample<unknown>
   #ended = false
   #recordsRead = 0
   /** Of splits that are no longer open. */
@@ -73,6 +75,7 @@ export class Reading<T> {
     this.#idleAfterMs = idleAfterMs
     this.#backlog = backlog
     this.#scheduler = scheduler
+    this.#positions = state.sample('position', source.position)
     const stored = state.keepBySplit('position', standType(source.position), () => this.#captured())
     for (const split of stored.keys()) if (!assigned.includes(split)) throw splitGone(source.name, split)
     for (const split of assigned) {
@@ -107,6 +110,7 @@ export class Reading<T> {
       const records = this.#next(open, recordsMax)
       if (records === 'end') return this.#end(open)
       if (records !== 'wait') {
+        if (this.#recordsRead === 0) this.#positions.pass(open.reader.position())
         this.#recordsRead += records.length
         return [...this.#becameActive(open), ...taken(open, records)]
       }

@@ -12,7 +12,7 @@ interface Declared<V> {
 
 /** The list of the task's part of the operator, restored. */
 export const taskList = <V>(state: OperatorState, { name, codec, checked }: Declared<V>): ListState<V> => {
-  const list = new TaskList<V>(state, checked)
+  const list = new TaskList<V>(state, sampled(state, { name, codec, checked }))
   list.begin(state.keepList(name, codec, () => list.captured()))
   return list
 }
@@ -23,10 +23,19 @@ export const taskUnion = <V>(
   { name, codec, checked, declared }: Declared<V> & { readonly declared: readonly string[] },
 ): UnionState<V> => {
   if (!declared.includes(name)) throw notDeclared(state.operator, name)
-  const list = new TaskList<V>(state, checked)
+  const list = new TaskList<V>(state, sampled(state, { name, codec, checked }))
   const { own, all } = state.keepUnion(name, codec, () => list.captured())
   list.begin(own)
   return Object.assign(list, { restored: all })
+}
+
+/** Some of the values are looked at as they come, so that what cannot be written is known before a snapshot needs it. */
+const sampled = <V>(state: OperatorState, { name, codec, checked }: Declared<V>): ((value: V) => V) => {
+  const sample = state.sample(name, codec)
+  return value => {
+    sample.pass(value)
+    return checked(value)
+  }
 }
 
 /**

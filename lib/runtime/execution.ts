@@ -43,7 +43,8 @@ import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
-import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
+import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
 import { ifNewest } from '../store/ifNewest.ts'
@@ -91,7 +92,7 @@ export class Execution {
   /** Without what restarted tasks have begun with. */
   #buffersAtStart: BufferBound
   readonly #store: Store
-  readonly #encoding: Encoding = msgpackEncoding()
+  readonly #encoding: Coding
   readonly #onRunning: Listener['onRunning']
   readonly #onPlanned: Listener['onPlanned']
   readonly #executor: Executor
@@ -152,6 +153,8 @@ export class Execution {
     this.#captures = new CaptureBudget(buffers.captured)
     this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
+    const { compression, oldCompressions } = settings.checkpoints
+    this.#encoding = { ...msgpackEncoding(), compression, oldCompressions }
     this.#onRunning = onRunning
     this.#onPlanned = onPlanned
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
@@ -316,6 +319,7 @@ export class Execution {
     return wired({
       plan: this.#plan,
       settings: this.#settings,
+      encoding: this.#encoding,
       budget: this.#budget,
       captures: this.#captures,
       environment: this.#environment,

@@ -1,8 +1,8 @@
 import { last, map, type Observable, switchMap } from 'rxjs'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { checksumOf } from '../snapshot/container.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import type { History } from '../snapshot/history.ts'
 import { type Commit, objectNames, readEntry, type StartedFromSavepoint } from '../snapshot/log.ts'
 import type { StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -33,7 +33,7 @@ export interface Imported {
 /** Errs with CHECKPOINT_NOT_FOUND if there is no whole savepoint, DAMAGED, STORE_FAILED. */
 export const foundSavepoint = (
   { savepoint: store, allowDropped = [], acceptDuplicates = false }: FromSavepoint,
-  encoding: Encoding,
+  encoding: Coding,
 ): Observable<FoundSavepoint> =>
   store.entries().pipe(
     switchMap(([first]) => {

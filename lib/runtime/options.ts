@@ -7,6 +7,7 @@ import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { Compression } from '../snapshot/compression.ts'
 import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
@@ -57,6 +58,10 @@ export interface RunOptions {
     readonly historyCount?: number
     /** A task's state, or its in-flight data, of up to so many bytes stands in the log itself, more in an object; default 20,480. */
     readonly inlineBytesMax?: number
+    /** What state and in-flight data are compressed with, such as `zlib()` of `spillway/node`; default: nothing. */
+    readonly compression?: Compression
+    /** Others that what the store has may have been compressed with: they are read, but not written. */
+    readonly oldCompressions?: readonly Compression[]
     /**
      * Tasks at the most whose in-flight data is written as one object, each readable by itself; default 5. With 1 each task has its own.
      * No region waits for another: its file is written once it lacks nothing else.
@@ -174,6 +179,8 @@ export interface Settings {
     readonly retainedCount: number
     readonly historyCount: number
     readonly inlineBytesMax: number
+    readonly compression: Compression | undefined
+    readonly oldCompressions: readonly Compression[]
     readonly tasksPerFile: number
     readonly minPauseMs: number
     readonly tolerableFailures: number
@@ -224,6 +231,8 @@ export const settings = (options: RunOptions): Settings => {
       historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
+      compression: checkpoints.compression,
+      oldCompressions: checkpoints.oldCompressions ?? [],
       tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
       minPauseMs: checkpoints.minPauseMs ?? 0,
       tolerableFailures: checkpoints.tolerableFailures ?? Number.POSITIVE_INFINITY,
@@ -395,6 +404,21 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
+const isCompression = (u: unknown): u is Compression =>
+  typeof u === 'object' &&
+  u !== null &&
+  ['compress', 'decompress'].every(name => typeof u[name as keyof typeof u] === 'function') &&
+  'name' in u &&
+  typeof u.name === 'string' &&
+  u.name !== '' &&
+  new TextEncoder().encode(u.name).length < 256
+const compression = new t.Type<Compression, Compression, unknown>(
+  'a Compression with a name of 1 to 255 bytes, such as zlib()',
+  isCompression,
+  (u, context) => (isCompression(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
+
 const isPolicy = (u: unknown): u is Policy =>
   typeof u === 'object' && u !== null && 'regions' in u && 'outcome' in u && 'kind' in u
 const policy = new t.Type<Policy, Policy, unknown>(
@@ -469,6 +493,8 @@ const optionsType = t.partial({
     retainedCount: count,
     historyCount: countOrNone,
     inlineBytesMax: countOrNone,
+    compression,
+    oldCompressions: t.readonlyArray(compression),
     tasksPerFile: count,
     publishTimeoutMs: duration,
   }),

@@ -2,8 +2,10 @@ import * as t from 'io-ts'
 import { concatMap, defer, firstValueFrom, from, map, type Observable, toArray } from 'rxjs'
 import { type CheckpointId, countRecords, type Key, type StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { Coding } from '../snapshot/chunk.ts'
+import type { Compression } from '../snapshot/compression.ts'
 import type { Section } from '../snapshot/container.ts'
-import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { operatorIn, readPiece, readSections } from '../snapshot/format.ts'
 import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
 import { completedIn, history, newestParts, partsOf } from '../snapshot/history.ts'
@@ -81,17 +83,24 @@ export interface TaskValue<out V> {
   readonly value: V
 }
 
+export interface ReadCheckpointOptions {
+  /** Default: the newest parts. */
+  readonly checkpoint?: CheckpointId
+  /** That the job has written with. */
+  readonly compressions?: readonly Compression[]
+}
+
 /**
  * Reads what a store has of a checkpoint, by default of the newest parts that a start would go on from; of a savepoint's store, the
  * savepoint. Reads each task's snapshot once, one at a time, and keeps none of it.
  *
- * Rejects with CHECKPOINT_NOT_FOUND, DAMAGED, OBJECT_NOT_FOUND, STORE_FAILED.
+ * Rejects with CHECKPOINT_NOT_FOUND, DAMAGED, FORMAT_UNKNOWN, OBJECT_NOT_FOUND, STORE_FAILED.
  */
 export const readCheckpoint = (
   store: Store,
-  { checkpoint }: { readonly checkpoint?: CheckpointId } = {},
+  { checkpoint, compressions }: ReadCheckpointOptions = {},
 ): Promise<StoredCheckpoint> => {
-  const encoding = msgpackEncoding()
+  const encoding: Coding = { ...msgpackEncoding(), oldCompressions: compressions }
   return firstValueFrom(
     logOf(store, encoding).pipe(
       concatMap(log => {
@@ -184,7 +193,7 @@ const asData = (
 const readTask = (
   store: Store,
   { entry, snapshot }: { readonly entry: number; readonly snapshot: StoredSnapshot },
-  encoding: Encoding,
+  encoding: Coding,
 ): Observable<ReadTask> => {
   const { task, ended, pieces } = snapshot
   return from(pieces).pipe(
@@ -192,7 +201,12 @@ const readTask = (
       store
         .get(piece.object, { begin: piece.begin, end: piece.begin + piece.bytes })
         .pipe(
-          map(bytes => readPiece(pieceIn(bytes, { piece: { ...piece, begin: 0 }, task }), `${piece.object}, ${task}`)),
+          map(bytes =>
+            readPiece(pieceIn(bytes, { piece: { ...piece, begin: 0 }, task }), {
+              place: `${piece.object}, ${task}`,
+              encoding,
+            }),
+          ),
         ),
     ),
     toArray(),

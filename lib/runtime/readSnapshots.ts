@@ -1,7 +1,7 @@
 import { defer, from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
 import { SpillwayError } from '../error.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { readPiece, readSections } from '../snapshot/format.ts'
 import { damagedRemedy } from '../snapshot/log.ts'
 import type { Piece, ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -14,7 +14,7 @@ export interface Named {
 }
 
 export interface ReadOptions {
-  readonly encoding: Encoding
+  readonly encoding: Coding
   /** Objects being read at the same time. */
   readonly readsMax: number
 }
@@ -22,7 +22,7 @@ export interface ReadOptions {
 /**
  * What is in these snapshots, by task: checked, and decoded but for tables, which are decoded as they are put back. Each object is read
  * once, however many tasks have a piece of it, and its bytes are held until all that these tasks have elsewhere has come too. Errs with DAMAGED,
- * OBJECT_NOT_FOUND, STORE_FAILED.
+ * FORMAT_UNKNOWN, OBJECT_NOT_FOUND, STORE_FAILED.
  */
 export const readSnapshots = (
   store: Store,
@@ -50,11 +50,11 @@ export const readSnapshots = (
 /** One snapshot, of which pieces come as they are read. */
 class Reading {
   readonly #named: Named
-  readonly #encoding: Encoding
+  readonly #encoding: Coding
   #sections = new Map<Piece, readonly Section[]>()
   #read: ReadSnapshot | undefined
 
-  constructor(named: Named, encoding: Encoding) {
+  constructor(named: Named, encoding: Coding) {
     this.#named = named
     this.#encoding = encoding
   }
@@ -68,7 +68,9 @@ class Reading {
   }
 
   take(piece: Piece, bytes: Uint8Array): void {
-    this.#sections.set(piece, readPiece(pieceIn(bytes, { piece, task: this.task }), `${piece.object}, ${this.task}`))
+    const place = `${piece.object}, ${this.task}`
+    const own = pieceIn(bytes, { piece, task: this.task })
+    this.#sections.set(piece, readPiece(own, { place, encoding: this.#encoding }))
     if (this.#sections.size === this.pieces.length) this.read()
   }
 

@@ -2,7 +2,7 @@ import { concatMap, forkJoin, from, map, type Observable, of, switchMap, toArray
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type LogEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
@@ -40,13 +40,13 @@ export interface FindOptions {
   readonly restore: Settings['restore']
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly readsMax: number
 }
 
 /**
  * Reads a store's log, and unless `restore` is 'none' each region's newest durable part, or those of the checkpoint that it names.
- * Errs with DAMAGED, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
+ * Errs with DAMAGED, FORMAT_UNKNOWN, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
   forkJoin({ log: logOf(store, options.encoding), objects: store.list(''), savepoint: savepointOf(options) }).pipe(
@@ -185,7 +185,7 @@ export const restoredAgain = (
   }: {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Encoding
+    readonly encoding: Coding
     readonly readsMax: number
   },
 ): Observable<RestoredJob> =>

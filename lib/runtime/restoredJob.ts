@@ -1,7 +1,7 @@
 import { concatMap, from, map, type Observable, toArray } from 'rxjs'
 import { type CheckpointId, countRecords } from '../element.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { delivered } from '../snapshot/delivered.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import type { Numbered, StoredPart } from '../snapshot/history.ts'
 import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
@@ -97,12 +97,12 @@ const withoutTransactions = (task: RestoredTask): RestoredTask => ({
   ),
 })
 
-export const logOf = (store: Store, encoding: Encoding): Observable<readonly Numbered<LogEntry>[]> =>
+export const logOf = (store: Store, encoding: Coding): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
     concatMap(n => entryOf(store, n, encoding)),
     toArray(),
   )
 
-export const entryOf = (store: Store, n: number, encoding: Encoding): Observable<Numbered<LogEntry>> =>
+export const entryOf = (store: Store, n: number, encoding: Coding): Observable<Numbered<LogEntry>> =>
   store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))

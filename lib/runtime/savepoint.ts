@@ -3,7 +3,7 @@ import type { CheckpointOrder } from '../coordination/events.ts'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
-import type { Encoding } from '../snapshot/encoding.ts'
+import type { Coding } from '../snapshot/chunk.ts'
 import { history, newestParts, partsOf } from '../snapshot/history.ts'
 import { type Commit, encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
 import type { StoredSnapshot } from '../snapshot/snapshot.ts'
@@ -33,7 +33,7 @@ export const checkedEmpty = (store: Store): Observable<never> =>
 export interface SavepointOptions {
   readonly of: (CheckpointOrder & { kind: 'save' })['of']
   readonly to: Store
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly readsMax: number
 }
 

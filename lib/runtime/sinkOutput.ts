@@ -14,6 +14,7 @@ import type { Sink, SinkWriter } from '../graph/sink.ts'
 import type { Subtask } from '../graph/task.ts'
 import { ownState } from '../snapshot/frame.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import type { Sample } from '../state/sample.ts'
 import { retried } from './retried.ts'
 
 /** A transaction that has been cut and not yet published. */
@@ -43,6 +44,7 @@ export class SinkOutput {
   readonly #name: string
   readonly #writer: SinkWriter<unknown, unknown>
   readonly #restored: readonly Unpublished[]
+  readonly #sample: Sample<unknown>
   readonly #open = new Subscription()
   readonly #scheduler: SchedulerLike
   readonly #publishTimeoutMs: number
@@ -69,6 +71,7 @@ export class SinkOutput {
     this.#publishTimeoutMs = options.publishTimeoutMs
     this.#seed = epoch * 65_537 + subtask.index
     this.#writer = sink.open({ subtask, epoch })
+    this.#sample = state.sample(ownState.transactions, sink.transaction)
     const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
     this.#restored = state.keep(ownState.transactions, type, () => [...this.#unpublished]) ?? []
     this.#open.add(this.#writer.ready$.subscribe({ next: onReady, error: onError }))
@@ -111,6 +114,7 @@ export class SinkOutput {
   cut(checkpoint: CheckpointId): void {
     const cut = this.#writer.cut(checkpoint)
     if (cut !== undefined) {
+      this.#sample.pass(cut.tx)
       this.#unpublished = [...this.#unpublished, { checkpoint, tx: cut.tx }]
       this.#durable.set(checkpoint, this.#once(cut.durable))
     }

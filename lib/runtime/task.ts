@@ -26,10 +26,12 @@ import type { Source } from '../graph/source.ts'
 import type { OperatorNode, Stream } from '../graph/stream.ts'
 import type { Awaiting, Rest, Subtask, Task } from '../graph/task.ts'
 import { Unfinished } from '../graph/unfinished.ts'
-import { checkEncodable } from '../snapshot/encoding.ts'
+import { checkRoundTrip } from '../snapshot/checkRoundTrip.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
 import { gateState } from '../snapshot/frame.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
+import { Sample } from '../state/sample.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
 import type { Executor, Member } from './executor.ts'
@@ -62,6 +64,7 @@ export interface RunningTaskOptions {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  readonly encoding: Encoding
   readonly guarantee: Guarantee
   readonly publishTimeoutMs: number
   /** The splits of the stage's source that belong to this task. */
@@ -104,7 +107,6 @@ export class RunningTask implements Task, Member {
   readonly #unfinished = new Unfinished()
   readonly #pace: Pace
   readonly #running = new Subscription()
-  readonly #checked = new Set<Stream<any, any>>()
   /** Where there are sinks. */
   #publications: Publications | undefined
   #head = new Subject<StreamElement<any>>()
@@ -429,7 +431,10 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const state = new OperatorState(node.name, this.keyGroups, this.#options.restored?.operators.get(node.name))
+    const { restored, encoding } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), (stored, place) =>
+      checkRoundTrip(stored, { place, encoding }),
+    )
     this.#states.push(state)
     return state
   }
@@ -667,8 +672,9 @@ export class RunningTask implements Task, Member {
     } else this.#owedMarkers = this.#generationsKept(this.open({ name: gateState.operator }))
     stage.outputs.forEach(({ stream }, output) => {
       const writer = this.#writers[output] as Writer<unknown>
+      const sample = this.#sampleOf(stream)
       this.#connect(stream, element => {
-        this.#checkEncodable(stream, element)
+        if (element.kind === 'buffer') sample.passAll(element.records)
         writer.next(element)
       })
     })
@@ -687,11 +693,12 @@ export class RunningTask implements Task, Member {
     else channels[channel]?.channel.restore(elements)
   }
 
-  /** The first record of each edge, so that what cannot be part of a snapshot is refused long before one needs it. */
-  #checkEncodable(stream: Stream<any, any>, element: StreamElement<unknown>): void {
-    if (element.kind !== 'buffer' || this.#checked.has(stream)) return
-    this.#checked.add(stream)
-    checkEncodable(element.records[0], `record of ${makerOf(stream.node).name}`)
+  /** Of an edge's records, so that what cannot be part of a snapshot is refused long before one needs it. */
+  #sampleOf({ node }: Stream<any, any>): Sample<unknown> {
+    const of = { place: `record of ${makerOf(node).name}`, encoding: this.#options.encoding }
+    return new Sample(record => {
+      checkRoundTrip(record, of)
+    })
   }
 
   #buildGate(): void {

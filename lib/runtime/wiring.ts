@@ -8,6 +8,7 @@ import { channelsOf } from '../graph/channelsOf.ts'
 import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
+import type { Encoding } from '../snapshot/encoding.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
 import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
@@ -20,6 +21,8 @@ import { RunningTask, type TaskEvent } from './task.ts'
 export interface Wiring {
   readonly plan: Plan
   readonly settings: Settings
+  /** What snapshots will be written with. */
+  readonly encoding: Encoding
   readonly budget: BufferBudget
   readonly captures: CaptureBudget
   readonly environment: Environment
@@ -54,6 +57,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
         keyGroups: settings.keyGroups,
         bufferRecordsMax: channelSettings.bufferRecordsMax,
         checks: settings.checks,
+        encoding: wiring.encoding,
         guarantee: settings.checkpoints.guarantee,
         publishTimeoutMs: settings.checkpoints.publishTimeoutMs,
         splits: everyNth(wiring.splits.get(stage) ?? [], { first: index, n: parallelism }),

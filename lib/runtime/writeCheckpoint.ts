@@ -6,8 +6,10 @@ import { connected } from '../graph/connected.ts'
 import { type Plan, plan, type Stage } from '../graph/plan.ts'
 import type { Source } from '../graph/source.ts'
 import type { Pipeline } from '../graph/stream.ts'
+import { type Coding, chunkOf } from '../snapshot/chunk.ts'
+import type { Compression } from '../snapshot/compression.ts'
 import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
-import { checkEncodable, type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
+import { checkEncodable, msgpackEncoding } from '../snapshot/encoding.ts'
 import { entriesInChunk, keptSection, tableSection } from '../snapshot/format.ts'
 import { encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
 import type { Piece, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -40,6 +42,8 @@ export interface WriteOptions {
   readonly parallelism?: number
   /** As the job's; default 128. */
   readonly keyGroups?: number
+  /** Default: none. */
+  readonly compression?: Compression
 }
 
 /**
@@ -52,9 +56,9 @@ export interface WriteOptions {
 export const writeCheckpoint = async (
   store: Store,
   pipelines: Pipeline | readonly Pipeline[],
-  { states, parallelism = 1, keyGroups = defaultKeyGroups }: WriteOptions,
+  { states, parallelism = 1, keyGroups = defaultKeyGroups, compression }: WriteOptions,
 ): Promise<void> => {
-  const encoding = msgpackEncoding()
+  const encoding: Coding = { ...msgpackEncoding(), compression }
   const all = Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline]
   const planned = plan(all, { parallelism, keyGroups })
   const sections = new Map(planned.stages.flatMap(({ tasks }) => tasks.map(task => [task, [] as Section[]] as const)))
@@ -64,7 +68,9 @@ export const writeCheckpoint = async (
     else addKeyed(state, target)
   }
   const objects = new Map(
-    Array.from(sections).flatMap(([task, own]) => (own.length === 0 ? [] : [[task, writeContainer(own)]])),
+    Array.from(sections).flatMap(([task, own]) =>
+      own.length === 0 ? [] : [[task, writeContainer(own, { encoding: encoding.name })]],
+    ),
   )
   const entry = encodedEntry(
     savepointEntry({
@@ -86,7 +92,7 @@ export const writeCheckpoint = async (
 interface Target {
   readonly plan: Plan
   readonly keyGroups: number
-  readonly encoding: Encoding
+  readonly encoding: Coding
   readonly sections: ReadonlyMap<TaskId, Section[]>
 }
 
@@ -101,7 +107,7 @@ const addKeyed = <V>({ operator, state, codec, entries }: WrittenKeyed<V>, targe
     const some = waiting[task]?.splice(0) ?? []
     if (some.length === 0) return
     checkEncodable(some[0], place)
-    chunks[task]?.push(encoding.encode(some, place))
+    chunks[task]?.push(chunkOf(some, { coding: encoding, place }))
   }
   for (const [key, value] of entries) {
     const group = groupOf(key, groups)
@@ -128,7 +134,7 @@ const addPositions = async ({ source: name, positions }: WrittenPositions, targe
   }
   for (const [task, own] of stands.entries()) {
     if (own.length === 0) continue
-    const chunk = encoding.encode({ [bySplit('position')]: own }, name)
+    const chunk = chunkOf({ [bySplit('position')]: own }, { coding: encoding, place: name })
     sections.get(tasks[task] as TaskId)?.push({ name: keptSection(name), chunks: [chunk] })
   }
 }

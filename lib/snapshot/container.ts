@@ -3,31 +3,32 @@ import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
 
 /**
- * An object of the store, format version 0: sections, each of any number of chunks, found through an index at the end,
- * so that a reader of a range need not read the rest.
+ * An object of the store, or an entry of its log, format version 1: sections, each of any number of chunks, found through an
+ * index at the end, so that a reader of a range need not read the rest. docs/format.md has it byte by byte.
  *
  *   magic       4 bytes   "SPWY"
- *   version     u32       0
+ *   version     u32       1
  *   chunks                one after the other, section by section
- *   index                 a section: length of its name u32, name in UTF-8, number of chunks u32, length of each u32,
- *                         crc u32
+ *   index                 the encoding's name: its length u8, in UTF-8; then a section each: length of its name u32, name in
+ *                         UTF-8, number of chunks u32, length of each u32, crc u32
  *   index size  u32
  *   index crc   u32       of magic, version, index and index size
  *   magic       4 bytes
  *
  * Numbers are big-endian. A section's crc covers its entry in the index (but for itself) and its chunks. So every byte
- * is under a crc or is one, and the lengths must add up to the size of the whole.
+ * is under a crc or is one, and the lengths must add up to the size of the whole. What is not the index's content is the same in
+ * every version, so that a damaged object is told from one of another version.
  */
 export interface Section {
   readonly name: string
   readonly chunks: readonly Uint8Array[]
 }
 
-/** Sections in one array of bytes, copied; names must differ. */
-export function writeContainer(sections: Iterable<Section>): Uint8Array {
+/** Sections in one array of bytes, copied; names must differ. `encoding`: its name. */
+export function writeContainer(sections: Iterable<Section>, { encoding }: { readonly encoding: string }): Uint8Array {
   const all = [...sections]
   invariant(new Set(all.map(({ name }) => name)).size === all.length, () => `sections ${all.map(s => s.name)} differ`)
-  const entries = all.map(entryOf)
+  const entries = [encodingEntry(encoding), ...all.map(entryOf)]
   const indexSize = entries.reduce((size, { length }) => size + length, 0)
   const bytes = new Uint8Array(headerSize + chunksSize(all) + indexSize + trailerSize)
   const view = new DataView(bytes.buffer)
@@ -53,24 +54,27 @@ export function writeContainer(sections: Iterable<Section>): Uint8Array {
  * The sections by name, in order; every byte has been checked before it returns. The chunks are views of `bytes`.
  * `object` is its name, for the error.
  *
- * @throws DAMAGED if the bytes are not what `writeContainer` has written, naming the section where that is known
+ * @throws DAMAGED if the bytes are not what `writeContainer` has written, naming the section where that is known; FORMAT_UNKNOWN
+ * if they are of another version, or of another encoding than `encoding`
  */
 export function readContainer(
   bytes: Uint8Array,
-  { object }: { readonly object: string },
+  { object, encoding }: { readonly object: string; readonly encoding: string },
 ): ReadonlyMap<string, readonly Uint8Array[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < headerSize + trailerSize) throw damaged(object, `it ends after ${bytes.length} bytes`)
   if (view.getUint32(0) !== magic) throw damaged(object, 'it does not begin as an object of Spillway')
-  if (view.getUint32(4) !== version) throw damaged(object, `its format is ${view.getUint32(4)}, not ${version}`)
   const trailer = bytes.length - trailerSize
   if (view.getUint32(trailer + 8) !== magic) throw damaged(object, 'its end is missing')
   const index = trailer - view.getUint32(trailer)
   if (index < headerSize || indexCrc(bytes, index) !== view.getUint32(trailer + 4))
     throw damaged(object, 'its index does not match its checksum')
+  if (view.getUint32(4) !== version) throw otherVersion(object, view.getUint32(4))
+  const encodedBy = utf8.decode(bytes.subarray(index + 1, index + 1 + view.getUint8(index)))
+  if (encodedBy !== encoding) throw otherEncoding(object, { encodedBy, encoding })
 
   const sections = new Map<string, readonly Uint8Array[]>()
-  let entry = index
+  let entry = index + 1 + view.getUint8(index)
   let position = headerSize
   while (entry < trailer) {
     const begin = entry
@@ -100,6 +104,13 @@ export function readContainer(
 export function checksumOf(bytes: Uint8Array): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   return view.getUint32(bytes.length - trailerSize + 4)
+}
+
+/** The beginning of the index. */
+function encodingEntry(encoding: string): Uint8Array {
+  const name = new TextEncoder().encode(encoding)
+  invariant(name.length < 256, () => `the encoding's name ${encoding} has at most 255 bytes`)
+  return Uint8Array.of(name.length, ...name)
 }
 
 /** A section's part of the index. */
@@ -136,8 +147,25 @@ const damaged = (object: string, problem: string) =>
     remedy: 'Restore it from a copy of the store, or the job from an earlier checkpoint.',
   })
 
+const otherVersion = (object: string, found: number) =>
+  new SpillwayError('FORMAT_UNKNOWN', {
+    place: object,
+    problem: `it is written in version ${found} of the format, and version ${version} is read.`,
+    remedy: 'Run the job with the version of Spillway that has written it, or begin anew on another store.',
+  })
+
+const otherEncoding = (
+  object: string,
+  { encodedBy, encoding }: { readonly encodedBy: string; readonly encoding: string },
+) =>
+  new SpillwayError('FORMAT_UNKNOWN', {
+    place: object,
+    problem: `its values are encoded by ${JSON.stringify(encodedBy)}, and ${JSON.stringify(encoding)} is read.`,
+    remedy: 'Run the job with the version of Spillway that has written it, or begin anew on another store.',
+  })
+
 const magic = 0x53505759
-const version = 0
+const version = 1
 const headerSize = 8
 const trailerSize = 12
 const utf8 = new TextDecoder('utf-8', { ignoreBOM: true })

@@ -7,11 +7,11 @@ import { findRefused, isEncodableRecord } from './findRefused.ts'
  *
  * Contract: `encode` is synchronous, its bytes belong to the caller and are complete in themselves; `decode` gives back
  * what was encoded, sharing no memory with the bytes. `place` says whose value it is, for the error: the operator and
- * the state. `encode` need not notice all that it does not keep: callers check a sample with `checkEncodable` (the
- * runtime the first record of each edge and of each chunk).
+ * the state. `encode` need not notice all that it does not keep: the runtime looks at samples of records and of what states are
+ * set to with `checkRoundTrip`, and at the first value of each chunk with `checkEncodable`.
  */
 export interface Encoding {
-  /** Written into snapshots; one that was written by another encoding is not read. */
+  /** Stands in every container; one that was written by another encoding is not read (`FORMAT_UNKNOWN`). */
   readonly name: string
   encode(value: unknown, place?: string): Uint8Array
   decode(bytes: Uint8Array, place?: string): unknown

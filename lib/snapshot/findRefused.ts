@@ -55,8 +55,8 @@ function isPlain(value: object): boolean {
 
 type Members = Iterable<readonly [step: string, member: unknown]>
 
-/** `undefined` for an instance of a class, also of one that extends a built-in. */
-function membersOf(value: object): Members | undefined {
+/** Of an array, a collection or a plain object; `undefined` for all else, also for an instance of a class that extends one. */
+export function membersOf(value: object): Members | undefined {
   const prototype = Object.getPrototypeOf(value)
   if (Array.isArray(value)) return isPlain(prototype) ? membersOfArray(value) : undefined
   if (prototype === Map.prototype) return membersOfMap(value as Map<unknown, unknown>)
@@ -80,8 +80,11 @@ function* membersOfMap(value: ReadonlyMap<unknown, unknown>): Members {
   }
 }
 
-const shown = (key: unknown) =>
-  shortened(typeof key === 'string' ? JSON.stringify(key) : typeof key === 'object' ? 'an object' : String(key))
+/** A value in a path, or in a message. */
+export const shown = (key: unknown): string =>
+  shortened(
+    typeof key === 'string' ? JSON.stringify(key) : typeof key === 'object' && key !== null ? 'an object' : String(key),
+  )
 
 const shortened = (text: string) => (text.length > 60 ? `${text.slice(0, 57)}...` : text)
 

@@ -2,14 +2,15 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type StreamElement } from '../element.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
+import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, type Section } from './container.ts'
-import { checkEncodable, type Encoding } from './encoding.ts'
+import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
 import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
 
 /**
- * A task's snapshot, version 0: these sections, in containers in objects of the store, or the sections themselves in a log entry.
+ * A task's snapshot, version 1: these sections, in containers in objects of the store, or the sections themselves in a log entry.
  *
  *   ["kept", operator]            the operator's small values, by name
  *   ["table", operator, name]     chunks of [key group, key, value]
@@ -27,13 +28,13 @@ export interface Chunk {
 }
 
 /** Of the operators' small values. @throws NOT_ENCODABLE, naming operator and path. */
-export const keptChunks = ({ operators }: TaskSnapshot, encoding: Encoding): readonly Chunk[] =>
+export const keptChunks = ({ operators }: TaskSnapshot, coding: Coding): readonly Chunk[] =>
   operators
     .filter(({ kept }) => Object.keys(kept).length > 0)
     .map(({ operator, kept }) => ({
       section: name('kept', operator),
       holds: 'state',
-      chunk: encoding.encode(kept, operator),
+      chunk: chunkOf(kept, { coding, place: operator }),
       records: recordsInFrame(kept),
     }))
 
@@ -42,25 +43,25 @@ export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean
   inFlight.length > 0 || outputs.length > 0 || operators.some(({ tables }) => tables.length > 0)
 
 /** Of tables and in-flight data, each made as it is asked for. @throws NOT_ENCODABLE, naming operator and path. */
-export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generator<Chunk> {
+export function* moreChunks(snapshot: TaskSnapshot, coding: Coding): Generator<Chunk> {
   for (const { operator, tables } of snapshot.operators) {
     for (const { name: table, captured, encode } of tables) {
       const section = name('table', operator, table)
       for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) {
         const stored = entries.map(([group, key, value]) => [group, key, encode(value)])
         const place = `${operator}, state ${table}`
-        const chunk = encoded(stored, encoding, { sample: stored[0], place })
+        const chunk = encoded(stored, coding, { sample: stored[0], place })
         yield { section, holds: 'state', chunk, records: undefined }
       }
     }
   }
   for (const { input, from, generation, elements } of snapshot.inFlight) {
     const place = `record on its way to ${snapshot.task}`
-    yield* inFlightChunks(elements, encoding, { section: name('channel', input, from, ...inName(generation)), place })
+    yield* inFlightChunks(elements, coding, { section: name('channel', input, from, ...inName(generation)), place })
   }
   for (const { to, input, from, generation, elements } of snapshot.outputs) {
     const place = `record on its way to ${to}`
-    yield* inFlightChunks(elements, encoding, {
+    yield* inFlightChunks(elements, coding, {
       section: name('output', to, input, from, ...inName(generation)),
       place,
     })
@@ -69,20 +70,20 @@ export function* moreChunks(snapshot: TaskSnapshot, encoding: Encoding): Generat
 
 function* inFlightChunks(
   elements: readonly StreamElement<unknown>[],
-  encoding: Encoding,
+  coding: Coding,
   { section, place }: { readonly section: string; readonly place: string },
 ): Generator<Chunk> {
   for (const some of inChunks(elements, recordsInChunk, countOf)) {
     const sample = some.find(element => element.kind === 'buffer')?.records[0]
-    const chunk = encoded(some, encoding, { sample, place })
+    const chunk = encoded(some, coding, { sample, place })
     yield { section, holds: 'inFlight', chunk, records: countRecords(some) }
   }
 }
 
 /** What the encoding would change without noticing is looked for in a sample. */
-const encoded = (value: unknown, encoding: Encoding, { sample, place }: { sample: unknown; place: string }) => {
+const encoded = (value: unknown, coding: Coding, { sample, place }: { sample: unknown; place: string }) => {
   checkEncodable(sample, place)
-  return encoding.encode(value, place)
+  return chunkOf(value, { coding, place })
 }
 
 /** A chunk ends with what brings it to the size. */
@@ -109,14 +110,20 @@ export const releaseSnapshot = ({
   for (const { tables } of operators) for (const { captured } of tables) captured.release()
 }
 
-/** The sections in a piece of an object. @throws DAMAGED; `place` names the object, and whose piece it is. */
-export const readPiece = (bytes: Uint8Array, place: string): readonly Section[] =>
-  Array.from(readContainer(bytes, { object: place }), ([of, chunks]) => ({ name: of, chunks }))
+/** The sections in a piece of an object. @throws DAMAGED, FORMAT_UNKNOWN; `place` names the object, and whose piece it is. */
+export const readPiece = (
+  bytes: Uint8Array,
+  of: { readonly place: string; readonly encoding: Coding },
+): readonly Section[] =>
+  Array.from(readContainer(bytes, { object: of.place, encoding: of.encoding.name }), ([name, chunks]) => ({
+    name,
+    chunks,
+  }))
 
-/** @throws DAMAGED */
+/** What tables hold is decoded as they are read. @throws DAMAGED, FORMAT_UNKNOWN */
 export const readSections = (
   { ended, sections }: Pick<StoredSnapshot, 'ended' | 'sections'>,
-  { place, encoding }: { readonly place: string; readonly encoding: Encoding },
+  { place: whole, encoding: coding }: { readonly place: string; readonly encoding: Coding },
 ): ReadSnapshot => {
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
@@ -130,11 +137,12 @@ export const readSections = (
     return found
   }
   for (const { name: section, chunks } of sections) {
-    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), `${place}, section ${section}`)
-    const values = () => chunks.map(chunk => encoding.decode(chunk))
+    const place = `${whole}, section ${section}`
+    const [kind, ...rest] = decoded(sectionName, JSON.parse(section), place)
+    const values = () => chunks.map(chunk => valueIn(chunk, { coding, place }))
     const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
-    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, encoding))
+    if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, { coding, place }))
     if (kind === 'channel') {
       const [input, from, generation] = rest as [number, number, number?]
       inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
@@ -163,8 +171,11 @@ const generationIn = (generation: number | undefined) => (generation === undefin
 
 const name = (...parts: readonly (string | number)[]): string => JSON.stringify(parts)
 
-function* lazily(chunks: readonly Uint8Array[], encoding: Encoding): Generator<unknown> {
-  for (const chunk of chunks) yield encoding.decode(chunk)
+function* lazily(
+  chunks: readonly Uint8Array[],
+  of: { readonly coding: Coding; readonly place: string },
+): Generator<unknown> {
+  for (const chunk of chunks) yield valueIn(chunk, of)
 }
 
 const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>

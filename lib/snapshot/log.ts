@@ -2,8 +2,8 @@ import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, writeContainer } from './container.ts'
-import type { Encoding } from './encoding.ts'
 import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. */
@@ -93,7 +93,7 @@ export interface CarriedOver {
 }
 
 /**
- * An entry, version 0: a container with the section "entry", the values below, and in "snapshots" the chunks of all inline
+ * An entry, version 1: a container with the section "entry", the values below, and in "snapshots" the chunks of all inline
  * snapshots, in their order. Snapshots are arrays, as a commit may name thousands.
  */
 type Listed =
@@ -149,16 +149,19 @@ const entryType = t.union([
 /** The run that has appended the entry, by the epoch of its start. */
 export const runOf = (entry: LogEntry): number => (entry.kind === 'restart' ? entry.run : entry.epoch)
 
-export const encodedEntry = (entry: LogEntry, encoding: Encoding): Uint8Array => {
+export const encodedEntry = (entry: LogEntry, coding: Coding): Uint8Array => {
   const chunks: Uint8Array[] = []
   const stored =
     entry.kind !== 'commit'
       ? entry
       : { ...entry, parts: entry.parts.map(({ tasks }) => tasks.map(snapshot => withoutChunks(snapshot, chunks))) }
-  return writeContainer([
-    { name: section, chunks: [encoding.encode(stored, section)] },
-    { name: snapshotsSection, chunks },
-  ])
+  return writeContainer(
+    [
+      { name: section, chunks: [chunkOf(stored, { coding, place: section })] },
+      { name: snapshotsSection, chunks },
+    ],
+    { encoding: coding.name },
+  )
 }
 
 const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed => {
@@ -176,13 +179,14 @@ const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed =
   ]
 }
 
-/** @throws DAMAGED */
-export const readEntry = (n: number, bytes: Uint8Array, encoding: Encoding): LogEntry => {
+/** @throws DAMAGED, FORMAT_UNKNOWN */
+export const readEntry = (n: number, bytes: Uint8Array, coding: Coding): LogEntry => {
   const object = `log entry ${n}`
-  const container = readContainer(bytes, { object })
+  const container = readContainer(bytes, { object, encoding: coding.name })
   const chunk = container.get(section)?.[0]
   if (chunk === undefined) throw damaged(object, `it has no section "${section}"`)
-  const stored = decode(entryType, encoding.decode(chunk), { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
+  const value = valueIn(chunk, { coding, place: object })
+  const stored = decode(entryType, value, { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
   if (stored.kind !== 'commit') return stored
   const chunks = (container.get(snapshotsSection) ?? []).values()
   const parts = stored.parts.map(tasks => ({ tasks: tasks.map(snapshot => withChunks(snapshot, chunks, object)) }))

@@ -1,7 +1,7 @@
 import type { SchedulerLike } from 'rxjs'
 import { Line } from '../line.ts'
+import { type Coding, costOf } from './chunk.ts'
 import type { Section } from './container.ts'
-import type { Encoding } from './encoding.ts'
 import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
@@ -32,14 +32,14 @@ export interface ToEncode {
  * a large snapshot, or many small snapshots.
  */
 export class SnapshotEncoder {
-  readonly #encoding: Encoding
+  readonly #encoding: Coding
   readonly #scheduler: SchedulerLike
   readonly #waiting = new Line<ToEncode>()
   /** Of a snapshot that has more than small values. */
   #underWay: UnderWay | undefined
   #scheduled = false
 
-  constructor(encoding: Encoding, scheduler: SchedulerLike) {
+  constructor(encoding: Coding, scheduler: SchedulerLike) {
     this.#encoding = encoding
     this.#scheduler = scheduler
   }
@@ -68,15 +68,19 @@ export class SnapshotEncoder {
   #begin(of: ToEncode): number {
     if (of.stopped) return 0
     const encoded = nothing()
+    let cost = snapshotBytes
     try {
-      for (const chunk of keptChunks(of.snapshot, this.#encoding)) add(encoded, chunk)
+      for (const kept of keptChunks(of.snapshot, this.#encoding)) {
+        add(encoded, kept)
+        cost += costOf(kept.chunk)
+      }
     } catch (error) {
       of.failed(error)
       return snapshotBytes
     }
     if (hasMore(of.snapshot)) this.#underWay = { of, encoded, chunks: moreChunks(of.snapshot, this.#encoding) }
     else of.encoded(encoded)
-    return snapshotBytes + encoded.sizes.stateBytes
+    return cost
   }
 
   #goOn({ of, encoded, chunks }: UnderWay): number {
@@ -84,7 +88,7 @@ export class SnapshotEncoder {
       const next = of.stopped ? undefined : chunks.next()
       if (next?.done === false) {
         add(encoded, next.value)
-        return next.value.chunk.length
+        return costOf(next.value.chunk)
       }
       this.#underWay = undefined
     } catch (error) {

@@ -1,8 +1,9 @@
 import * as Either from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { mismatch } from '../decode.ts'
+import { decode, mismatch } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
 
@@ -19,6 +20,7 @@ export class OperatorState {
   callOpen = false
   readonly #keyGroups: number
   readonly #restored: RestoredOperator | undefined
+  readonly #roundTrip: RoundTrip
   /** By name: the version that its codec writes. */
   readonly #claimed = new Map<string, number>()
   /** By name: the versions that it was stored in. */
@@ -26,8 +28,14 @@ export class OperatorState {
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
 
-  constructor(operator: string, keyGroups: number, restored?: RestoredOperator) {
+  constructor(
+    operator: string,
+    keyGroups: number,
+    restored?: RestoredOperator,
+    roundTrip: RoundTrip = stored => stored,
+  ) {
     this.operator = operator
+    this.#roundTrip = roundTrip
     this.#keyGroups = keyGroups
     this.#restored = restored
   }
@@ -85,6 +93,19 @@ export class OperatorState {
     const stored = this.#restored?.kept[everything]
     if (stored === undefined) return { own, all: own }
     return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+  }
+
+  /**
+   * Looks at some of the values that a state is set to: whether they come back from what a snapshot makes of them, and its codec
+   * reads that.
+   * @throws NOT_ENCODABLE in `pass`
+   */
+  sample<V>(name: string, codec: t.Type<V, any>): Sample<V> {
+    const place = `${this.operator}, state ${name}`
+    return new Sample(value => {
+      const remedy = 'Set it to what its codec reads, or give it the codec of what it is: it could not be restored.'
+      decode(codec, this.#roundTrip(codec.encode(value), place), { place, remedy, code: 'NOT_ENCODABLE' })
+    })
   }
 
   /** A keyed table that has been asked for. */
@@ -184,6 +205,8 @@ const versionUnknown = (place: string, { found, known }: UnknownVersion) =>
     problem: `it is stored in version ${found}, and the codec knows ${known.join(', ')}.`,
     remedy: `Give versioned({ version, codec, migrations }) with version ${found}, or run the program that has written it.`,
   })
+/** Gives back what reading would make of what a snapshot writes. @throws NOT_ENCODABLE if that is something else */
+export type RoundTrip = (stored: unknown, place: string) => unknown
 
 /** Of those operators that have anything to store. */
 export const capturedOf = (states: readonly OperatorState[]): readonly CapturedOperator[] => {

@@ -26,7 +26,7 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
     snapshot,
     stopped: false,
     encoded: ({ state, inFlight }) => {
-      bytes = writeContainer([...state.sections, ...inFlight.sections])
+      bytes = writeContainer([...state.sections, ...inFlight.sections], { encoding: encoding.name })
     },
     failed: error => {
       failed = { error }
@@ -41,5 +41,6 @@ export const written = (snapshot: TaskSnapshot, subtask: Subtask): HarnessSnapsh
 /** @throws DAMAGED */
 export const read = ({ bytes, ended, subtask }: HarnessSnapshot): RestoredTask => {
   const place = `the snapshot of subtask ${subtask.index}`
-  return readSections({ ended, sections: readPiece(bytes, place) }, { place, encoding: msgpackEncoding() })
+  const of = { place, encoding: msgpackEncoding() }
+  return readSections({ ended, sections: readPiece(bytes, of) }, of)
 }

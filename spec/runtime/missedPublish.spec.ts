@@ -11,6 +11,7 @@ import { Executor } from '../../lib/runtime/executor.ts'
 import { settings } from '../../lib/runtime/options.ts'
 import type { RunningTask, TaskEvent } from '../../lib/runtime/task.ts'
 import { wired } from '../../lib/runtime/wiring.ts'
+import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 
 /** One task that reads and writes; its slices are run by hand. */
 const started = () => {
@@ -52,6 +53,7 @@ const started = () => {
     ...{ plan: planned, settings: settings({}), environment, executor, epoch: 1, restored: undefined },
     budget: new BufferBudget({ buffersMax: 1, guaranteed: 0 }),
     captures: new CaptureBudget(1),
+    encoding: msgpackEncoding(),
     splits: new Map(planned.stages.map(stage => [stage, ['0/1']])),
     report: event => events.push(event),
     isWanted: () => true,

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { global } from '../../lib/coordination/policy.ts'
+import { zlib } from '../../lib/node/zlib.ts'
 import { type RunOptions, settings } from '../../lib/runtime/options.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
 
@@ -20,6 +21,7 @@ test('every option has a default', () => {
       retainedCount: 1,
       historyCount: 10,
       inlineBytesMax: 20_480,
+      oldCompressions: [],
       tasksPerFile: 5,
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
@@ -86,6 +88,12 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
     { checkpoints: { guarantee: 'at-least-once', alignment: { alignedTimeoutMs: 5 } } },
     "with the guarantee 'at-least-once' no barrier overtakes data",
   ],
+  [
+    { checkpoints: { compression: 'zlib' } },
+    'checkpoints.compression: expected a Compression with a name of 1 to 255 bytes',
+  ],
+  [{ checkpoints: { compression: { ...zlib(), name: '' } } }, 'checkpoints.compression: expected a Compression'],
+  [{ checkpoints: { oldCompressions: [{ name: 'zlib' }] } }, 'checkpoints.oldCompressions[0]: expected a Compression'],
   [{ checkpoints: { retainedCount: 0 } }, 'checkpoints.retainedCount: expected a whole number of at least 1, found 0'],
   [
     { channels: { overdraftBuffersMax: -1 } },
@@ -109,7 +117,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, tasksPerFile, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, tasksPerFile, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]

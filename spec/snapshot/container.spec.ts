@@ -1,7 +1,10 @@
+import crc32 from 'crc-32'
 import { expect, test } from 'vitest'
 import { SpillwayError } from '../../lib/error.ts'
-import { readContainer, type Section, writeContainer } from '../../lib/snapshot/container.ts'
+import { readContainer, type Section, writeContainer as writeEncoded } from '../../lib/snapshot/container.ts'
 
+const encoding = 'Größe'
+const writeContainer = (of: Iterable<Section>) => writeEncoded(of, { encoding })
 const text = (of: string) => new TextEncoder().encode(of)
 
 const sections: readonly Section[] = [
@@ -19,7 +22,7 @@ const cases: Record<string, readonly Section[]> = {
 }
 
 test.each(Object.entries(cases))('%s: sections come back in order, chunk by chunk', (_, of) => {
-  const read = readContainer(writeContainer(of), { object: 'e1/c1/part' })
+  const read = readContainer(writeContainer(of), { object: 'e1/c1/part', encoding })
   expect([...read].map(([name, chunks]) => ({ name, chunks: chunks.map(chunk => new Uint8Array(chunk)) }))).toEqual(of)
 })
 
@@ -72,21 +75,48 @@ test('sections may come from a generator, and bytes lie anywhere in their buffer
   )
   const shifted = new Uint8Array(bytes.length + 3)
   shifted.set(bytes, 3)
-  expect([...readContainer(shifted.subarray(3), { object: 'a' }).keys()]).toEqual(sections.map(({ name }) => name))
+  expect([...readContainer(shifted.subarray(3), { object: 'a', encoding }).keys()]).toEqual(
+    sections.map(({ name }) => name),
+  )
 })
 
 test('chunks are read as views, without a copy', () => {
   const bytes = writeContainer(sections)
-  expect(readContainer(bytes, { object: 'a' }).get('["task"]')![0]!.buffer).toBe(bytes.buffer)
+  expect(readContainer(bytes, { object: 'a', encoding }).get('["task"]')![0]!.buffer).toBe(bytes.buffer)
 })
 
 test('two sections of one name are a bug of the caller', () => {
   expect(() => writeContainer([...sections, sections[0]!])).toThrow('Spillway has a bug')
 })
 
+/** As a writer of that version would have written it, if it had the same trailer. */
+function ofVersion(version: number): Uint8Array {
+  const bytes = writeContainer(sections)
+  const view = new DataView(bytes.buffer)
+  view.setUint32(4, version)
+  const trailer = bytes.length - 12
+  const index = trailer - view.getUint32(trailer)
+  view.setUint32(trailer + 4, crc32.buf(bytes.subarray(index, bytes.length - 8), crc32.buf(bytes.subarray(0, 8))))
+  return bytes
+}
+
+test.each<[string, Uint8Array, string]>([
+  ['an older version', ofVersion(0), 'it is written in version 0 of the format, and version 1 is read'],
+  ['a newer version', ofVersion(2), 'it is written in version 2 of the format, and version 1 is read'],
+  [
+    'another encoding',
+    writeEncoded(sections, { encoding: 'json' }),
+    'its values are encoded by "json", and "Größe" is read',
+  ],
+])('%s is no damage, but FORMAT_UNKNOWN', (_, bytes, says) => {
+  const read = () => readContainer(bytes, { object: 'e1/c1/part', encoding })
+  expect(read).toThrow(expect.objectContaining({ code: 'FORMAT_UNKNOWN', place: 'e1/c1/part' }))
+  expect(read).toThrow(says)
+})
+
 function damageIn(bytes: Uint8Array): string {
   try {
-    readContainer(bytes, { object: 'e1/c1/part' })
+    readContainer(bytes, { object: 'e1/c1/part', encoding })
   } catch (error) {
     expect(error).toBeInstanceOf(SpillwayError)
     expect(error).toMatchObject({ code: 'DAMAGED' })

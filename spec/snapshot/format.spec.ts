@@ -39,7 +39,7 @@ test.each<[string, { elements: readonly StreamElement<unknown>[]; chunks: number
   ],
 ])('%s, and all comes back in order', async (_, { elements, chunks, inFlight }) => {
   const { inFlight: written, sizes } = await encoded(snapshot(elements))
-  const sections = readPiece(writeContainer(written.sections), 'a')
+  const sections = readPiece(writeContainer(written.sections, { encoding: encoding.name }), { place: 'a', encoding })
   expect(sections.map(({ name, chunks }) => [name, chunks.length])).toEqual([['["channel",0,2]', chunks]])
   expect(sizes.inFlightRecords).toBe(inFlight)
   const [channel] = readSections({ ended: false, sections }, { place: 'a', encoding }).inFlight

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest'
+import { chunkOf } from '../../lib/snapshot/chunk.ts'
 import { writeContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { encodedEntry, type LogEntry, readEntry } from '../../lib/snapshot/log.ts'
@@ -60,7 +61,12 @@ test.each([
   ['it lacks chunks of 0:a/0', []],
   ['it has chunks of no snapshot', [{ name: 'snapshots', chunks: chunksOf(3) }]],
 ])('an entry whose lists do not agree is damaged: %s', (says, sections) => {
-  const entry = writeContainer([{ name: 'entry', chunks: [encoding.encode(listed)] }, ...sections])
+  const entry = writeContainer(
+    [{ name: 'entry', chunks: [chunkOf(listed, { coding: encoding, place: 'a' })] }, ...sections],
+    {
+      encoding: encoding.name,
+    },
+  )
   expect(() => readEntry(4, entry, encoding)).toThrow(
     expect.objectContaining({ code: 'DAMAGED', place: 'log entry 4' }),
   )

@@ -25,5 +25,7 @@ async function append(): Promise<void> {
 }
 
 function content(size: number): Uint8Array {
-  return writeContainer([{ name: 'content', chunks: [Uint8Array.from({ length: size }, (_, i) => i * 7)] }])
+  return writeContainer([{ name: 'content', chunks: [Uint8Array.from({ length: size }, (_, i) => i * 7)] }], {
+    encoding: 'none',
+  })
 }
