@@ -9,6 +9,7 @@ export class SpillwayError extends Error {
   override readonly name = 'SpillwayError'
   readonly code: ErrorCode
   readonly place: string
+  readonly problem: string
   readonly remedy: string
 
   constructor(code: ErrorCode, options: { place: string; problem: string; remedy: string; cause?: unknown }) {
@@ -16,6 +17,7 @@ export class SpillwayError extends Error {
     super(`${place}: ${problem} ${remedy} [${code}]`, cause === undefined ? undefined : { cause })
     this.code = code
     this.place = place
+    this.problem = problem
     this.remedy = remedy
   }
 }

@@ -108,13 +108,13 @@ export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.
 export type { JobEvent } from './runtime/jobEvents.ts'
 export type { ChangedOptions, DebloatOption, FromSavepoint, OlderCheckpoint, RunOptions } from './runtime/options.ts'
 export {
+  type CheckpointData,
   type InFlight,
   type InFlightPlace,
   type InFlightRecord,
   type KeyedEntry,
   type ReadCheckpointOptions,
   readCheckpoint,
-  type StoredCheckpoint,
   type StoredOperator,
   type StoredTask,
   type TaskValue,
@@ -141,6 +141,7 @@ export {
 } from './runtime/writeCheckpoint.ts'
 export type { Compression } from './snapshot/compression.ts'
 export type { Encoding } from './snapshot/encoding.ts'
+export type { LeftOut } from './snapshot/withoutInFlight.ts'
 export { groupOf } from './state/keyGroups.ts'
 export { type Migration, type VersionedOptions, versioned } from './state/versioned.ts'
 export { fromPromises } from './store/fromPromises.ts'

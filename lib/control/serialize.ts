@@ -5,7 +5,6 @@ import {
   defer,
   EMPTY,
   finalize,
-  from,
   ignoreElements,
   last,
   map,
@@ -23,6 +22,7 @@ import type { Coding } from '../snapshot/chunk.ts'
 import { encodedEntry, type JobFacts, type LogEntry, readEntry, runOf } from '../snapshot/log.ts'
 import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import type { TaskSnapshot } from '../snapshot/snapshot.ts'
+import { deleted } from '../store/deleted.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import type { Store } from '../store/store.ts'
 import { type SnapshotEvent, SnapshotWriter } from './snapshotWriter.ts'
@@ -147,7 +147,7 @@ const routed = (options: SerializeOptions) => {
           failed: error => ({ kind: 'epochFailed', tasks, error }),
         },
       ),
-      defer(() => (before === undefined || restartEntry === before ? EMPTY : deleted([], [before]))),
+      defer(() => (before === undefined || restartEntry === before ? EMPTY : removed([], [before]))),
     )
   }
 
@@ -207,23 +207,19 @@ const routed = (options: SerializeOptions) => {
     )
   }
 
-  /** What cannot be deleted now is left behind: the next start deletes what nothing names. */
-  const deleted = (objects: readonly string[], entries: readonly number[]): Observable<never> =>
-    from([...objects.map(object => store.delete(object)), ...entries.map(n => store.deleteEntry(n))]).pipe(
-      mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), writesMax),
-      ignoreElements(),
-    )
+  const removed = (objects: readonly string[], entries: readonly number[]): Observable<never> =>
+    deleted(store, { objects, entries, atATimeMax: writesMax })
 
   const out$: Observable<StoreEvent> = merge(
     written$,
-    left$.pipe(mergeMap(object => deleted([object], []))),
+    left$.pipe(mergeMap(object => removed([object], []))),
     entries$.pipe(
       concatMap(order => {
         if (order.kind === 'finished') return done()
         return order.kind === 'commit' ? committed(order) : epochBegun(order)
       }),
     ),
-    releases$.pipe(mergeMap(({ objects, entries }) => deleted(objects, entries))),
+    releases$.pipe(mergeMap(({ objects, entries }) => removed(objects, entries))),
   ).pipe(finalize(() => writer.stop()))
 
   const take = (event: SerializeEvent): void => {

@@ -6,7 +6,7 @@ import { type Failover, initialFailover } from './failover.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { type FailedPart, global, type Policy } from './policy.ts'
 import type { RestartPolicy } from './restarts.ts'
-import { type FinishedPart, type Kept, released } from './retention.ts'
+import { type Completed, type FinishedPart, type Kept, released } from './retention.ts'
 import type { Stopping } from './stopping.ts'
 import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector.ts'
 
@@ -90,6 +90,10 @@ export interface InitialCheckpoints {
     readonly parts: readonly FinishedPart[]
     /** Their tasks are not this job's: its parallelism is another. */
     readonly dealtAnew: boolean
+    /** That says that it is a completed checkpoint, if it is. */
+    readonly entry?: number | undefined
+    /** What is kept beside, oldest first; default: nothing. */
+    readonly retained?: readonly Completed[]
   }
 }
 
@@ -117,6 +121,13 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     const [first, ...others] = (regions[region] ?? []).map(task => partOf.get(task))
     return others.every(other => other === first) ? first : undefined
   }
+  const retained: readonly Completed[] =
+    restored === undefined
+      ? []
+      : [
+          ...(restored.retained ?? []),
+          { checkpoint: restored.checkpoint, parts: restored.parts, entry: restored.entry },
+        ]
   const published = vectorOf(tasks.length, task => hasEnded(layout.regionOf[task] as number))
   return {
     policy,
@@ -137,11 +148,16 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     failover: initialFailover(options.restart),
     stopping: undefined,
     saving: [],
-    retained: restored === undefined ? [] : [{ ...restored, entry: undefined }],
-    known: restored?.parts ?? [],
+    retained,
+    known: retained.flatMap(({ parts }) => parts),
     unneeded: [],
     doubtful: [],
-    entries: new Set(restored?.parts.map(({ entry }) => entry)),
+    entries: new Set(
+      retained.flatMap(({ entry, parts }) => [
+        ...parts.map(part => part.entry),
+        ...(entry === undefined ? [] : [entry]),
+      ]),
+    ),
   }
 }
 

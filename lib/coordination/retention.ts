@@ -28,7 +28,7 @@ export const finishedPart = (
 /** A checkpoint that is kept, and the parts that it is made of: its own, and those carried over. */
 export interface Completed {
   readonly checkpoint: CheckpointId
-  /** The entry that says so; none for what a job was restored from. */
+  /** The entry that says so; none for what a job was restored from, if it was no completed checkpoint. */
   readonly entry: number | undefined
   readonly parts: readonly FinishedPart[]
 }

@@ -1,11 +1,17 @@
 import { randomBytes } from 'node:crypto'
-import { link, mkdir, open, readdir, rmdir, unlink } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { storeFailed } from '../store/failures.ts'
 import { fromPromises } from '../store/fromPromises.ts'
 import type { Store } from '../store/store.ts'
+import { codeOf, directoriesUpTo, durableFiles } from './durableFiles.ts'
+import { type FileSystem, nodeFiles } from './fileSystem.ts'
 import { syncDirectory } from './publishing.ts'
 import { sharedSync } from './sharedSync.ts'
+
+export interface FileStoreOptions {
+  /** Default: those of Node. */
+  readonly files?: FileSystem
+}
 
 /**
  * A store of files: objects below `objects/` by their names, log entries as numbers in `log/`, unfinished files in
@@ -22,12 +28,13 @@ import { sharedSync } from './sharedSync.ts'
  *
  * @throws STORE_FAILED naming the file, with the remedy for a full disk, missing rights, a file in place of a directory
  */
-export function fileStore(directory: string): Store {
+export function fileStore(directory: string, { files = nodeFiles }: FileStoreOptions = {}): Store {
   const root = resolve(directory)
   const objects = join(root, 'objects')
   const log = join(root, 'log')
   const temporary = join(root, 'tmp')
-  const synced = sharedSync(syncDirectory)
+  const on = durableFiles(files)
+  const synced = sharedSync(path => syncDirectory(path, files))
   const writer = `${process.pid}-${randomBytes(6).toString('hex')}`
   /** Directories that this writer has made, or found. */
   const made = new Map<string, Promise<unknown>>()
@@ -41,13 +48,13 @@ export function fileStore(directory: string): Store {
     put: async (object, bytes, signal) =>
       (await create(pathOf(object), bytes, signal)) === 'created' ? 'stored' : 'exists',
 
-    get: async (object, range, signal) => naming(pathOf(object), path => read(path, range, signal)),
+    get: async (object, range, signal) => naming(pathOf(object), path => on.read(path, { range, signal })),
 
     list: prefix => naming(objects, () => namesBelow(objects, '', prefix)),
 
     delete: async object =>
       naming(pathOf(object), async path => {
-        await unlinkIfThere(path)
+        await on.remove(path)
         await removeEmptyAbove(path)
       }),
 
@@ -58,9 +65,9 @@ export function fileStore(directory: string): Store {
       return 'appended'
     },
 
-    entries: () => naming(log, async () => (await namesIn(log)).filter(isEntry).map(({ name }) => Number(name))),
-    entry: async (n, signal) => naming(entryPath(n), path => read(path, undefined, signal)),
-    deleteEntry: async n => naming(entryPath(n), unlinkIfThere),
+    entries: () => naming(log, async () => (await on.entriesIn(log)).filter(isEntry).map(({ name }) => Number(name))),
+    entry: async (n, signal) => naming(entryPath(n), path => on.read(path, { signal })),
+    deleteEntry: async n => naming(entryPath(n), on.remove),
   })
 
   function pathOf(object: string): string {
@@ -74,6 +81,18 @@ export function fileStore(directory: string): Store {
     if (!Number.isSafeInteger(n) || n < 1)
       throw storeFailed(root, new Error(`${n} is no number of a log entry`), 'Number them 1, 2, ...')
     return join(log, String(n).padStart(entryDigits, '0'))
+  }
+
+  async function namesBelow(directory: string, folder: string, prefix: string): Promise<string[]> {
+    const found: string[] = []
+    for (const entry of await on.entriesIn(directory)) {
+      const name = folder + entry.name
+      if (entry.isDirectory()) {
+        const mayHold = `${name}/`.startsWith(prefix) || prefix.startsWith(`${name}/`)
+        if (mayHold) found.push(...(await namesBelow(join(directory, entry.name), `${name}/`, prefix)))
+      } else if (name.startsWith(prefix)) found.push(name)
+    }
+    return found
   }
 
   /** Writes again if its temporary file or the directory is removed meanwhile, which another start or a deletion does. */
@@ -96,21 +115,20 @@ export function fileStore(directory: string): Store {
     const unfinished = join(temporary, `${writer}-${++writes}`)
     let removed: Promise<void> | undefined
     try {
-      await writeDurably(unfinished, bytes, signal)
+      await on.write(unfinished, bytes, signal)
       signal.throwIfAborted()
-      const linked = await link(unfinished, path).then(() => true, isTaken)
-      if (!linked) return 'exists'
-      removed = removeQuietly(unfinished) // Beside the syncs, so that nobody waits for it alone.
-      // All of them, also if this writer has made none: whoever has may not have got to syncing them yet.
+      const linked = await on.link(unfinished, path)
+      removed = on.removeIfPossible(unfinished) // Beside the syncs, so that nobody waits for it alone.
+      // All of them, also if this writer has made none, nor the file: whoever has may not have got to syncing them, nor ever will.
       await Promise.all(directoriesUpTo(root, dirname(path)).map(synced))
-      return 'created'
+      return linked ? 'created' : 'exists'
     } finally {
-      await (removed ?? removeQuietly(unfinished))
+      await (removed ?? on.removeIfPossible(unfinished)) // What stays is removed by the next start.
     }
   }
 
   function makeRoot(): Promise<void> {
-    ready ??= makeDurably(root).catch(error => {
+    ready ??= on.makeDirectoryDurably(root).catch(error => {
       ready = undefined
       throw error
     })
@@ -122,96 +140,25 @@ export function fileStore(directory: string): Store {
     const before = made.get(directory)
     if (before !== undefined) return before
     if (made.size === madeMax) made.clear()
-    const making = mkdir(directory, { recursive: true })
+    const making = on.makeDirectory(directory)
     made.set(directory, making)
     making.catch(() => made.delete(directory))
     return making
   }
 
   async function sweep(): Promise<void> {
-    const files = await namesIn(temporary).catch(() => [])
-    const left = files.filter(({ name }) => !name.startsWith(writer))
-    await Promise.all(left.map(({ name }) => removeQuietly(join(temporary, name))))
+    const found = await on.entriesIn(temporary).catch(() => [])
+    const left = found.filter(({ name }) => !name.startsWith(writer))
+    await Promise.all(left.map(({ name }) => on.removeIfPossible(join(temporary, name))))
   }
 
   async function removeEmptyAbove(path: string): Promise<void> {
     for (let above = dirname(path); above !== objects; above = dirname(above)) {
-      const removed = await rmdir(above).then(
-        () => true,
-        () => false,
-      )
-      if (!removed) return
+      if (!(await on.removeDirectory(above))) return
       made.delete(above)
     }
   }
 }
-
-/** `rm` with `force` would look first what it is to remove. */
-const unlinkIfThere = (path: string): Promise<void> => unlink(path).catch(ifMissing(undefined))
-
-/** What stays is removed by the next start. */
-const removeQuietly = (path: string): Promise<void> => unlink(path).catch(() => {})
-
-async function writeDurably(path: string, bytes: Uint8Array, signal: AbortSignal): Promise<void> {
-  const file = await open(path, 'wx')
-  try {
-    await file.writeFile(bytes, { signal })
-    await file.sync()
-  } finally {
-    await file.close()
-  }
-}
-
-async function makeDurably(directory: string): Promise<void> {
-  const first = await mkdir(directory, { recursive: true })
-  if (first !== undefined) await Promise.all(directoriesUpTo(dirname(first), dirname(directory)).map(syncDirectory))
-}
-
-function directoriesUpTo(top: string, directory: string): string[] {
-  const found = [directory]
-  while (found.at(-1)!.length > top.length) found.push(dirname(found.at(-1)!))
-  return found
-}
-
-/** Undefined if there is no such file. */
-async function read(
-  path: string,
-  range: { begin: number; end: number } | undefined,
-  signal: AbortSignal,
-): Promise<Uint8Array | undefined> {
-  const file = await open(path, 'r').catch(ifMissing(undefined))
-  if (file === undefined) return undefined
-  try {
-    const begin = range?.begin ?? 0
-    const size = (await file.stat()).size
-    const bytes = new Uint8Array(Math.max(0, Math.min(range?.end ?? size, size) - begin))
-    for (let position = 0; position < bytes.length; ) {
-      signal.throwIfAborted()
-      const length = Math.min(readBytesMax, bytes.length - position)
-      const { bytesRead } = await file.read(bytes, position, length, begin + position)
-      if (bytesRead === 0) throw new Error(`the file ends ${bytes.length - position} bytes too early`)
-      position += bytesRead
-    }
-    return bytes
-  } finally {
-    await file.close()
-  }
-}
-
-async function namesBelow(directory: string, folder: string, prefix: string): Promise<string[]> {
-  const found: string[] = []
-  for (const entry of await namesIn(directory)) {
-    const name = folder + entry.name
-    if (entry.isDirectory()) {
-      const mayHold = `${name}/`.startsWith(prefix) || prefix.startsWith(`${name}/`)
-      if (mayHold) found.push(...(await namesBelow(join(directory, entry.name), `${name}/`, prefix)))
-    } else if (name.startsWith(prefix)) found.push(name)
-  }
-  return found
-}
-
-/** None if the directory does not exist (yet, or no longer). */
-const namesIn = (directory: string) => readdir(directory, { withFileTypes: true }).catch(ifMissing([]))
 
 const isEntry = ({ name }: { readonly name: string }) => name.length === entryDigits && /^\d+$/.test(name)
 
@@ -220,20 +167,6 @@ const naming = <T>(path: string, body: (path: string) => Promise<T>): Promise<T>
   body(path).catch(error => {
     throw storeFailed(path, error, remedies[codeOf(error) ?? ''])
   })
-
-const ifMissing =
-  <T>(otherwise: T) =>
-  (error: unknown): T => {
-    if (codeOf(error) !== 'ENOENT') throw error
-    return otherwise
-  }
-
-function isTaken(error: unknown): false {
-  if (codeOf(error) !== 'EEXIST') throw error
-  return false
-}
-
-const codeOf = (error: unknown): string | undefined => (error as NodeJS.ErrnoException).code
 
 const makeRoom = 'Make room on the disk; the job goes on with its next checkpoint.'
 const giveRights = 'Give the process the right to read and write there, or choose another directory.'
@@ -264,5 +197,3 @@ const entryDigits = 16
 const attemptsMax = 5
 /** The log, unfinished files, and the newest checkpoints. */
 const madeMax = 16
-/** Between two looks at whether anybody still waits. */
-const readBytesMax = 0x40_0000

@@ -1,8 +1,9 @@
-import { link, mkdir, open, readdir, rm, stat } from 'node:fs/promises'
+import { link, mkdir, readdir, rm, stat } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { SinkTask } from '../graph/sink.ts'
 import { madeBy } from './fileNames.ts'
+import { type FileSystem, nodeFiles } from './fileSystem.ts'
 
 interface Publication {
   readonly pending: string
@@ -108,9 +109,9 @@ export async function makeDirectory(directory: string): Promise<void> {
 }
 
 /** Makes names in a directory durable. Windows cannot, and need not. */
-export async function syncDirectory(directory: string): Promise<void> {
+export async function syncDirectory(directory: string, files: FileSystem = nodeFiles): Promise<void> {
   if (process.platform === 'win32') return
-  const handle = await open(directory, 'r')
+  const handle = await files.open(directory, 'r')
   try {
     await handle.sync()
   } finally {

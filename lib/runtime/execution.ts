@@ -1,5 +1,4 @@
 import {
-  catchError,
   concat,
   defer,
   EMPTY,
@@ -45,8 +44,10 @@ import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { Coding } from '../snapshot/chunk.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
+import type { StoredPart } from '../snapshot/history.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
+import { deleted } from '../store/deleted.ts'
 import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
@@ -57,7 +58,7 @@ import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
 import { Requests, type Stopped } from './requests.ts'
-import { type Found, found, restoredAgain, restoredFor } from './restore.ts'
+import { type Found, found, isWithoutInFlight, restoredAgain, restoredFor } from './restore.ts'
 import type { RestoredJob } from './restoredJob.ts'
 import { checkDropped, type RestorePlan, restorePlan } from './restorePlan.ts'
 import type { Environment, Happening } from './run.ts'
@@ -192,6 +193,7 @@ export class Execution {
       switchMap(() =>
         found(this.#store, {
           restore: this.#settings.restore,
+          retainedCount: this.#settings.checkpoints.retainedCount,
           sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
           encoding: this.#encoding,
           readsMax,
@@ -349,22 +351,24 @@ export class Execution {
     return concat(copied$, taken$, this.#store.append(nextEntry + 1, commit)).pipe(ignoreElements())
   }
 
-  /** What earlier starts wrote and no durable part names. What cannot be deleted now is tried again by the next start. */
-  #leftoversDeleted({ restored, objects, commits, restarts }: Found): Observable<never> {
+  /** What earlier starts wrote, and nothing that is restored or kept names. */
+  #leftoversDeleted({ restored, completedBy, retained, objects, commits, restarts }: Found): Observable<never> {
     if (this.#settings.restore === 'none') return EMPTY
-    const parts = restored?.parts ?? []
-    const entries = new Set(parts.map(({ entry }) => entry))
+    const parts = [...(restored?.parts ?? []), ...retained.flatMap(of => of.parts)]
+    const entries = new Set<number | undefined>([
+      ...parts.map(({ entry }) => entry),
+      completedBy,
+      ...retained.map(({ entry }) => entry),
+    ])
     const named = new Set(parts.flatMap(({ snapshots }) => snapshots.flatMap(objectsOf)))
-    return from([
-      ...[...commits.filter(n => !entries.has(n)), ...restarts].map(n => this.#store.deleteEntry(n)),
-      ...objects.filter(object => !named.has(object)).map(object => this.#store.delete(object)),
-    ]).pipe(
-      mergeMap(deletion => deletion.pipe(catchError(() => EMPTY)), readsMax),
-      ignoreElements(),
-    )
+    return deleted(this.#store, {
+      entries: [...commits.filter(n => !entries.has(n)), ...restarts],
+      objects: objects.filter(object => !named.has(object)),
+      atATimeMax: readsMax,
+    })
   }
 
-  #begin({ epoch, nextEntry, nextCheckpoint, restored, imported }: Found): void {
+  #begin({ epoch, nextEntry, nextCheckpoint, restored, imported, completedBy, retained }: Found): void {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
@@ -400,7 +404,7 @@ export class Execution {
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
             ended,
-            ...(restored === undefined ? {} : { restored: restoredParts(restored) }),
+            ...(restored === undefined ? {} : { restored: restoredParts(restored, { completedBy, retained }) }),
           }),
         )
         .subscribe({
@@ -527,10 +531,15 @@ export class Execution {
     part: { readonly entry: number } | undefined,
     tasks: ReadonlySet<TaskId>,
   ): Observable<RestoredJob | undefined> {
-    const reading = { encoding: this.#encoding, readsMax }
-    if (part !== undefined) return restoredAgain(this.#store, { ...reading, entries: [part.entry], tasks })
+    const reading = (entries: readonly number[]) => {
+      // What has been left out at the start does not come back.
+      const isOfStart = entries.every(entry => this.#startedFrom.includes(entry))
+      const withoutInFlight = isOfStart && isWithoutInFlight(this.#settings.restore)
+      return { entries, encoding: this.#encoding, readsMax, withoutInFlight }
+    }
+    if (part !== undefined) return restoredAgain(this.#store, { ...reading([part.entry]), tasks })
     if (this.#startedFrom.length === 0) return of(undefined)
-    return restoredAgain(this.#store, { ...reading, entries: this.#startedFrom }).pipe(map(of => this.#spread(of)))
+    return restoredAgain(this.#store, reading(this.#startedFrom)).pipe(map(of => this.#spread(of)))
   }
 
   #beginsWith(group: TaskId, count: InFlightCount): void {
@@ -638,11 +647,15 @@ const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
 const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
   tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
-const restoredParts = (restored: RestoredJob) => ({
+const restoredParts = (restored: RestoredJob, { completedBy, retained }: Pick<Found, 'completedBy' | 'retained'>) => ({
   checkpoint: restored.checkpoint,
-  parts: restored.parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots)),
+  entry: completedBy,
+  parts: finishedParts(restored.parts),
   dealtAnew: restored.dealtAnew,
+  retained: retained.map(({ parts, ...of }) => ({ ...of, parts: finishedParts(parts) })),
 })
+
+const finishedParts = (parts: readonly StoredPart[]) => parts.map(({ snapshots, ...at }) => finishedPart(at, snapshots))
 
 /** Tasks restored as ended are represented by the snapshot that they were restored from. */
 const endedBefore = (restored: RestoredJob | undefined): ReadonlyMap<string, Acknowledged> =>

@@ -58,7 +58,7 @@ export const isGoneOnWith = ({ savepoint, interrupted }: History, { identity }: 
  */
 export const imported = (
   { store, commit, identity }: FoundSavepoint,
-  base: Omit<Found, 'from' | 'restored' | 'imported' | 'allowDropped'>,
+  base: Omit<Found, 'from' | 'restored' | 'imported' | 'allowDropped' | 'completedBy' | 'retained'>,
   options: ReadOptions,
 ): Observable<Found> => {
   const epoch = Math.max(base.epoch, commit.epoch + 1)
@@ -84,6 +84,8 @@ export const imported = (
         commit: { ...commit, epoch, checkpoint, parts: copies },
       },
       allowDropped: identity.allowDropped,
+      completedBy: entry,
+      retained: [],
     })),
   )
 }

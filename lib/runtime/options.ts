@@ -106,6 +106,12 @@ export interface OlderCheckpoint {
   readonly checkpoint: CheckpointId
   /** Sinks will publish again what they have published since; default false: then that is `WOULD_DUPLICATE`. */
   readonly acceptDuplicates?: boolean
+  /**
+   * The last resort for a checkpoint whose in-flight data is damaged: records that were in channels, or of calls that operators had
+   * begun, are left out, and `JobStatus` says how many of which. Sources do not read them again; of a broadcast record some tasks may
+   * have had their copy. Default false.
+   */
+  readonly withoutInFlightData?: boolean
 }
 
 /**
@@ -349,7 +355,7 @@ const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place
         remedy: `There are: ${Object.keys(props).join(', ')}.`,
       })
     }
-    const inner = option === debloat ? debloatType : option
+    const inner = objectTypes.get(option) ?? option
     if (inner instanceof t.PartialType && typeof value === 'object' && value !== null) {
       refuseUnknown(value, inner, `${place}.${name}`)
     }
@@ -443,12 +449,15 @@ const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
   t.identity,
 )
 
-const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), t.partial({ acceptDuplicates: t.boolean })])
-
+const olderType = t.partial({ checkpoint: count, acceptDuplicates: t.boolean, withoutInFlightData: t.boolean })
+const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), olderType])
 const fromSavepoint = t.intersection([
   t.type({ savepoint: store }),
   t.partial({ allowDropped: t.readonlyArray(t.string), acceptDuplicates: t.boolean }),
 ])
+
+const restoreType = t.partial({ ...olderType.props, savepoint: store, allowDropped: t.readonlyArray(t.string) })
+const restore = t.union([t.keyof({ latest: null, none: null }), olderCheckpoint, fromSavepoint])
 
 const debloatType = t.partial({
   targetMs: duration,
@@ -458,6 +467,12 @@ const debloatType = t.partial({
   minBufferRecords: count,
 })
 const debloat = t.union([t.boolean, debloatType])
+
+/** Of options that may also be something else than an object. */
+const objectTypes: ReadonlyMap<t.Mixed, t.PartialType<t.Props>> = new Map<t.Mixed, t.PartialType<any>>([
+  [debloat, debloatType],
+  [restore, restoreType],
+])
 
 const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
   isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
@@ -483,7 +498,7 @@ const optionsType = t.partial({
   parallelism: count,
   keyGroups,
   store,
-  restore: t.union([t.keyof({ latest: null, none: null }), olderCheckpoint, fromSavepoint]),
+  restore,
   restart,
   acceptLoss: t.readonlyArray(t.string),
   checks: t.boolean,

@@ -8,7 +8,7 @@ import type { Section } from '../snapshot/container.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { operatorIn, readPiece, readSections } from '../snapshot/format.ts'
 import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
-import { completedIn, history, newestParts, partsOf } from '../snapshot/history.ts'
+import { history, type Numbered, newestParts, partsOf } from '../snapshot/history.ts'
 import type { Commit } from '../snapshot/log.ts'
 import type { ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import { decodedState, userState } from '../state/operatorState.ts'
@@ -17,7 +17,7 @@ import { pieceIn } from './readSnapshots.ts'
 import { logOf } from './restoredJob.ts'
 
 /** A checkpoint, or savepoint, as data. Sizes are in bytes. */
-export interface StoredCheckpoint {
+export interface CheckpointData {
   readonly checkpoint: CheckpointId
   readonly isSavepoint: boolean
   readonly keyGroups: number
@@ -99,16 +99,16 @@ export interface ReadCheckpointOptions {
 export const readCheckpoint = (
   store: Store,
   { checkpoint, compressions }: ReadCheckpointOptions = {},
-): Promise<StoredCheckpoint> => {
+): Promise<CheckpointData> => {
   const encoding: Coding = { ...msgpackEncoding(), oldCompressions: compressions }
   return firstValueFrom(
-    logOf(store, encoding).pipe(
+    logOf(store, { encoding }).pipe(
       concatMap(log => {
         const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
         const parts = checkpoint === undefined ? newestParts(history(log).commits) : partsOf(commits, checkpoint)
         const newest = Math.max(...(parts ?? []).map(({ entry }) => entry))
         const facts = commits.find(({ n }) => n === newest)
-        if (parts === undefined || facts === undefined) throw notThere(store, completedIn(commits))
+        if (parts === undefined || facts === undefined) throw notThere(store, completed(commits))
         const tasks$ = from(parts).pipe(
           concatMap(({ entry, snapshots }) =>
             from(snapshots).pipe(concatMap(snapshot => readTask(store, { entry, snapshot }, encoding))),
@@ -144,7 +144,7 @@ const asData = (
     all,
     tasks$,
   }: { readonly facts: Commit; readonly all: readonly Described[]; readonly tasks$: Observable<ReadTask> },
-): StoredCheckpoint => {
+): CheckpointData => {
   const operators = joined(all.flatMap(({ operators: of }) => of))
   return {
     checkpoint,
@@ -198,16 +198,14 @@ const readTask = (
   const { task, ended, pieces } = snapshot
   return from(pieces).pipe(
     concatMap(piece =>
-      store
-        .get(piece.object, { begin: piece.begin, end: piece.begin + piece.bytes })
-        .pipe(
-          map(bytes =>
-            readPiece(pieceIn(bytes, { piece: { ...piece, begin: 0 }, task }), {
-              place: `${piece.object}, ${task}`,
-              encoding,
-            }),
-          ),
+      store.get(piece.object, { begin: piece.begin, end: piece.begin + piece.bytes }).pipe(
+        map(bytes =>
+          readPiece(pieceIn(bytes, { piece: { ...piece, begin: 0 }, task }), {
+            place: `${piece.object}, ${task}`,
+            encoding,
+          }),
         ),
+      ),
     ),
     toArray(),
     map(found => {
@@ -311,6 +309,11 @@ const checkThere = (
     remedy: `It has ${there.length === 0 ? 'none' : there.join(', ')}.`,
   })
 }
+
+const completed = (commits: readonly Numbered<Commit>[]): readonly CheckpointId[] =>
+  commits.flatMap(({ checkpoint, completes }) =>
+    completes !== undefined && partsOf(commits, checkpoint) !== undefined ? [checkpoint] : [],
+  )
 
 const notThere = (store: Store, there: readonly CheckpointId[]) =>
   new SpillwayError('CHECKPOINT_NOT_FOUND', {

@@ -1,10 +1,11 @@
 import { defer, from, last, map, mergeMap, type Observable, startWith, tap } from 'rxjs'
+import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Coding } from '../snapshot/chunk.ts'
 import { checksumOf, type Section } from '../snapshot/container.ts'
 import { readPiece, readSections } from '../snapshot/format.ts'
-import { damagedRemedy } from '../snapshot/log.ts'
-import type { Piece, ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import { damagedRemedy, inFlightIsDamaged } from '../snapshot/log.ts'
+import { isInFlight, type Piece, type ReadSnapshot, type StoredSnapshot, type TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
 
 /** A snapshot, and the number of the log's entry that names it. */
@@ -17,6 +18,10 @@ export interface ReadOptions {
   readonly encoding: Coding
   /** Objects being read at the same time. */
   readonly readsMax: number
+  /** In-flight data is not read at all. */
+  readonly withoutInFlight?: boolean
+  /** That a start may go on from without its in-flight data, if that is damaged. */
+  readonly lastResort?: CheckpointId | undefined
 }
 
 /**
@@ -27,10 +32,12 @@ export interface ReadOptions {
 export const readSnapshots = (
   store: Store,
   snapshots: readonly Named[],
-  { encoding, readsMax }: ReadOptions,
+  options: ReadOptions,
 ): Observable<ReadonlyMap<TaskId, ReadSnapshot>> =>
   defer(() => {
-    const readings = snapshots.map(named => new Reading(named, encoding))
+    const readings = snapshots.map(
+      named => new Reading(options.withoutInFlight === true ? stateOnly(named) : named, options),
+    )
     return from(byObject(readings)).pipe(
       mergeMap(
         ([object, owned]) =>
@@ -39,7 +46,7 @@ export const readSnapshots = (
               for (const { owner, piece } of owned) owner.take(piece, bytes)
             }),
           ),
-        readsMax,
+        options.readsMax,
       ),
       startWith(undefined),
       last(),
@@ -47,16 +54,25 @@ export const readSnapshots = (
     )
   })
 
+const stateOnly = ({ entry, snapshot }: Named): Named => ({
+  entry,
+  snapshot: {
+    ...snapshot,
+    sections: snapshot.sections.filter(({ name }) => !isInFlight(name)),
+    pieces: snapshot.pieces.filter(({ holds }) => holds === 'state'),
+  },
+})
+
 /** One snapshot, of which pieces come as they are read. */
 class Reading {
   readonly #named: Named
-  readonly #encoding: Coding
+  readonly #options: ReadOptions
   #sections = new Map<Piece, readonly Section[]>()
   #read: ReadSnapshot | undefined
 
-  constructor(named: Named, encoding: Coding) {
+  constructor(named: Named, options: ReadOptions) {
     this.#named = named
-    this.#encoding = encoding
+    this.#options = options
   }
 
   get task(): TaskId {
@@ -68,9 +84,7 @@ class Reading {
   }
 
   take(piece: Piece, bytes: Uint8Array): void {
-    const place = `${piece.object}, ${this.task}`
-    const own = pieceIn(bytes, { piece, task: this.task })
-    this.#sections.set(piece, readPiece(own, { place, encoding: this.#encoding }))
+    this.#sections.set(piece, this.#sectionsIn(bytes, piece))
     if (this.#sections.size === this.pieces.length) this.read()
   }
 
@@ -80,13 +94,24 @@ class Reading {
     return this.#read
   }
 
+  #sectionsIn(bytes: Uint8Array, piece: Piece): readonly Section[] {
+    const { lastResort, encoding } = this.#options
+    try {
+      const own = pieceIn(bytes, { piece, task: this.task })
+      return readPiece(own, { place: `${piece.object}, ${this.task}`, encoding })
+    } catch (error) {
+      if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
+      throw inFlightIsDamaged(error, lastResort)
+    }
+  }
+
   #decoded(): ReadSnapshot {
     const { entry, snapshot } = this.#named
     const { ended, pieces } = snapshot
     const sections = [...snapshot.sections, ...pieces.flatMap(piece => this.#sections.get(piece) ?? [])]
     const objects = pieces.map(({ object }) => object).join(', ')
     const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
-    return readSections({ ended, sections }, { place, encoding: this.#encoding })
+    return readSections({ ended, sections }, { place, encoding: this.#options.encoding })
   }
 }
 

@@ -3,7 +3,14 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { Coding } from '../snapshot/chunk.ts'
-import { completedIn, history, type Numbered, newestParts, partsOf, type StoredPart } from '../snapshot/history.ts'
+import {
+  completedIn,
+  history,
+  type Numbered,
+  newestParts,
+  type StoredCheckpoint,
+  type StoredPart,
+} from '../snapshot/history.ts'
 import { type Commit, checkpointOf, type LogEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
@@ -12,7 +19,8 @@ import type { Store } from '../store/store.ts'
 import { type FoundSavepoint, foundSavepoint, type Imported, imported, isGoneOnWith } from './importSavepoint.ts'
 import { isMoved, matchedByName, operatorsGone } from './matchByName.ts'
 import type { FromSavepoint, Settings } from './options.ts'
-import { entryOf, logOf, type RestoredJob, restoredJob, withoutPublished } from './restoredJob.ts'
+import type { ReadOptions } from './readSnapshots.ts'
+import { entryOf, logOf, newestOf, type RestoredJob, restoredJob, withoutPublished } from './restoredJob.ts'
 import { spreadOf, type Target } from './spreadOf.ts'
 
 /** What a start finds in a store. */
@@ -28,9 +36,13 @@ export interface Found {
   readonly imported: Imported | undefined
   /** What the restored state may have that the pipelines have not. */
   readonly allowDropped: readonly string[]
-  /** All that is there; what the restored parts do not name belongs to nothing. */
+  /** The entry that says that what is restored is a completed checkpoint, if it is one. */
+  readonly completedBy: number | undefined
+  /** Completed checkpoints that are kept beside what is restored, oldest first. */
+  readonly retained: readonly StoredCheckpoint[]
+  /** All that is there; what neither the restored parts nor those of what is kept name belongs to nothing. */
   readonly objects: readonly string[]
-  /** The numbers of all commit entries; the others than the restored parts' name what is no longer kept. */
+  /** The numbers of all commit entries; the others than those of what is restored and kept name what is no longer needed. */
   readonly commits: readonly number[]
   /** The numbers of entries that say no more than the start's own will. */
   readonly restarts: readonly number[]
@@ -38,6 +50,8 @@ export interface Found {
 
 export interface FindOptions {
   readonly restore: Settings['restore']
+  /** Completed checkpoints that are kept, with what is restored. */
+  readonly retainedCount: number
   /** The sinks of the job, that would publish again what they have published. */
   readonly sinks: readonly string[]
   readonly encoding: Coding
@@ -49,7 +63,11 @@ export interface FindOptions {
  * Errs with DAMAGED, FORMAT_UNKNOWN, STORE_FAILED, CHECKPOINT_NOT_FOUND, WOULD_DUPLICATE.
  */
 export const found = (store: Store, options: FindOptions): Observable<Found> =>
-  forkJoin({ log: logOf(store, options.encoding), objects: store.list(''), savepoint: savepointOf(options) }).pipe(
+  forkJoin({
+    log: logOf(store, { encoding: options.encoding, withoutInFlight: isWithoutInFlight(options.restore) }),
+    objects: store.list(''),
+    savepoint: savepointOf(options),
+  }).pipe(
     switchMap(({ log, objects, savepoint }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
       const base = {
@@ -67,10 +85,15 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       }
       const restore = isFromSavepoint(options.restore) ? 'latest' : options.restore
       if (restore === 'latest' && begun.interrupted) throw interrupted(store)
-      const { parts, done } = chosen(log, { restore, sinks: options.sinks })
+      const withoutInFlight = isWithoutInFlight(restore)
+      const there = completedIn(commits, { objects: new Set(objects), withoutInFlight })
+      const { parts, done } = chosen(log, there, { restore, sinks: options.sinks })
+      const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
       const start = {
         ...base,
-        from: fromOf(restore, parts),
+        from: fromOf(restore, [...retained.flatMap(of => of.parts), ...parts]),
+        completedBy: there.find(({ checkpoint }) => checkpoint === newestOf(parts))?.entry,
+        retained,
         imported: undefined,
         allowDropped: savepoint?.identity.allowDropped ?? begun.savepoint?.allowDropped ?? [],
       }
@@ -80,7 +103,10 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
       const publishedIn = new Set(
         commits.flatMap(({ n, savepoint: of }) => (of?.published === true || done ? [n] : [])),
       )
-      return restoredJob(store, facts, { ...options, parts }).pipe(
+      const { encoding, readsMax } = options
+      const lastResort = typeof restore === 'string' ? there.at(-1)?.checkpoint : restore.checkpoint
+      const reading = { encoding, readsMax, withoutInFlight, lastResort }
+      return restoredJob(store, facts, { ...reading, parts }).pipe(
         map(restored => ({ ...start, restored: withoutPublished(restored, publishedIn) })),
       )
     }),
@@ -92,6 +118,9 @@ const savepointOf = ({ restore, encoding }: FindOptions): Observable<FoundSavepo
 const isFromSavepoint = (restore: Settings['restore']): restore is FromSavepoint =>
   typeof restore === 'object' && 'savepoint' in restore
 
+export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
+  typeof restore === 'object' && 'checkpoint' in restore && restore.withoutInFlightData === true
+
 interface Chosen {
   readonly parts: readonly StoredPart[]
   /** All that they contain is published. */
@@ -100,6 +129,7 @@ interface Chosen {
 
 const chosen = (
   log: readonly Numbered<LogEntry>[],
+  there: readonly StoredCheckpoint[],
   {
     restore,
     sinks,
@@ -112,13 +142,31 @@ const chosen = (
   }
   const { checkpoint, acceptDuplicates = false } = restore
   const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-  const parts = partsOf(commits, checkpoint)
-  if (parts === undefined) throw notThere(checkpoint, completedIn(commits))
+  const found = there.find(of => of.checkpoint === checkpoint)
+  if (found === undefined) throw notThere(checkpoint, there)
   const newer = commits.filter(of => of.checkpoint > checkpoint && of.parts.length > 0).at(-1)
   if (newer !== undefined && !acceptDuplicates) {
     throw wouldDuplicate({ checkpoint, newer: newer.checkpoint, sinks })
   }
-  return { parts, done: false }
+  return { parts: found.parts, done: false }
+}
+
+/** Older than what is restored, and not superseded; one fewer than are kept, as what is restored is one. */
+const retainedBeside = (
+  parts: readonly StoredPart[],
+  {
+    log,
+    there,
+    retainedCount,
+  }: {
+    readonly log: readonly Numbered<LogEntry>[]
+    readonly there: readonly StoredCheckpoint[]
+    readonly retainedCount: number
+  },
+): readonly StoredCheckpoint[] => {
+  const valid = new Set(history(log).commits.map(({ n }) => n))
+  const older = there.filter(of => valid.has(of.entry) && parts.some(({ checkpoint }) => checkpoint > of.checkpoint))
+  return older.slice(Math.max(0, older.length - (retainedCount - 1)))
 }
 
 const fromOf = (restore: Exclude<Settings['restore'], FromSavepoint>, parts: readonly StoredPart[]): Start['from'] =>
@@ -137,10 +185,10 @@ const nextCheckpoint = (log: readonly Numbered<LogEntry>[], objects: readonly st
   )
 }
 
-const notThere = (checkpoint: CheckpointId, there: readonly CheckpointId[]) =>
+const notThere = (checkpoint: CheckpointId, there: readonly StoredCheckpoint[]) =>
   new SpillwayError('CHECKPOINT_NOT_FOUND', {
     place: `restoring checkpoint ${checkpoint}`,
-    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.length === 0 ? 'none' : there.join(', ')}.`,
+    problem: `the store has no such completed checkpoint, or no longer all of it. It has ${there.map(of => of.checkpoint).join(', ') || 'none'}.`,
     remedy: "Name one of those, or give restore: 'latest'. checkpoints.retainedCount says how many are kept.",
   })
 
@@ -180,17 +228,14 @@ export const restoredAgain = (
   {
     entries,
     tasks,
-    encoding,
-    readsMax,
-  }: {
+    ...options
+  }: ReadOptions & {
     readonly entries: readonly number[]
     readonly tasks?: ReadonlySet<TaskId>
-    readonly encoding: Coding
-    readonly readsMax: number
   },
 ): Observable<RestoredJob> =>
   from(entries).pipe(
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
     switchMap(log => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
@@ -199,7 +244,7 @@ export const restoredAgain = (
         snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
       }))
       const publishedIn = new Set(commits.flatMap(({ n, savepoint }) => (savepoint?.published === true ? [n] : [])))
-      return restoredJob(store, commits.at(-1) as Commit, { parts, encoding, readsMax }).pipe(
+      return restoredJob(store, commits.at(-1) as Commit, { ...options, parts }).pipe(
         map(restored => withoutPublished(restored, publishedIn)),
       )
     }),

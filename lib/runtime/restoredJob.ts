@@ -1,12 +1,12 @@
 import { concatMap, from, map, type Observable, toArray } from 'rxjs'
 import { type CheckpointId, countRecords } from '../element.ts'
-import type { Coding } from '../snapshot/chunk.ts'
 import { delivered } from '../snapshot/delivered.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import type { Numbered, StoredPart } from '../snapshot/history.ts'
 import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
 import { withUnions } from '../snapshot/redistribution/unions.ts'
-import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
+import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
 import type { Store } from '../store/store.ts'
 import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
@@ -19,6 +19,8 @@ export interface RestoredJob extends JobFacts {
   readonly parts: readonly StoredPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
   readonly recordsInFlight: number
+  /** The in-flight data that it was to be restored without. */
+  readonly leftOut?: readonly LeftOut[]
   /** It is a savepoint: operators are found by their names, wherever they are now. */
   readonly isSavepoint: boolean
   /** Its tasks are not those that were stored: some stage has another number of them, or it is a savepoint. */
@@ -38,12 +40,13 @@ export const restoredJob = (
     parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
     options,
   ).pipe(
-    map(delivered),
-    map(tasks => withUnionsOf(stages, tasks)),
-    map(tasks => ({
+    map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
+    map(({ tasks, ...others }) => ({ ...others, tasks: withUnionsOf(stages, tasks) })),
+    map(({ tasks, ...others }) => ({
+      ...others,
       keyGroups,
       stages,
-      checkpoint: parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0),
+      checkpoint: newestOf(parts),
       parts,
       tasks,
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
@@ -52,6 +55,17 @@ export const restoredJob = (
       gone: new Map(),
     })),
   )
+
+export const newestOf = (parts: readonly StoredPart[]): CheckpointId =>
+  parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0)
+
+const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
+  const all = Array.from(read, ([task, snapshot]) => [task, ...withoutInFlight(task, snapshot)] as const)
+  return {
+    tasks: delivered(new Map(all.map(([task, snapshot]) => [task, snapshot]))),
+    leftOut: all.flatMap(([, , leftOut]) => leftOut),
+  }
+}
 
 /** Each task with the union state of its stage. */
 const withUnionsOf = (
@@ -97,12 +111,18 @@ const withoutTransactions = (task: RestoredTask): RestoredTask => ({
   ),
 })
 
-export const logOf = (store: Store, encoding: Coding): Observable<readonly Numbered<LogEntry>[]> =>
+export const logOf = (store: Store, options: EntryOptions): Observable<readonly Numbered<LogEntry>[]> =>
   store.entries().pipe(
     concatMap(numbers => from(numbers)),
-    concatMap(n => entryOf(store, n, encoding)),
+    concatMap(n => entryOf(store, n, options)),
     toArray(),
   )
 
-export const entryOf = (store: Store, n: number, encoding: Coding): Observable<Numbered<LogEntry>> =>
-  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding), n })))
+type EntryOptions = Pick<ReadOptions, 'encoding' | 'withoutInFlight'>
+
+export const entryOf = (
+  store: Store,
+  n: number,
+  { encoding, withoutInFlight: isWithout }: EntryOptions,
+): Observable<Numbered<LogEntry>> =>
+  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding, { withoutInFlight: isWithout }), n })))

@@ -13,6 +13,7 @@ import { connected } from '../graph/connected.ts'
 import { type Plan, plan } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
+import { type LeftOut, summaryOf } from '../snapshot/withoutInFlight.ts'
 import type { Store } from '../store/store.ts'
 
 import { type BufferBound, bufferBound } from './bufferBound.ts'
@@ -30,6 +31,7 @@ import {
   settings,
 } from './options.ts'
 import { notRunning, type Stopped } from './requests.ts'
+import type { RestoredJob } from './restoredJob.ts'
 import type { RestorePlan } from './restorePlan.ts'
 import type { Savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
@@ -121,6 +123,8 @@ export interface ResumedFrom {
   readonly checkpoint: CheckpointId
   /** Records that had been in channels, or suspended in operators. */
   readonly recordsInFlight: number
+  /** Records that have been left out, if it was to be restored without in-flight data. */
+  readonly leftOut?: readonly LeftOut[]
   readonly message: string
   /** Of a savepoint: what has become of its state. */
   readonly plan?: RestorePlan
@@ -297,16 +301,19 @@ const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions
 }
 
 const resumedFrom = (
-  { checkpoint, recordsInFlight }: { checkpoint: CheckpointId; recordsInFlight: number },
+  { checkpoint, recordsInFlight, leftOut }: Pick<RestoredJob, 'checkpoint' | 'recordsInFlight' | 'leftOut'>,
   plan: RestorePlan | undefined,
 ): ResumedFrom => ({
   checkpoint,
   recordsInFlight,
-  ...(plan === undefined ? {} : { plan }),
+  ...(leftOut && { leftOut }),
+  ...(plan && { plan }),
   message:
-    plan === undefined
-      ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
-      : `resumed from a savepoint, as checkpoint ${checkpoint}; of its states ${plan.message}`,
+    plan !== undefined
+      ? `resumed from a savepoint, as checkpoint ${checkpoint}; of its states ${plan.message}`
+      : leftOut === undefined
+        ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
+        : `resumed from checkpoint ${checkpoint} without its in-flight data: ${summaryOf(leftOut)}`,
 })
 
 /** Node has setImmediate; in a browser a message to oneself is the only macrotask that is not throttled. */

@@ -45,7 +45,7 @@ export const savepoint = (
   store: Store,
   { of: which, to, encoding, readsMax }: SavepointOptions,
 ): Observable<Savepoint> =>
-  concat(checkedEmpty(to), logOf(store, encoding)).pipe(
+  concat(checkedEmpty(to), logOf(store, { encoding })).pipe(
     switchMap(log => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
       const published = which === 'what is published'

@@ -52,14 +52,18 @@ export function writeContainer(sections: Iterable<Section>, { encoding }: { read
 
 /**
  * The sections by name, in order; every byte has been checked before it returns. The chunks are views of `bytes`.
- * `object` is its name, for the error.
+ * `object` is its name, for the error; the section `unread` is left out, whatever has become of it.
  *
  * @throws DAMAGED if the bytes are not what `writeContainer` has written, naming the section where that is known; FORMAT_UNKNOWN
  * if they are of another version, or of another encoding than `encoding`
  */
 export function readContainer(
   bytes: Uint8Array,
-  { object, encoding }: { readonly object: string; readonly encoding: string },
+  {
+    object,
+    encoding,
+    unread,
+  }: { readonly object: string; readonly encoding: string; readonly unread?: string | undefined },
 ): ReadonlyMap<string, readonly Uint8Array[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < headerSize + trailerSize) throw damaged(object, `it ends after ${bytes.length} bytes`)
@@ -88,10 +92,11 @@ export function readContainer(
       chunks.push(bytes.subarray(position, position + length))
       position += length
     }
-    if (position > index || sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry))
+    const isRead = name !== unread
+    if (position > index || (isRead && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))
       throw damaged(object, `its section ${name} does not match its checksum`)
     entry += 4
-    sections.set(name, chunks)
+    if (isRead) sections.set(name, chunks)
   }
   if (position !== index) throw damaged(object, `its sections end at byte ${position}, not ${index}`)
   return sections

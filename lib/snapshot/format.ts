@@ -7,7 +7,15 @@ import { readContainer, type Section } from './container.ts'
 import { checkEncodable } from './encoding.ts'
 import { recordsInFrame } from './frame.ts'
 import { damagedRemedy } from './log.ts'
-import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, TaskSnapshot } from './snapshot.ts'
+import type {
+  ChannelData,
+  InFlightCounts,
+  OutputData,
+  Piece,
+  ReadSnapshot,
+  StoredSnapshot,
+  TaskSnapshot,
+} from './snapshot.ts'
 
 /**
  * A task's snapshot, version 1: these sections, in containers in objects of the store, or the sections themselves in a log entry.
@@ -16,6 +24,7 @@ import type { ChannelData, OutputData, Piece, ReadSnapshot, StoredSnapshot, Task
  *   ["table", operator, name]     chunks of [key group, key, value]
  *   ["channel", input, from]      chunks of elements, in order
  *   ["output", to, input, from]   the same, of a channel to another task
+ *   ["counts"]                    of the last two: records by channel, where they are not read
  *
  * Of recovered data the generation of the first element is the last part of the name.
  */
@@ -37,6 +46,21 @@ export const keptChunks = ({ operators }: TaskSnapshot, coding: Coding): readonl
       chunk: chunkOf(kept, { coding, place: operator }),
       records: recordsInFrame(kept),
     }))
+
+/** How many records are in flight in each channel; none if there are none. */
+export const countsChunk = ({ inFlight, outputs, task }: TaskSnapshot, coding: Coding): Chunk | undefined => {
+  if (inFlight.length === 0 && outputs.length === 0) return undefined
+  const counts: InFlightCounts = [
+    ...inFlight.map(({ input, from, elements }) => ({ input, from, records: countRecords(elements) })),
+    ...outputs.map(({ to, input, from, elements }) => ({ to, input, from, records: countRecords(elements) })),
+  ]
+  return {
+    section: name('counts'),
+    holds: 'state',
+    chunk: chunkOf(counts, { coding, place: task }),
+    records: undefined,
+  }
+}
 
 /** Whether there is more than that. */
 export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean =>
@@ -128,6 +152,7 @@ export const readSections = (
   const operators = new Map<string, { kept: Record<string, unknown>; tables: Map<string, any> }>()
   const inFlight: ChannelData[] = []
   const outputs: OutputData[] = []
+  let counts: InFlightCounts | undefined
   const operator = (of: string) => {
     let found = operators.get(of)
     if (found === undefined) {
@@ -143,6 +168,7 @@ export const readSections = (
     const elements = () => values().flat() as StreamElement<unknown>[]
     if (kind === 'kept') operator(rest[0] as string).kept = values()[0] as Record<string, unknown>
     if (kind === 'table') operator(rest[0] as string).tables.set(rest[1] as string, lazily(chunks, { coding, place }))
+    if (kind === 'counts') counts = values()[0] as InFlightCounts
     if (kind === 'channel') {
       const [input, from, generation] = rest as [number, number, number?]
       inFlight.push({ input, from, ...generationIn(generation), elements: elements() })
@@ -152,7 +178,13 @@ export const readSections = (
       outputs.push({ to, input, from, ...generationIn(generation), elements: elements() })
     }
   }
-  return { ended, operators: operators as ReadonlyMap<string, RestoredOperator>, inFlight, outputs }
+  return {
+    ended,
+    operators: operators as ReadonlyMap<string, RestoredOperator>,
+    inFlight,
+    outputs,
+    ...(counts && { counts }),
+  }
 }
 
 /** The section of a keyed table, or of an operator's small values. */

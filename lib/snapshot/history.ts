@@ -1,6 +1,6 @@
 import type { CheckpointId } from '../element.ts'
 import type { Commit, LogEntry, Start, StartedFromSavepoint } from './log.ts'
-import type { StoredSnapshot, TaskId } from './snapshot.ts'
+import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry, and its number in the log. */
 export type Numbered<E> = E & { readonly n: number }
@@ -64,11 +64,29 @@ export const newestParts = (commits: readonly Numbered<Commit>[]): readonly Stor
   return parts
 }
 
-/** The completed checkpoints of which all parts are still in the log, oldest first. */
-export const completedIn = (commits: readonly Numbered<Commit>[]): readonly CheckpointId[] =>
-  commits.flatMap(({ checkpoint, completes }) =>
-    completes !== undefined && partsOf(commits, checkpoint) !== undefined ? [checkpoint] : [],
-  )
+/** A completed checkpoint as the store has it. */
+export interface StoredCheckpoint {
+  readonly checkpoint: CheckpointId
+  /** That says that it is complete. */
+  readonly entry: number
+  /** Its own, and those carried over. */
+  readonly parts: readonly StoredPart[]
+}
+
+/**
+ * The completed checkpoints of which all is there, or all but in-flight data, oldest first: after a power failure an entry may name
+ * objects that are gone.
+ */
+export const completedIn = (
+  commits: readonly Numbered<Commit>[],
+  { objects, withoutInFlight }: { readonly objects: ReadonlySet<string>; readonly withoutInFlight: boolean },
+): readonly StoredCheckpoint[] =>
+  commits.flatMap(({ n, checkpoint, completes }) => {
+    const parts = completes === undefined ? undefined : partsOf(commits, checkpoint)
+    const isThere = ({ holds, object }: Piece) => objects.has(object) || (withoutInFlight && holds === 'inFlight')
+    const isWhole = parts?.every(({ snapshots }) => snapshots.every(({ pieces }) => pieces.every(isThere)))
+    return parts !== undefined && isWhole === true ? [{ checkpoint, entry: n, parts }] : []
+  })
 
 /** The parts of a completed checkpoint, its own and those carried over; undefined if it is not completed, or no longer whole. */
 export const partsOf = (

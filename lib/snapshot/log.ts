@@ -4,7 +4,7 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, writeContainer } from './container.ts'
-import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
+import { isInFlight, type Piece, type StoredSnapshot, type TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. */
 export type LogEntry = Start | Restart | Commit | Done
@@ -94,7 +94,7 @@ export interface CarriedOver {
 
 /**
  * An entry, version 1: a container with the section "entry", the values below, and in "snapshots" the chunks of all inline
- * snapshots, in their order. Snapshots are arrays, as a commit may name thousands.
+ * snapshots, in their order, but for those of in-flight data, which stand in "in flight". Snapshots are arrays, as a commit may name thousands.
  */
 type Listed =
   | [task: TaskId, ended: boolean, sections: readonly ListedSection[]]
@@ -150,7 +150,7 @@ const entryType = t.union([
 export const runOf = (entry: LogEntry): number => (entry.kind === 'restart' ? entry.run : entry.epoch)
 
 export const encodedEntry = (entry: LogEntry, coding: Coding): Uint8Array => {
-  const chunks: Uint8Array[] = []
+  const chunks: Chunks<Uint8Array[]> = { state: [], inFlight: [] }
   const stored =
     entry.kind !== 'commit'
       ? entry
@@ -158,16 +158,21 @@ export const encodedEntry = (entry: LogEntry, coding: Coding): Uint8Array => {
   return writeContainer(
     [
       { name: section, chunks: [chunkOf(stored, { coding, place: section })] },
-      { name: snapshotsSection, chunks },
+      { name: snapshotsSection, chunks: chunks.state },
+      ...(chunks.inFlight.length === 0 ? [] : [{ name: inFlightSection, chunks: chunks.inFlight }]),
     ],
     { encoding: coding.name },
   )
 }
 
-const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed => {
+type Chunks<A> = Readonly<Record<Piece['holds'], A>>
+
+const heldIn = (name: string): Piece['holds'] => (isInFlight(name) ? 'inFlight' : 'state')
+
+const withoutChunks = (snapshot: StoredSnapshot, chunks: Chunks<Uint8Array[]>): Listed => {
   const { task, ended, pieces } = snapshot
   const sections = snapshot.sections.map(({ name, chunks: own }): ListedSection => {
-    for (const chunk of own) chunks.push(chunk)
+    for (const chunk of own) chunks[heldIn(name)].push(chunk)
     return [name, own.length]
   })
   if (pieces.length === 0) return [task, ended, sections]
@@ -179,25 +184,73 @@ const withoutChunks = (snapshot: StoredSnapshot, chunks: Uint8Array[]): Listed =
   ]
 }
 
-/** @throws DAMAGED, FORMAT_UNKNOWN */
-export const readEntry = (n: number, bytes: Uint8Array, coding: Coding): LogEntry => {
+/** `withoutInFlight`: in-flight data is not read, and snapshots have none. @throws DAMAGED, FORMAT_UNKNOWN */
+export const readEntry = (
+  n: number,
+  bytes: Uint8Array,
+  coding: Coding,
+  { withoutInFlight = false }: { readonly withoutInFlight?: boolean | undefined } = {},
+): LogEntry => {
+  if (withoutInFlight) return entryIn(n, bytes, { coding, withoutInFlight })
+  try {
+    return entryIn(n, bytes, { coding, withoutInFlight })
+  } catch (error) {
+    throw inFlightDamaged({ n, bytes, coding, error }) ?? error
+  }
+}
+
+/** If that is all that is damaged of the entry. */
+const inFlightDamaged = ({
+  n,
+  bytes,
+  coding,
+  error,
+}: {
+  readonly n: number
+  readonly bytes: Uint8Array
+  readonly coding: Coding
+  readonly error: unknown
+}): SpillwayError | undefined => {
+  try {
+    const entry = entryIn(n, bytes, { coding, withoutInFlight: true })
+    if (entry.kind !== 'commit' || !(error instanceof SpillwayError)) return undefined
+    return inFlightIsDamaged(error, entry.checkpoint)
+  } catch {
+    return undefined // More than that is damaged: the first error says what.
+  }
+}
+
+const entryIn = (
+  n: number,
+  bytes: Uint8Array,
+  { coding, withoutInFlight }: { readonly coding: Coding; readonly withoutInFlight: boolean },
+): LogEntry => {
   const object = `log entry ${n}`
-  const container = readContainer(bytes, { object, encoding: coding.name })
+  const container = readContainer(bytes, {
+    object,
+    encoding: coding.name,
+    unread: withoutInFlight ? inFlightSection : undefined,
+  })
   const chunk = container.get(section)?.[0]
   if (chunk === undefined) throw damaged(object, `it has no section "${section}"`)
   const value = valueIn(chunk, { coding, place: object })
   const stored = decode(entryType, value, { place: object, remedy: damagedRemedy, code: 'DAMAGED' })
   if (stored.kind !== 'commit') return stored
-  const chunks = (container.get(snapshotsSection) ?? []).values()
+  const chunks = {
+    state: (container.get(snapshotsSection) ?? []).values(),
+    inFlight: withoutInFlight ? undefined : (container.get(inFlightSection) ?? []).values(),
+  }
   const parts = stored.parts.map(tasks => ({ tasks: tasks.map(snapshot => withChunks(snapshot, chunks, object)) }))
-  if (chunks.next().done !== true) throw damaged(object, 'it has chunks of no snapshot')
+  if (chunks.state.next().done !== true || chunks.inFlight?.next().done === false)
+    throw damaged(object, 'it has chunks of no snapshot')
   return { ...stored, parts }
 }
 
-const withChunks = (of: Listed, chunks: Iterator<Uint8Array>, place: string): StoredSnapshot => {
+/** Sections of which there are no chunks are left out. */
+const withChunks = (of: Listed, chunks: Chunks<Iterator<Uint8Array> | undefined>, place: string): StoredSnapshot => {
   const [task, ended, sections, pieces = []] = of
-  const next = (): Uint8Array => {
-    const { value, done } = chunks.next()
+  const next = (from: Iterator<Uint8Array>): Uint8Array => {
+    const { value, done } = from.next()
     if (done === true) throw damaged(place, `it lacks chunks of ${task}`)
     // A copy: a view would hold the bytes of all others, for as long as the task's last snapshot stands for it.
     return new Uint8Array(value)
@@ -205,7 +258,10 @@ const withChunks = (of: Listed, chunks: Iterator<Uint8Array>, place: string): St
   return {
     task,
     ended,
-    sections: sections.map(([name, length]) => ({ name, chunks: Array.from({ length }, next) })),
+    sections: sections.flatMap(([name, length]) => {
+      const from = chunks[heldIn(name)]
+      return from === undefined ? [] : [{ name, chunks: Array.from({ length }, () => next(from)) }]
+    }),
     pieces: pieces.map(([holds, object, begin, bytes, crc]) => ({ holds, object, begin, bytes, crc })),
   }
 }
@@ -239,6 +295,15 @@ const damaged = (place: string, problem: string) =>
 
 const section = 'entry'
 const snapshotsSection = 'snapshots'
+const inFlightSection = 'in flight'
 
 export const damagedRemedy =
   'Restore the file from a backup of the store, or start with restore: "none" on an empty one.'
+
+export const inFlightIsDamaged = (cause: SpillwayError, checkpoint: CheckpointId): SpillwayError =>
+  new SpillwayError('DAMAGED', {
+    place: cause.place,
+    problem: `of in-flight data ${cause.problem}`,
+    remedy: `${damagedRemedy} As a last resort leave it out: restore: { checkpoint: ${checkpoint}, withoutInFlightData: true }.`,
+    cause,
+  })

@@ -82,6 +82,10 @@ export interface StoredSnapshot {
   readonly pieces: readonly Piece[]
 }
 
+/** Whether a section is of in-flight data; `format.ts` has the names. */
+export const isInFlight = (section: string): boolean =>
+  section.startsWith('["channel",') || section.startsWith('["output",')
+
 /** Consecutive bytes of an object: sections in a container of their own, valid whatever becomes of the rest of the object. */
 export interface Piece {
   readonly holds: 'state' | 'inFlight'
@@ -109,4 +113,14 @@ export interface RestoredTask {
 /** A snapshot as it has been read: what belongs to its task's consumers is not yet with them. */
 export interface ReadSnapshot extends RestoredTask {
   readonly outputs: readonly OutputData[]
+  /** Of its in-flight data, also where that has not been read; none: there is none. */
+  readonly counts?: InFlightCounts
 }
+
+/** How many records are in flight in each channel; `to` is another task, if they are in its producer's sending half. */
+export type InFlightCounts = readonly {
+  readonly to?: TaskId
+  readonly input: number
+  readonly from: number
+  readonly records: number
+}[]

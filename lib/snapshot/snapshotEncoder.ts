@@ -2,7 +2,7 @@ import type { SchedulerLike } from 'rxjs'
 import { Line } from '../line.ts'
 import { type Coding, costOf } from './chunk.ts'
 import type { Section } from './container.ts'
-import { type Chunk, hasMore, keptChunks, moreChunks } from './format.ts'
+import { type Chunk, countsChunk, hasMore, keptChunks, moreChunks } from './format.ts'
 import type { SnapshotSizes, TaskSnapshot } from './snapshot.ts'
 
 export interface Encoded {
@@ -74,6 +74,8 @@ export class SnapshotEncoder {
         add(encoded, kept)
         cost += costOf(kept.chunk)
       }
+      const counts = countsChunk(of.snapshot, this.#encoding)
+      if (counts !== undefined) add(encoded, counts)
     } catch (error) {
       of.failed(error)
       return snapshotBytes

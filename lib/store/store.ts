@@ -18,7 +18,7 @@ import type { Observable } from 'rxjs'
  * - `delete`: no reader finds the object any longer; one that does not exist is no error. It may be back after a power
  *   failure.
  * - `append`: creates entry `n` of the log (1, 2, ...), atomically and durably, or fails with `FENCED` if an entry
- *   stands there. Of several writers of one number exactly one succeeds. Numbers may be left out.
+ *   stands there, which is durable then, whoever has written it. Of several writers of one number exactly one succeeds. Numbers may be left out.
  * - `entries`: the numbers of the log's entries, ascending; `entry`: its bytes, or `OBJECT_NOT_FOUND`; `deleteEntry`:
  *   forgets it, as `delete` does; its number is free again.
  * - Bytes handed in are not changed by the caller afterwards; bytes handed out belong to the receiver.

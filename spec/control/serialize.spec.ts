@@ -374,7 +374,14 @@ const cases: Readonly<Record<string, Case>> = {
     in: ' r---',
     out: '----',
     events: { r: release(['e000001/c000001/a', 'b'], [3]) },
-    log: ['0 delete c1/a', '0 delete b', '0 delete entry 3'],
+    log: ['0 delete entry 3', '2 delete c1/a', '2 delete b'],
+  },
+  'while an entry cannot be deleted, what it names stays': {
+    in: ' r---',
+    out: '----',
+    events: { r: release(['a'], [3]) },
+    store: { 'delete entry 3': broken },
+    log: ['0 delete entry 3'],
   },
   'what cannot be deleted is left': {
     in: ' r-----a---',

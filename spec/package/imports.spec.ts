@@ -39,7 +39,10 @@ const rows: Readonly<Record<string, Row>> = {
   'lib/graph': { imports: below.graph, packages: [...usual, 'immer'] },
   'lib/store': { imports: ['lib'], packages: usual },
   // The interface and a rule about its log, but no store.
-  'lib/control': { imports: [...below.control, 'lib/store/store.ts', 'lib/store/ifNewest.ts'], packages: usual },
+  'lib/control': {
+    imports: [...below.control, 'lib/store/store.ts', 'lib/store/ifNewest.ts', 'lib/store/deleted.ts'],
+    packages: usual,
+  },
   'lib/runtime': { imports: [...below.control, 'lib/control', 'lib/store'], packages: usual },
   'lib/index.ts': { imports: inner, packages: [] },
   // By file rather than by lib/index.ts, so that a source or sink does not load the runtime.

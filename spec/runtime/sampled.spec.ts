@@ -80,6 +80,18 @@ const cases: Record<string, { pipeline: () => Pipeline; place: string; says: str
     place: 'remember, state last at [0]',
     says: 'an instance of Money',
   },
+  'an element of a list of the task': {
+    pipeline: () =>
+      numbers().pipe(
+        operator<number, number>('remember', ({ state }) => {
+          const all = state.list<unknown>('all', t.unknown)
+          return { record: () => all.add(new Money()) }
+        }),
+        into(collect<number>()),
+      ),
+    place: 'remember, state all',
+    says: 'an instance of Money',
+  },
   "a scan's accumulator": {
     pipeline: () =>
       numbers().pipe(

@@ -6,7 +6,6 @@ import { firstValueFrom, lastValueFrom } from 'rxjs'
 import { afterAll, describe, expect, test } from 'vitest'
 import { SpillwayError } from '../../lib/error.ts'
 import { fileStore } from '../../lib/node/fileStore.ts'
-import { readContainer } from '../../lib/snapshot/container.ts'
 import type { Store } from '../../lib/store/store.ts'
 
 const root = mkdtempSync(join(tmpdir(), 'spillway-store-'))
@@ -176,32 +175,6 @@ describe('STORE_FAILED names the path and the remedy', () => {
     },
   )
 })
-
-test('after each of ten kills in the middle of writing, what is listed is whole, and what was done is listed', async () => {
-  const directory = newDirectory()
-  for (let round = 1; round <= 10; round++) {
-    const child = spawn(process.execPath, [...runTypeScript, 'spec/store/fileStore.writer.ts', directory, `${round}`])
-    const output = outputOf(child)
-    await new Promise(begun => child.stdout.once('data', begun))
-    await new Promise(later => setTimeout(later, 10 * round))
-    child.kill('SIGKILL')
-    const done = (await output).split('\n').slice(1, -1)
-
-    const store = fileStore(directory)
-    const names = await firstValueFrom(store.list(''))
-    expect(names).toEqual(expect.arrayContaining(done))
-    for (const object of names)
-      expect([...readContainer(await firstValueFrom(store.get(object)), { object, encoding: 'none' })]).toHaveLength(1)
-    const entries = await firstValueFrom(store.entries())
-    expect(entries).toEqual(entries.map((_, i) => i + 1))
-    for (const n of entries)
-      readContainer(await firstValueFrom(store.entry(n)), { object: `entry ${n}`, encoding: 'none' })
-    for (const object of names) await lastValueFrom(store.delete(object))
-  }
-  const store = fileStore(directory)
-  await lastValueFrom(store.append((await firstValueFrom(store.entries())).length + 1, bytes))
-  expect(readdirSync(join(directory, 'tmp'))).toEqual([])
-}, 120_000)
 
 const bytes = Uint8Array.of(1, 2, 3)
 const runTypeScript = ['--import', 'tsx', '--conditions=@spillway/source']
