@@ -106,13 +106,51 @@ export type { BufferBound } from './runtime/bufferBound.ts'
 export type { InputMetrics } from './runtime/debloater.ts'
 export { type ExplainedRegions, explainRegions } from './runtime/explainRegions.ts'
 export type { JobEvent } from './runtime/jobEvents.ts'
-export type { ChangedOptions, DebloatOption, IncrementalOption, RunOptions } from './runtime/options.ts'
-export { type Job, type JobStatus, type ResumedFrom, run, type Warning } from './runtime/run.ts'
+export type {
+  ChangedOptions,
+  DebloatOption,
+  FromSavepoint,
+  IncrementalOption,
+  OlderCheckpoint,
+  RunOptions,
+} from './runtime/options.ts'
+export {
+  type CheckpointData,
+  type InFlight,
+  type InFlightPlace,
+  type InFlightRecord,
+  type KeyedEntry,
+  type ReadCheckpointOptions,
+  readCheckpoint,
+  type StoredOperator,
+  type StoredTask,
+  type TaskValue,
+} from './runtime/readCheckpoint.ts'
+export type { Stopped } from './runtime/requests.ts'
+export type { PlannedState, RestorePlan } from './runtime/restorePlan.ts'
+export {
+  type Job,
+  type JobStatus,
+  planRestore,
+  type ResumedFrom,
+  run,
+  type StopOptions,
+  type Warning,
+} from './runtime/run.ts'
+export type { Savepoint } from './runtime/savepoint.ts'
 export type { SinkMetrics } from './runtime/sinkOutput.ts'
+export {
+  type WriteOptions,
+  type WrittenKeyed,
+  type WrittenPositions,
+  type WrittenState,
+  writeCheckpoint,
+} from './runtime/writeCheckpoint.ts'
 export type { Compression } from './snapshot/compression.ts'
 export type { Encoding } from './snapshot/encoding.ts'
 export type { LeftOut } from './snapshot/withoutInFlight.ts'
 export { groupOf } from './state/keyGroups.ts'
+export { type Migration, type VersionedOptions, versioned } from './state/versioned.ts'
 export { fromPromises } from './store/fromPromises.ts'
 export { memoryStore } from './store/memoryStore.ts'
 export type { Store } from './store/store.ts'

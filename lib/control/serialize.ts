@@ -275,5 +275,8 @@ const own: ReadonlySet<string> = new Set<SerializeEvent['kind']>([
   'restart',
   'report',
   'refuse',
+  'drain',
+  'resume',
+  'save',
   'finished',
 ])

@@ -10,12 +10,12 @@ import {
   andThen,
   type CheckpointsState,
   done,
-  endedObjects,
   exempt,
   groupNumber,
   hasAcknowledged,
   hasEnded,
   isDown,
+  isWhole,
   lost,
   membersIn,
   namesOf,
@@ -29,8 +29,8 @@ import {
   regionsOf,
   type Step,
   unneeded,
+  unneededReleased,
   withEnded,
-  withPublished,
   withReady,
 } from './checkpointsState.ts'
 import type { Acknowledged, CheckpointEvent, CheckpointOrder, Requested } from './events.ts'
@@ -38,7 +38,8 @@ import { type FailoverEvent, failover, restartedWith } from './failover.ts'
 import type { FailedPart } from './policy.ts'
 import { type CheckpointReport, report } from './report.ts'
 import { epochBegun, restartDue, restartsDecided } from './restarting.ts'
-import { type Completed, finishedPart, released } from './retention.ts'
+import { type Completed, finishedPart } from './retention.ts'
+import { completedFor, drained, isStopping, published, publishedBy, refused, saved } from './stopping.ts'
 import type { FailureCause } from './tolerance.ts'
 import { memberOf, membersOf, vectorOf, withMember } from './vector.ts'
 
@@ -56,6 +57,7 @@ import { memberOf, membersOf, vectorOf, withMember } from './vector.ts'
  *   region the part that it finished last; no object is copied or moved.
  * - A group of joined tasks of which one fails is restarted from its newest part, as `failover` says: its region's part fails, and
  *   while it does not run its region fails in each checkpoint at once. Otherwise the job fails.
+ * - A checkpoint that is to be a savepoint, or that the job stops with, is complete only as a whole; `stopping.ts` has what follows.
  * - A region whose tasks have all ended is asked no more once such a part of it is finished; that part is never
  *   carried over. When all tasks have ended, one more checkpoint made of their last snapshots alone publishes what is left.
  *
@@ -81,6 +83,11 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
       return isPending(state, event.checkpoint) ? commitFailed(state, event, nowMs) : [state, []]
     case 'published':
       return published(state, event)
+    case 'drainRequested':
+      return drained(state, event)
+    case 'saved':
+    case 'saveFailed':
+      return andThen(saved(state, event), of => lastIfAllEnded(of, nowMs))
     case 'stands':
       return stands(state, event)
     case 'restartDue':
@@ -102,12 +109,14 @@ export const checkpoints = (state: CheckpointsState, event: CheckpointEvent, now
 
 const requested = (state: CheckpointsState, request: Requested, nowMs: number): Step => {
   if (allEnded(state) || allFinal(state)) return [state, []]
-  const { timed = false } = request
+  if (isStopping(state)) return [state, request.request === undefined ? [] : [refused(request.request)]]
+  const { timed = false, purpose } = request
   const periodic = request.request === undefined && !timed
   // One that waits already will be of the same moment.
   if (timed && state.admission.queue.some(waiting => waiting.request.timed)) return [state, []]
   if (periodic && state.pending !== undefined) return [state, []]
-  return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : 'checkpoint' }, nowMs)
+  const kind = purpose === undefined ? 'checkpoint' : 'savepoint'
+  return admitted(state, { kind: 'requested', request, of: periodic ? 'periodic' : kind }, nowMs)
 }
 
 const admitted = (state: CheckpointsState, event: Parameters<typeof admission<Requested>>[1], nowMs: number): Step => {
@@ -131,9 +140,9 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     checkpoint: state.nextId,
     timestampMs: nowMs,
     alignment: request?.alignment ?? 'aligned',
-    savepoint: false,
+    savepoint: request?.purpose !== undefined,
   }
-  const down = regionsDown(state)
+  const down = regionsDown(state, { whole: state.whole || barrier.savepoint })
   const parts = vectorOf(regions.length, (region): PendingPart => {
     if (memberOf(state.standings, region).part?.final === true) return exempt
     if (down.has(region)) return lost
@@ -156,8 +165,13 @@ const triggered = (state: CheckpointsState, request: Requested | undefined, nowM
     failed: all.flatMap(({ kind }, region) => (kind === 'failed' ? [asFailed(state, region, notRunning)] : [])),
   }
   const next = { ...state, nextId: state.nextId + 1, pending }
-  const orders: readonly CheckpointOrder[] =
-    pending.open === 0 ? [] : [{ kind: 'trigger', barrier, asked: askedIn(next, pending) }]
+  const trigger: CheckpointOrder = {
+    kind: 'trigger',
+    barrier,
+    asked: askedIn(next, pending),
+    ...(request?.purpose?.stop === true ? { stops: true } : {}),
+  }
+  const orders: readonly CheckpointOrder[] = pending.open === 0 ? [] : [trigger]
   return andThen([next, orders], of => goOn(of, { nowMs }))
 }
 
@@ -288,14 +302,14 @@ const partsFailed = (
 ): Step => {
   const { pending } = state
   const isOpen = (region: number) => memberOf(pending.parts, region).kind === 'open'
+  const whole = isWhole(state)
   const failing = regions.filter(
     region =>
-      isOpen(region) ||
-      (state.whole && memberOf(pending.parts, region).kind === 'ready' && pending.committing === undefined),
+      isOpen(region) || (whole && memberOf(pending.parts, region).kind === 'ready' && pending.committing === undefined),
   )
   if (failing.length === 0) return [state, []]
-  const all = state.whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
-  const withdrawn = state.whole ? regionsOf(pending.ready) : []
+  const all = whole ? state.layout.regions.map((_, region) => region).filter(isOpen) : failing
+  const withdrawn = whole ? regionsOf(pending.ready) : []
   const failed = [...all, ...withdrawn]
   let { parts } = pending
   for (const region of failed) parts = withMember(parts, region, lost)
@@ -303,7 +317,7 @@ const partsFailed = (
     ...pending,
     parts,
     open: pending.open - all.length,
-    ready: state.whole ? undefined : pending.ready,
+    ready: whole ? undefined : pending.ready,
     failed: [...pending.failed, ...failed.map(region => asFailed(state, region, { reason, cause }))],
   }
   const members = failed.flatMap(region => membersIn(state.layout, region))
@@ -353,7 +367,7 @@ const goOn = (state: CheckpointsState, { nowMs, due = false }: { nowMs: number; 
   const { open, ready: newest } = pending
   if (newest !== undefined) {
     const enough = newest.count * commitsMax >= layout.regions.length
-    return open === 0 || (!state.whole && (due || enough)) ? commit(state, pending, regionsOf(newest)) : [state, []]
+    return open === 0 || (!isWhole(state) && (due || enough)) ? commit(state, pending, regionsOf(newest)) : [state, []]
   }
   if (open > 0) return [state, []]
   const outcome = outcomeOf(state, pending)
@@ -387,7 +401,7 @@ const carriedOver = (state: CheckpointsState, pending: Pending): readonly Carrie
 const outcomeOf = (state: CheckpointsState, { failed: parts, asked }: Pending) => {
   const ending = parts.find(({ region }) => hasEnded(state, region))
   if (ending !== undefined) return { kind: 'failed', reason: ending.reason, cause: ending.cause } as const
-  if (parts.length > 0 && state.whole) {
+  if (parts.length > 0 && isWhole(state)) {
     const [first] = parts as readonly [FailedPart]
     return { kind: 'failed', reason: first.reason, cause: first.cause } as const
   }
@@ -508,7 +522,9 @@ const restarted = (
   // What it contains has been published at the start.
   const isFinal = memberOf(state.standings, regionOf(state, numberOf(state, first))).part?.final === true
   const step: Step = [after, []]
-  return andThen(isFinal ? andThen(step, of => withPublished(of, tasks)) : step, of => lastIfAllEnded(of, nowMs))
+  return andThen(isFinal || isStopping(state) ? andThen(step, of => publishedBy(of, tasks)) : step, of =>
+    lastIfAllEnded(of, nowMs),
+  )
 }
 
 // The end of a checkpoint.
@@ -535,33 +551,29 @@ const completed = (
       : [{ kind: 'notify', checkpoint, tasks: namesOf(state, notified) } as const satisfies CheckpointOrder]),
     { kind: 'report', report: reported(state, pending, { nowMs }), ...only(pending.requested) },
   ]
-  return settled({ ...state, standings, retained, pending: undefined }, { orders, pending, nowMs, how: 'completed' })
+  const { requested: request } = pending
+  const next: Step = [{ ...state, standings, retained, pending: undefined }, orders]
+  const step = request === undefined ? next : andThen(next, of => completedFor(of, request, complete))
+  return andThen(step, of => settled(of, { pending, nowMs, how: 'completed' }))
 }
 
 const failed = (state: CheckpointsState, pending: Pending, { reason, cause, nowMs }: Failure): Step => {
   const orders: readonly CheckpointOrder[] = [
     { kind: 'report', report: reported(state, pending, { nowMs, reason, cause }), ...only(pending.requested) },
   ]
-  const step = settled({ ...state, pending: undefined }, { orders, pending, nowMs, how: 'failed' })
+  const step = andThen([{ ...state, pending: undefined }, orders], of => settled(of, { pending, nowMs, how: 'failed' }))
   // Nothing is left that could trigger another one: the job cannot publish what it has written.
   return isLast(state, pending) ? andThen(step, of => [of, [{ kind: 'failJob', error: lastFailed(reason) }]]) : step
 }
 
 interface SettledCheckpoint {
-  readonly orders: readonly CheckpointOrder[]
   readonly pending: Pending
   readonly how: 'completed' | 'failed'
   readonly nowMs: number
 }
 
-const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: SettledCheckpoint): Step => {
-  const [kept, dead] = released(state, {
-    finished: membersOf(state.standings).flatMap(({ part }) => part ?? []),
-    ended: endedObjects(state),
-  })
-  const release: readonly CheckpointOrder[] =
-    dead.objects.length === 0 && dead.entries.length === 0 ? [] : [{ kind: 'release', ...dead }]
-  const step: Step = [{ ...state, ...kept }, [...orders, ...release]]
+const settled = (state: CheckpointsState, { pending, how, nowMs }: SettledCheckpoint): Step => {
+  const step = unneededReleased(state)
   if (isLast(state, pending)) return step
   return andThen(step, of => {
     const { requested: request } = pending
@@ -571,7 +583,8 @@ const settled = (state: CheckpointsState, { orders, pending, how, nowMs }: Settl
 }
 
 const lastIfAllEnded = (state: CheckpointsState, nowMs: number): Step => {
-  if (!allEnded(state) || state.pending !== undefined || state.unpublished === 0) return [state, []]
+  if (!allEnded(state) || state.pending !== undefined || state.unpublished === 0 || isStopping(state))
+    return [state, []]
   return allFinal(state) ? [state, []] : triggered(state, undefined, nowMs)
 }
 
@@ -582,19 +595,6 @@ const lastFailed = (reason: string) =>
     remedy: 'Start the job again on the same store once the cause is mended: it goes on from the checkpoint before.',
   })
 
-/** Only of a region's last part somebody waits for it. */
-const published = (
-  state: CheckpointsState,
-  { tasks, checkpoint }: Extract<CheckpointEvent, { kind: 'published' }>,
-): Step => {
-  if (state.endedCount === 0) return [state, []]
-  const last = tasks.filter(task => {
-    const { part } = memberOf(state.standings, regionOf(state, numberOf(state, task)))
-    return part?.final === true && part.checkpoint === checkpoint
-  })
-  return withPublished(state, last)
-}
-
 // Small things.
 
 const reported = (
@@ -602,12 +602,13 @@ const reported = (
   pending: Pending,
   { nowMs, reason, cause }: { nowMs: number; reason?: string; cause?: FailureCause },
 ): CheckpointReport => {
-  const { checkpoint, timestampMs, alignment } = pending.barrier
+  const { checkpoint, timestampMs, alignment, savepoint } = pending.barrier
   const acknowledgedBy = membersOf(pending.acknowledged).flatMap(of => of ?? [])
+  const isFinal = acknowledgedBy.every(({ snapshot }) => snapshot.ended) && allEnded(state)
   return report({
     id: checkpoint,
     alignment,
-    kind: acknowledgedBy.every(({ snapshot }) => snapshot.ended) && allEnded(state) ? 'final' : 'checkpoint',
+    kind: isFinal ? 'final' : savepoint ? 'savepoint' : 'checkpoint',
     triggeredAtMs: timestampMs,
     durationMs: Math.max(0, nowMs - timestampMs),
     ...(reason === undefined || cause === undefined ? {} : { reason, cause }),

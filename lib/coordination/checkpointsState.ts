@@ -6,7 +6,8 @@ import { type Failover, initialFailover } from './failover.ts'
 import { type Layout, layoutOf } from './layout.ts'
 import { type FailedPart, global, type Policy } from './policy.ts'
 import type { RestartPolicy } from './restarts.ts'
-import type { Completed, FinishedPart, Kept } from './retention.ts'
+import { type Completed, type FinishedPart, type Kept, released } from './retention.ts'
+import type { Stopping } from './stopping.ts'
 import { memberOf, membersOf, type Vector, vectorOf, withMember } from './vector.ts'
 
 /** All that a coordinator knows. `checkpoints.ts` has the rules. */
@@ -24,10 +25,11 @@ export interface CheckpointsState extends Kept {
   readonly whole: boolean
   readonly admission: Admission<Requested>
   readonly pending: Pending | undefined
-  /** By task: it has ended, and what it wrote last is published. */
+  /** By task: it has ended, or the job stops, and what it wrote last is published. */
   readonly published: Vector<boolean>
   readonly unpublished: number
   readonly failover: Failover
+  readonly stopping: Stopping | undefined
 }
 
 /** How a region stands between checkpoints. */
@@ -144,6 +146,8 @@ export const initialCheckpoints = (options: InitialCheckpoints): CheckpointsStat
     published,
     unpublished: membersOf(published).filter(is => !is).length,
     failover: initialFailover(options.restart),
+    stopping: undefined,
+    saving: [],
     retained,
     known: retained.flatMap(({ parts }) => parts),
     unneeded: [],
@@ -176,7 +180,7 @@ export const withEnded = (state: CheckpointsState, task: number, event: Acknowle
 })
 
 /** All that these tasks have written is. */
-export const withPublished = (state: CheckpointsState, tasks: readonly TaskId[]): Step => {
+export const withPublished = (state: CheckpointsState, tasks: readonly TaskId[]): CheckpointsState => {
   let { published: all, unpublished } = state
   for (const task of tasks) {
     const number = numberOf(state, task)
@@ -184,8 +188,7 @@ export const withPublished = (state: CheckpointsState, tasks: readonly TaskId[])
     all = withMember(all, number, true)
     unpublished--
   }
-  if (unpublished === state.unpublished) return [state, []]
-  return [{ ...state, published: all, unpublished }, unpublished === 0 ? [{ kind: 'finished' }] : []]
+  return unpublished === state.unpublished ? state : { ...state, published: all, unpublished }
 }
 
 /** What is being restarted may go on from where it had not ended. */
@@ -202,11 +205,17 @@ export const hasEnded = (state: CheckpointsState, region: number): boolean =>
 export const isDown = ({ failover: { down }, layout }: CheckpointsState, task: number): boolean =>
   down.size > 0 && down.has(layout.groupOf[task] as number)
 
-/** Regions of which some tasks do not run. */
-export const regionsDown = ({ failover: { down }, layout, whole }: CheckpointsState): ReadonlySet<number> =>
+/** Regions of which some tasks do not run; all, if only a whole checkpoint will do. */
+export const regionsDown = (
+  { failover: { down }, layout }: CheckpointsState,
+  { whole }: { readonly whole: boolean },
+): ReadonlySet<number> =>
   whole && down.size > 0
     ? new Set(layout.regions.keys())
     : new Set([...down.keys()].map(group => layout.regionOf[layout.groups[group]?.[0] as number] as number))
+
+/** The pending checkpoint is complete only as a whole, and in one commit. */
+export const isWhole = ({ whole, pending }: CheckpointsState): boolean => whole || pending?.barrier.savepoint === true
 
 export const partKind = (state: CheckpointsState, task: TaskId): PendingPart['kind'] | undefined =>
   state.pending && memberOf(state.pending.parts, regionOf(state, numberOf(state, task))).kind
@@ -236,6 +245,20 @@ export const membersIn = ({ regions }: Layout, region: number): readonly number[
   regions[region] as readonly number[]
 export const namesOf = ({ layout }: CheckpointsState, tasks: readonly number[]): readonly TaskId[] =>
   tasks.map(task => layout.tasks[task] as TaskId)
+
+/** The part that the region finished last. */
+export const partOf = ({ standings }: CheckpointsState, region: number): FinishedPart | undefined =>
+  memberOf(standings, region).part
+
+/** What nothing kept names any more is deleted. Not while a checkpoint is under way: its snapshots may share objects with others. */
+export const unneededReleased = (state: CheckpointsState): Step => {
+  const [kept, dead] = released(state, {
+    finished: membersOf(state.standings).flatMap(({ part }) => part ?? []),
+    ended: endedObjects(state),
+  })
+  const none = dead.objects.length === 0 && dead.entries.length === 0
+  return [{ ...state, ...kept }, none ? [] : [{ kind: 'release', ...dead }]]
+}
 
 /**
  * Nothing durable will name these snapshots. Others that have not been heard of yet may share their objects: while a checkpoint

@@ -44,6 +44,9 @@ export interface Schedule {
 /** What becomes of checkpoints. */
 export type CheckpointEvent =
   | Requested
+  | Drain
+  /** The order to save has been carried out, or not. */
+  | { readonly kind: 'saved' | 'saveFailed'; readonly request: number }
   | Acknowledged
   /** The task has not made, or not written, its snapshot. */
   | {
@@ -93,6 +96,21 @@ export interface Requested {
   /** It is to be taken at this time: it waits for the one under way, and for no pause. */
   readonly timed?: true
   readonly alignment: Alignment
+  /** What the user wants beside it; it is then aligned, comes first, and is complete only as a whole. */
+  readonly purpose?: Purpose
+}
+
+/** A savepoint is made of the checkpoint; sources read nothing after it, and the job ends once it is published; or both. */
+export interface Purpose {
+  readonly save: boolean
+  readonly stop: boolean
+}
+
+/** The user wants the sources to end where they are, and perhaps a savepoint of the ended job. */
+export interface Drain {
+  readonly kind: 'drainRequested'
+  readonly request: number
+  readonly save: boolean
 }
 
 /** The task's snapshot is in the store. */
@@ -110,7 +128,13 @@ export type CheckpointOrder =
    * To all tasks: those without open inputs begin, those that have ended send the barrier before their end. And to the store:
    * `asked` are those whose snapshots are awaited, by region.
    */
-  | { readonly kind: 'trigger'; readonly barrier: Barrier; readonly asked: readonly (readonly TaskId[])[] }
+  | {
+      readonly kind: 'trigger'
+      readonly barrier: Barrier
+      readonly asked: readonly (readonly TaskId[])[]
+      /** Sources read nothing after it, unless it is aborted, or they are to `resume`. */
+      readonly stops?: true
+    }
   /** To the store: make the parts durable, and with them, or alone, that the checkpoint is complete. One at a time. */
   | {
       readonly kind: 'commit'
@@ -139,7 +163,21 @@ export type CheckpointOrder =
       readonly reason: string
     }
   /** The user's request starts no checkpoint. */
-  | { readonly kind: 'refuse'; readonly request: number; readonly reason: 'min-pause' | 'too-many-requests' }
+  | {
+      readonly kind: 'refuse'
+      readonly request: number
+      readonly reason: 'min-pause' | 'too-many-requests' | 'stopping'
+    }
+  /** To tasks that read sources: they end where they are. */
+  | { readonly kind: 'drain'; readonly request: number }
+  /** To tasks that have stopped reading: they go on. */
+  | { readonly kind: 'resume' }
+  /** To the runtime: make the savepoint that was asked for, of this completed checkpoint, or of the newest parts of a job that ends. */
+  | {
+      readonly kind: 'save'
+      readonly request: number
+      readonly of: { readonly checkpoint: CheckpointId } | 'what is published'
+    }
   /** To the store: nothing names these any more. */
   | { readonly kind: 'release'; readonly objects: readonly string[]; readonly entries: readonly number[] }
   /** To these tasks, and to the store: they are no more; nobody waits for anything of them. They are restarted later. */
@@ -167,5 +205,5 @@ export type CheckpointOrder =
   | { readonly kind: 'failJob'; readonly error: unknown }
   /** To the outside. */
   | { readonly kind: 'report'; readonly report: CheckpointReport; readonly request?: number }
-  /** All tasks have ended and all that they wrote is published. */
+  /** All tasks have ended, or the job stops, and all that they wrote is published; a savepoint of it is made. */
   | { readonly kind: 'finished' }

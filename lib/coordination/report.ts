@@ -5,8 +5,11 @@ import { type Distribution, distribution } from './distribution.ts'
 import type { Acknowledged } from './events.ts'
 import type { FailureCause } from './tolerance.ts'
 
-/** `final`: all tasks had ended; the last checkpoint of a job on bounded input. */
-export type CheckpointKind = 'checkpoint' | 'final'
+/**
+ * `final`: all tasks had ended; the last checkpoint of a job on bounded input. `savepoint`: one that a savepoint is made of, or that
+ * the job stops with.
+ */
+export type CheckpointKind = 'checkpoint' | 'savepoint' | 'final'
 
 /** What became of one checkpoint, and where its time and bytes went. All times in ms. */
 export interface CheckpointReport {
@@ -157,7 +160,7 @@ const taskReport = ({ snapshot, times, sizes }: Acknowledged, triggeredAtMs: num
 }
 
 const summary = (of: Omit<CheckpointReport, 'summary'>): string => {
-  const what = `checkpoint ${of.id} (${inWords(of.alignment)}${of.kind === 'final' ? ', final' : ''})`
+  const what = `checkpoint ${of.id} (${inWords(of.alignment)}${of.kind === 'checkpoint' ? '' : `, ${of.kind}`})`
   if (of.outcome === 'failed') return `${what} failed after ${inTime(of.durationMs)}: ${of.reason}${soFar(of)}`
   const wrote = `wrote ${size(of.stateBytes)} of state and ${of.inFlightRecords} records (${size(of.inFlightBytes)}) in flight`
   return `${what} took ${inTime(of.durationMs)} and ${wrote}: ${explained(criticalPath(of), of.durationMs)}`

@@ -33,10 +33,18 @@ export interface Completed {
   readonly parts: readonly FinishedPart[]
 }
 
+/** A completed checkpoint of which a savepoint is being made. */
+export interface Saving {
+  readonly request: number
+  readonly of: Completed
+}
+
 /** What is in the store, as far as it may be deleted some time. */
 export interface Kept {
   /** Completed checkpoints that are kept, oldest first. */
   readonly retained: readonly Completed[]
+  /** Those of which savepoints are being made. */
+  readonly saving: readonly Saving[]
   /** Finished parts whose objects are in the store. */
   readonly known: readonly FinishedPart[]
   /** Objects of snapshots that belong to no finished part; others may share them. */
@@ -54,24 +62,25 @@ export interface Released {
 
 /**
  * What is deleted once a checkpoint is settled: a part lives as long as its region has finished no later one, or a checkpoint
- * that is kept is made of it; an object as long as such a part, a task that has ended, or a commit in doubt names it; an entry as long as a part
- * that it names, or the checkpoint that it completes, is kept.
+ * that is kept, or of which a savepoint is being made, is made of it; an object as long as such a part, a task that has ended, or a
+ * commit in doubt names it; an entry as long as a part that it names, or the checkpoint that it completes, is kept.
  */
 export const released = (
-  { retained, known, unneeded, doubtful, entries }: Kept,
+  { retained, saving, known, unneeded, doubtful, entries }: Kept,
   { finished, ended }: { readonly finished: readonly FinishedPart[]; readonly ended: readonly string[] },
 ): readonly [Kept, Released] => {
-  const alive = new Set([...finished, ...retained.flatMap(({ parts }) => parts)])
+  const kept = [...retained, ...saving.map(({ of }) => of)]
+  const alive = new Set([...finished, ...kept.flatMap(({ parts }) => parts)])
   const dead = known.filter(part => !alive.has(part))
   const named = new Set([...ended, ...doubtful])
-  const needed = new Set(retained.flatMap(({ entry }) => entry ?? []))
+  const needed = new Set(kept.flatMap(({ entry }) => entry ?? []))
   for (const { objects, entry } of alive) {
     needed.add(entry)
     for (const object of objects) named.add(object)
   }
   const dying = new Set([...unneeded, ...dead.flatMap(part => part.objects)].filter(of => !named.has(of)))
   return [
-    { retained, known: [...alive], unneeded: [], doubtful, entries: needed },
+    { retained, saving, known: [...alive], unneeded: [], doubtful, entries: needed },
     { objects: [...dying], entries: [...entries].filter(entry => !needed.has(entry)) },
   ]
 }

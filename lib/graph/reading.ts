@@ -55,6 +55,7 @@ export class Reading<T> {
   #lookDue = false
   #turn = -1
   #begun = false
+  #drained = false
   readonly #positions: Sample<unknown>
   #ended = false
   #recordsRead = 0
@@ -98,6 +99,10 @@ export class Reading<T> {
       return [this.#openSplits()]
     }
     if (this.#becameIdle()) return [this.#openSplits()]
+    if (this.#drained) {
+      this.#drained = false
+      return [this.#openSplits()]
+    }
     for (let tried = 0; tried < this.#open.length; tried++) {
       this.#turn = (this.#turn + 1) % this.#open.length
       const open = this.#open[this.#turn] as OpenSplit<T>
@@ -134,6 +139,16 @@ export class Reading<T> {
   get inBacklog(): boolean {
     if (this.#backlog === undefined) return this.#open.some(({ reader }) => reader.inBacklog?.() === true)
     return this.#backlog && this.#open.length > 0
+  }
+
+  /** All splits end where they are. */
+  drain(): void {
+    for (const { split, reader } of this.#open.splice(0)) {
+      this.#stands.set(split, 'ended')
+      this.#closeReader(reader)
+      this.#drained = true
+    }
+    this.ready$.next()
   }
 
   close(): void {

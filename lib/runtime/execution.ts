@@ -2,7 +2,7 @@ import {
   concat,
   defer,
   EMPTY,
-  filter,
+  finalize,
   from,
   ignoreElements,
   interval,
@@ -10,7 +10,7 @@ import {
   map,
   merge,
   mergeMap,
-  Observable,
+  type Observable,
   observeOn,
   of,
   queueScheduler,
@@ -18,7 +18,6 @@ import {
   Subscription,
   share,
   switchMap,
-  take,
   tap,
   toArray,
 } from 'rxjs'
@@ -37,7 +36,7 @@ import {
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { CheckpointReport } from '../coordination/report.ts'
 import { finishedPart } from '../coordination/retention.ts'
-import type { Alignment, CheckpointId, SplitId } from '../element.ts'
+import type { CheckpointId, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
@@ -53,24 +52,28 @@ import { ifNewest } from '../store/ifNewest.ts'
 import { memoryStore } from '../store/memoryStore.ts'
 import type { Store } from '../store/store.ts'
 import { type BufferBound, type InFlightCount, inFlightCount, restoredBound } from './bufferBound.ts'
+import { copiedSnapshots } from './copiedSnapshots.ts'
 import type { InputMetrics } from './debloater.ts'
 import { Executor } from './executor.ts'
 import type { JobEvent } from './jobEvents.ts'
 import { checkAlignment, type Settings } from './options.ts'
-import {
-  type Found,
-  found,
-  isDealtAnew,
-  isWithoutInFlight,
-  type RestoredJob,
-  restoredAgain,
-  restoredFor,
-} from './restore.ts'
+import { Requests, type Stopped } from './requests.ts'
+import { type Found, found, isWithoutInFlight, restoredAgain, restoredFor } from './restore.ts'
+import type { RestoredJob } from './restoredJob.ts'
+import { checkDropped, type RestorePlan, restorePlan } from './restorePlan.ts'
 import type { Environment, Happening } from './run.ts'
+import { savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import { dump, stalled } from './stalled.ts'
 import type { RunningTask, TaskEvent } from './task.ts'
 import { type Wiring, wired } from './wiring.ts'
+
+/** Who hears of a start. */
+export interface Listener {
+  readonly onRunning: (restored: RestoredJob | undefined) => void
+  /** What becomes of a savepoint's state; nothing is written yet. */
+  readonly onPlanned: (plan: RestorePlan) => void
+}
 
 /**
  * One run of a job: starts it from its store, and is the loop
@@ -91,16 +94,31 @@ export class Execution {
   #buffersAtStart: BufferBound
   readonly #store: Store
   readonly #encoding: Coding
-  readonly #onRunning: (restored: RestoredJob | undefined) => void
+  readonly #onRunning: Listener['onRunning']
+  readonly #onPlanned: Listener['onPlanned']
   readonly #executor: Executor
   readonly #orders$ = new Subject<CheckpointOrder>()
   readonly #events$ = new Subject<
-    TaskEvent | Extract<CoordinateEvent, { kind: 'requested' | 'configured' | 'restarted' }>
+    | TaskEvent
+    | Extract<
+        CoordinateEvent,
+        { kind: 'requested' | 'drainRequested' | 'saved' | 'saveFailed' | 'configured' | 'restarted' }
+      >
   >()
   readonly #running = new Subscription()
   #debloating = Subscription.EMPTY
-  readonly #requested$ = new Subject<{ request: number; report: CheckpointReport }>()
-  readonly #refused$ = new Subject<CheckpointOrder & { kind: 'refuse' }>()
+  readonly requests = new Requests({
+    tell: event => {
+      if (!this.#begun || this.#ended) return false
+      this.#events$.next(event)
+      return true
+    },
+    save: (of, to) => savepoint(this.#store, { of, to, encoding: this.#encoding, readsMax }),
+  })
+  /** Its sources are to end where they are. */
+  #draining = false
+  /** What it has ended with, if it was stopped. */
+  stopped: Stopped | undefined
   readonly #budget: BufferBudget
   readonly #captures: CaptureBudget
   #tasks: readonly RunningTask[] = []
@@ -108,6 +126,8 @@ export class Execution {
   #splits: ReadonlyMap<Stage, readonly SplitId[]> = new Map()
   /** The log entries of the parts that the job was started from. */
   #startedFrom: readonly number[] = []
+  /** What these may have that the pipelines have not. */
+  #allowDropped: readonly string[] = []
   /** By the first task of each group that is being restarted. */
   readonly #restarting = new Map<TaskId, Subscription>()
   /** By the first task of each group that has been restarted: what it began with. */
@@ -115,7 +135,6 @@ export class Execution {
   #remembered: Remembered
   /** While tasks are being told: those that have published at once. */
   #publishing: { readonly checkpoint: CheckpointId; readonly done: TaskId[] } | undefined
-  #requests = 0
   #begun = false
   #ended = false
 
@@ -124,7 +143,7 @@ export class Execution {
     plan: Plan,
     settings: Settings,
     buffers: BufferBound,
-    onRunning: (restored: RestoredJob | undefined) => void,
+    { onRunning, onPlanned }: Listener,
   ) {
     this.#environment = environment
     this.#plan = plan
@@ -138,6 +157,7 @@ export class Execution {
     const { compression, oldCompressions } = settings.checkpoints
     this.#encoding = { ...msgpackEncoding(), compression, oldCompressions }
     this.#onRunning = onRunning
+    this.#onPlanned = onPlanned
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment
     const { flushMs } = settings.channels
     const onIdle = settings.checks ? () => this.#checkIdle() : () => {}
@@ -146,22 +166,39 @@ export class Execution {
 
   start(): void {
     this.#running.add(
-      this.#splitsRead()
-        .pipe(
-          switchMap(() =>
-            found(this.#store, {
-              restore: this.#settings.restore,
-              retainedCount: this.#settings.checkpoints.retainedCount,
-              sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
-              encoding: this.#encoding,
-              readsMax,
-            }).pipe(switchMap(start => this.#prepared(start))),
-          ),
-        )
+      this.#found()
+        .pipe(switchMap(start => this.#prepared(start)))
         .subscribe({
           next: start => this.#begin(start),
           error: error => this.#end(error),
         }),
+    )
+  }
+
+  /** What would become of a savepoint's state, instead of a start; undefined if there is none. Writes nothing. */
+  planned(): Observable<RestorePlan | undefined> {
+    return this.#found().pipe(
+      map(start => {
+        const { restored } = this.#built(start)
+        return restored?.isSavepoint === true ? this.#restorePlan(restored, this.#tasks) : undefined
+      }),
+      finalize(() => {
+        for (const task of this.#tasks) task.stop()
+      }),
+    )
+  }
+
+  #found(): Observable<Found> {
+    return this.#splitsRead().pipe(
+      switchMap(() =>
+        found(this.#store, {
+          restore: this.#settings.restore,
+          retainedCount: this.#settings.checkpoints.retainedCount,
+          sinks: this.#plan.stages.flatMap(({ pipelines }) => pipelines.map(({ name }) => name)),
+          encoding: this.#encoding,
+          readsMax,
+        }),
+      ),
     )
   }
 
@@ -227,28 +264,6 @@ export class Execution {
     this.#running.add(this.#debloating)
   }
 
-  request(alignment: Alignment): Observable<CheckpointReport> {
-    return new Observable(subscriber => {
-      const request = ++this.#requests
-      subscriber.add(
-        this.#requested$
-          .pipe(
-            filter(answered => answered.request === request),
-            map(({ report }) => report),
-            take(1),
-          )
-          .subscribe(subscriber),
-      )
-      subscriber.add(
-        this.#refused$.pipe(filter(refused => refused.request === request)).subscribe(({ reason }) => {
-          subscriber.error(refused(reason))
-        }),
-      )
-      if (this.#begun && !this.#ended) this.#events$.next({ kind: 'requested', request, alignment })
-      else subscriber.error(notRunning())
-    })
-  }
-
   /** The splits of each source, asked for once. */
   #splitsRead(): Observable<unknown> {
     const sources = this.#plan.stages.filter(({ source }) => source !== undefined)
@@ -268,6 +283,16 @@ export class Execution {
 
   /** Builds the tasks and checks that they fit, before anything is written; then takes the log and brings the sinks up. */
   #prepared(read: Found): Observable<Found> {
+    const start = this.#built(read)
+    const { restored } = start
+    this.#allowDropped = start.allowDropped
+    if (restored?.isSavepoint === true) this.#onPlanned(this.#restorePlan(restored, this.#tasks))
+    this.#checkRestored(this.#tasks, restored)
+    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+  }
+
+  /** Errors of tasks come first. */
+  #built(read: Found): Found {
     const start = { ...read, restored: read.restored && this.#spread(read.restored) }
     this.#buffersAtStart = restoredBound(this.#buffers, inFlightCount(start.restored?.tasks.values() ?? []))
     this.#buffers = this.#buffersAtStart
@@ -275,8 +300,21 @@ export class Execution {
     this.#startedFrom = [...new Set(start.restored?.parts.map(({ entry }) => entry))].sort((a, b) => a - b)
     this.#tasks = this.#made({ epoch: start.epoch, restored: start.restored, isWanted: () => true })
     this.#taskOf = new Map(this.#tasks.map(task => [task.id, task]))
-    checkClaimed(this.#tasks)
-    return concat(this.#logTaken(start), recovered(this.#tasks), this.#leftoversDeleted(start), of(start))
+    checkBuilt(this.#tasks)
+    return start
+  }
+
+  #restorePlan(restored: RestoredJob, tasks: readonly RunningTask[]): RestorePlan {
+    return restorePlan(
+      restored,
+      tasks.flatMap(({ stateFates }) => stateFates),
+    )
+  }
+
+  /** Nothing that is restored is left unclaimed, but for what may be dropped. */
+  #checkRestored(tasks: readonly RunningTask[], restored: RestoredJob | undefined): void {
+    if (restored?.isSavepoint !== true) return checkClaimed(tasks)
+    checkDropped(this.#restorePlan(restored, tasks), { allowDropped: this.#allowDropped })
   }
 
   #made({ epoch, restored, isWanted }: Pick<Wiring, 'epoch' | 'isWanted'> & { restored: RestoredJob | undefined }) {
@@ -297,17 +335,20 @@ export class Execution {
   }
 
   #spread(restored: RestoredJob): RestoredJob {
-    const target = { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits }
-    return { ...restored, tasks: restoredFor(restored, target) }
+    return restoredFor(restored, { plan: this.#plan, keyGroups: this.#settings.keyGroups, splits: this.#splits })
   }
 
   /**
    * Appends the start's entry: the next append of an older run meets it. Such a run may have gone on since the log was read,
    * and have deleted its entry of that number again.
    */
-  #logTaken({ epoch, nextEntry, from, nextCheckpoint }: Found): Observable<never> {
+  #logTaken({ epoch, nextEntry, from, nextCheckpoint, imported }: Found): Observable<never> {
     const entry = encodedEntry({ kind: 'start', epoch, from, nextCheckpoint }, this.#encoding)
-    return concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry)).pipe(ignoreElements())
+    const taken$ = concat(this.#store.append(nextEntry, entry), ifNewest(this.#store, nextEntry))
+    if (imported === undefined) return taken$.pipe(ignoreElements())
+    const copied$ = copiedSnapshots(imported.snapshots, { ...imported, to: this.#store, readsMax })
+    const commit = encodedEntry(imported.commit, this.#encoding)
+    return concat(copied$, taken$, this.#store.append(nextEntry + 1, commit)).pipe(ignoreElements())
   }
 
   /** What earlier starts wrote, and nothing that is restored or kept names. */
@@ -327,7 +368,7 @@ export class Execution {
     })
   }
 
-  #begin({ epoch, nextEntry, nextCheckpoint, restored, completedBy, retained }: Found): void {
+  #begin({ epoch, nextEntry, nextCheckpoint, restored, imported, completedBy, retained }: Found): void {
     const { scheduler } = this.#environment
     const ended = endedBefore(restored)
     // An order is never carried out inside the event that caused it.
@@ -350,7 +391,7 @@ export class Execution {
               keyGroups: this.#settings.keyGroups,
               stages: Object.fromEntries(this.#plan.stages.map(({ id, parallelism }) => [id, parallelism])),
             },
-            nextEntry: nextEntry + 1,
+            nextEntry: nextEntry + (imported === undefined ? 1 : 2),
           }),
           tap(event => observe(event)),
           coordinate({
@@ -364,9 +405,7 @@ export class Execution {
             connected: connected(this.#plan),
             nextId: nextCheckpoint,
             ended,
-            ...(restored === undefined
-              ? {}
-              : { restored: restoredParts(restored, { plan: this.#plan, completedBy, retained }) }),
+            ...(restored === undefined ? {} : { restored: restoredParts(restored, { completedBy, retained }) }),
           }),
         )
         .subscribe({
@@ -386,24 +425,28 @@ export class Execution {
 
   #obey(order: CheckpointOrder): void {
     if (this.#settings.checks) this.#checkBound()
+    this.#running.add(this.requests.told(order)?.subscribe())
     switch (order.kind) {
       case 'trigger':
         this.#remember({ kind: 'triggered', checkpoint: order.barrier.checkpoint })
-        for (const task of this.#tasks) task.trigger(order.barrier)
+        for (const task of this.#tasks) task.trigger(order.barrier, { stops: order.stops === true })
+        return
+      case 'drain':
+        this.#draining = true
+        for (const task of this.#tasks) task.drain()
+        return
+      case 'resume':
+        for (const task of this.#tasks) task.resume()
         return
       case 'publish':
         return this.#publish(order)
       case 'abort':
         for (const id of order.tasks) this.#taskOf.get(id)?.abort(order.checkpoint, order.latestFinished.get(id))
         return
-      case 'refuse':
-        this.#refused$.next(order)
-        return
       case 'report':
         if (this.#settings.checks) this.#checkCaptures(order.report)
         this.#remember({ kind: 'reported', report: order.report })
         this.reports$.next(order.report)
-        if (order.request !== undefined) this.#requested$.next({ request: order.request, report: order.report })
         return
       case 'stop':
         return this.#stop(order)
@@ -418,7 +461,9 @@ export class Execution {
       case 'commit':
       case 'beginEpoch':
       case 'notify':
+      case 'refuse':
       case 'release':
+      case 'save':
         return
       default:
         return absurd(order)
@@ -444,6 +489,7 @@ export class Execution {
       if (task.endedBefore) this.#tells('taskFinished', task.id, {})
       else this.#tells('taskRunning', task.id, { attempt })
       task.start()
+      if (this.#draining) task.drain()
     }
   }
 
@@ -465,7 +511,8 @@ export class Execution {
           this.#beginsWith(first, inFlightCount(shareOf(restored, tasks)))
           const made = this.#made({ epoch, restored, isWanted: id => isWanted.has(id) })
           this.#replaced(made)
-          checkClaimed(made)
+          checkBuilt(made)
+          this.#checkRestored(made, restored)
           return concat(recovered(made), of({ made, restored }))
         }),
       )
@@ -582,7 +629,8 @@ export class Execution {
     this.#executor.stop()
     for (const task of this.#tasks) task.stop()
     this.#running.unsubscribe()
-    this.#requested$.error(notRunning())
+    const { completed, restored } = this.#remembered.latest
+    this.stopped = this.requests.ended(completed?.id ?? restored)
     if (error === undefined) this.outcome$.complete()
     else this.outcome$.error(error)
     this.reports$.complete()
@@ -600,14 +648,11 @@ const recovered = (tasks: readonly RunningTask[]): Observable<never> =>
 const shareOf = (restored: RestoredJob | undefined, tasks: readonly TaskId[]): readonly RestoredTask[] =>
   tasks.flatMap(task => restored?.tasks.get(task) ?? [])
 
-const restoredParts = (
-  restored: RestoredJob,
-  { plan, completedBy, retained }: Pick<Found, 'completedBy' | 'retained'> & { readonly plan: Plan },
-) => ({
+const restoredParts = (restored: RestoredJob, { completedBy, retained }: Pick<Found, 'completedBy' | 'retained'>) => ({
   checkpoint: restored.checkpoint,
   entry: completedBy,
   parts: finishedParts(restored.parts),
-  dealtAnew: isDealtAnew(restored, plan),
+  dealtAnew: restored.dealtAnew,
   retained: retained.map(({ parts, ...of }) => ({ ...of, parts: finishedParts(parts) })),
 })
 
@@ -635,8 +680,11 @@ const noTimes = {
   ...{ syncMs: 0, begunAtMs: 0, wholeAtMs: 0, asyncMs: 0 },
 }
 
-const checkClaimed = (tasks: readonly RunningTask[]): void => {
+const checkBuilt = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) if (task.failure !== undefined) throw task.failure.error
+}
+
+const checkClaimed = (tasks: readonly RunningTask[]): void => {
   for (const task of tasks) {
     const [first] = task.unclaimed()
     if (first === undefined) continue
@@ -647,20 +695,6 @@ const checkClaimed = (tasks: readonly RunningTask[]): void => {
     })
   }
 }
-
-const refused = (reason: string) =>
-  new SpillwayError('CHECKPOINT_REFUSED', {
-    place: 'triggerCheckpoint',
-    problem: `the request starts no checkpoint (${reason}).`,
-    remedy: 'Wait for the checkpoints that have been asked for before.',
-  })
-
-const notRunning = () =>
-  new SpillwayError('NOT_RUNNING', {
-    place: 'triggerCheckpoint',
-    problem: 'the job is not running.',
-    remedy: 'Wait for its status "running"; a job that has ended takes no more checkpoints.',
-  })
 
 /** Snapshots being written, and objects being read, at the same time. */
 const writesMax = 16

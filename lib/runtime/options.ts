@@ -23,8 +23,8 @@ export interface RunOptions {
   readonly keyGroups?: number
   /** Where checkpoints live. Without one they live in memory: sinks are exact, but nothing survives the process. */
   readonly store?: Store
-  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; or a checkpoint by its id. */
-  readonly restore?: 'latest' | 'none' | OlderCheckpoint
+  /** What to go on from: each region's newest part in the store, the default; nothing, ids and epochs go on; a checkpoint by its id; a savepoint. */
+  readonly restore?: 'latest' | 'none' | OlderCheckpoint | FromSavepoint
   /**
    * Whether tasks that have failed are started again, with those that channels join to them, from their newest part; the others go
    * on. Default `none()`: the job fails with its first task. What no repetition mends (FENCED, TRANSACTION_LOST, DAMAGED, ...) fails it always.
@@ -127,6 +127,21 @@ export interface IncrementalOption {
   readonly bytesPercentMax?: number
 }
 
+/**
+ * A savepoint, into these pipelines or changed ones: operators are found by their names. It is copied into the job's store first, so a
+ * later start with the same option goes on from what the job has done since.
+ */
+export interface FromSavepoint {
+  readonly savepoint: Store
+  /**
+   * Operators of the savepoint, or states of operators as `operator/state`, that the pipelines need not have; default none: their
+   * state would be lost (STATE_WOULD_BE_DROPPED).
+   */
+  readonly allowDropped?: readonly string[]
+  /** The store has checkpoints of its own, and sinks may publish again what these contain; default false: WOULD_DUPLICATE. */
+  readonly acceptDuplicates?: boolean
+}
+
 export interface DebloatOption {
   /** What is in an input's channels is to take so long; default 1,000. */
   readonly targetMs?: number
@@ -169,7 +184,7 @@ export interface Settings {
   readonly parallelism: number
   readonly keyGroups: number
   readonly store: Store | undefined
-  readonly restore: 'latest' | 'none' | OlderCheckpoint
+  readonly restore: 'latest' | 'none' | OlderCheckpoint | FromSavepoint
   readonly restart: RestartPolicy
   readonly acceptLoss: readonly string[]
   readonly checks: boolean
@@ -461,7 +476,13 @@ const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
 
 const olderType = t.partial({ checkpoint: count, acceptDuplicates: t.boolean, withoutInFlightData: t.boolean })
 const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), olderType])
-const restore = t.union([t.keyof({ latest: null, none: null }), olderCheckpoint])
+const fromSavepoint = t.intersection([
+  t.type({ savepoint: store }),
+  t.partial({ allowDropped: t.readonlyArray(t.string), acceptDuplicates: t.boolean }),
+])
+
+const restoreType = t.partial({ ...olderType.props, savepoint: store, allowDropped: t.readonlyArray(t.string) })
+const restore = t.union([t.keyof({ latest: null, none: null }), olderCheckpoint, fromSavepoint])
 
 const debloatType = t.partial({
   targetMs: duration,
@@ -479,7 +500,7 @@ const incremental = t.union([t.boolean, incrementalType])
 const objectTypes: ReadonlyMap<t.Mixed, t.PartialType<t.Props>> = new Map<t.Mixed, t.PartialType<any>>([
   [debloat, debloatType],
   [incremental, incrementalType],
-  [restore, olderType],
+  [restore, restoreType],
 ])
 
 const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>

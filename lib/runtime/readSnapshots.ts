@@ -43,7 +43,7 @@ export const readSnapshots = (
         ([object, owned]) =>
           store.get(object).pipe(
             tap(bytes => {
-              for (const { reading, piece } of owned) reading.take(piece, bytes)
+              for (const { owner, piece } of owned) owner.take(piece, bytes)
             }),
           ),
         options.readsMax,
@@ -97,7 +97,8 @@ class Reading {
   #sectionsIn(bytes: Uint8Array, piece: Piece): readonly Section[] {
     const { lastResort, encoding } = this.#options
     try {
-      return sectionsIn(bytes, piece, { task: this.task, encoding })
+      const own = pieceIn(bytes, { piece, task: this.task })
+      return readPiece(own, { place: `${piece.object}, ${this.task}`, encoding })
     } catch (error) {
       if (piece.holds === 'state' || lastResort === undefined || !(error instanceof SpillwayError)) throw error
       throw inFlightIsDamaged(error, lastResort)
@@ -119,28 +120,32 @@ class Reading {
 
 const none = new Map<Piece, readonly Section[]>()
 
-interface Owned {
-  readonly reading: Reading
+interface Owned<O> {
+  readonly owner: O
   readonly piece: Piece
 }
 
-const byObject = (readings: readonly Reading[]): ReadonlyMap<string, readonly Owned[]> => {
-  const owned = new Map<string, Owned[]>()
-  for (const reading of readings) {
-    for (const piece of reading.pieces) {
+/** The pieces in each object, and whose they are. */
+export const byObject = <O extends { readonly pieces: readonly Piece[] }>(
+  owners: readonly O[],
+): ReadonlyMap<string, readonly Owned<O>[]> => {
+  const owned = new Map<string, Owned<O>[]>()
+  for (const owner of owners) {
+    for (const piece of owner.pieces) {
       const of = owned.get(piece.object)
-      if (of === undefined) owned.set(piece.object, [{ reading, piece }])
-      else of.push({ reading, piece })
+      if (of === undefined) owned.set(piece.object, [{ owner, piece }])
+      else of.push({ owner, piece })
     }
   }
   return owned
 }
 
-const sectionsIn = (
+/** The piece's bytes in its object. @throws DAMAGED */
+export const pieceIn = (
   bytes: Uint8Array,
-  { object, begin, bytes: size, crc }: Piece,
-  { task, encoding }: { readonly task: TaskId; readonly encoding: Coding },
-): readonly Section[] => {
+  { piece, task }: { readonly piece: Piece; readonly task: TaskId },
+): Uint8Array => {
+  const { object, begin, bytes: size, crc } = piece
   const own = bytes.subarray(begin, begin + size)
   if (own.length !== size || checksumOf(own) !== crc) {
     throw new SpillwayError('DAMAGED', {
@@ -149,5 +154,5 @@ const sectionsIn = (
       remedy: damagedRemedy,
     })
   }
-  return readPiece(own, { place: `${object}, ${task}`, encoding })
+  return own
 }

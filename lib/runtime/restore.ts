@@ -1,13 +1,8 @@
 import { concatMap, forkJoin, from, map, type Observable, of, switchMap, toArray } from 'rxjs'
-import { type CheckpointId, countRecords, type SplitId } from '../element.ts'
+import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import { channelsOf } from '../graph/channelsOf.ts'
-import { joins } from '../graph/joins.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
-import type { OperatorNode } from '../graph/stream.ts'
 import type { Coding } from '../snapshot/chunk.ts'
-import { delivered } from '../snapshot/delivered.ts'
-import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import {
   completedIn,
   history,
@@ -16,16 +11,17 @@ import {
   type StoredCheckpoint,
   type StoredPart,
 } from '../snapshot/history.ts'
-import { type Commit, checkpointOf, type JobFacts, type LogEntry, readEntry, type Start } from '../snapshot/log.ts'
+import { type Commit, checkpointOf, type LogEntry, type Start } from '../snapshot/log.ts'
 import { type DealtGenerations, dealtGenerations } from '../snapshot/redistribution/generations.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
-import type { Spread, SpreadInput } from '../snapshot/redistribution/spread.ts'
-import { withUnions } from '../snapshot/redistribution/unions.ts'
-import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
-import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
+import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
-import type { Settings } from './options.ts'
-import { type ReadOptions, readSnapshots } from './readSnapshots.ts'
+import { type FoundSavepoint, foundSavepoint, type Imported, imported, isGoneOnWith } from './importSavepoint.ts'
+import { isMoved, matchedByName, operatorsGone } from './matchByName.ts'
+import type { FromSavepoint, Settings } from './options.ts'
+import type { ReadOptions } from './readSnapshots.ts'
+import { entryOf, logOf, newestOf, type RestoredJob, restoredJob, withoutPublished } from './restoredJob.ts'
+import { spreadOf, type Target } from './spreadOf.ts'
 
 /** What a start finds in a store. */
 export interface Found {
@@ -36,6 +32,10 @@ export interface Found {
   /** What the start's entry says. */
   readonly from: Start['from']
   readonly restored: RestoredJob | undefined
+  /** A savepoint that is to be copied into the store: the start's entry says that it goes on from the copy. */
+  readonly imported: Imported | undefined
+  /** What the restored state may have that the pipelines have not. */
+  readonly allowDropped: readonly string[]
   /** The entry that says that what is restored is a completed checkpoint, if it is one. */
   readonly completedBy: number | undefined
   /** Completed checkpoints that are kept beside what is restored, oldest first. */
@@ -46,17 +46,6 @@ export interface Found {
   readonly commits: readonly number[]
   /** The numbers of entries that say no more than the start's own will. */
   readonly restarts: readonly number[]
-}
-
-export interface RestoredJob extends JobFacts {
-  /** The newest of the parts'. */
-  readonly checkpoint: CheckpointId
-  /** Each region's newest. */
-  readonly parts: readonly StoredPart[]
-  readonly tasks: ReadonlyMap<TaskId, RestoredTask>
-  readonly recordsInFlight: number
-  /** The in-flight data that it was to be restored without. */
-  readonly leftOut?: readonly LeftOut[]
 }
 
 export interface FindOptions {
@@ -77,41 +66,60 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
   forkJoin({
     log: logOf(store, { encoding: options.encoding, withoutInFlight: isWithoutInFlight(options.restore) }),
     objects: store.list(''),
+    savepoint: savepointOf(options),
   }).pipe(
-    switchMap(({ log, objects }) => {
+    switchMap(({ log, objects, savepoint }) => {
       const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
-      const withoutInFlight = isWithoutInFlight(options.restore)
-      const there = completedIn(commits, { objects: new Set(objects), withoutInFlight })
-      const { parts, done } = chosen(log, there, options)
-      const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
-      const start = {
+      const base = {
         epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0),
         nextEntry: 1 + log.reduce((largest, { n }) => Math.max(largest, n), 0),
         nextCheckpoint: nextCheckpoint(log, objects),
-        from: fromOf(options.restore, [...retained.flatMap(of => of.parts), ...parts]),
-        completedBy: there.find(({ checkpoint }) => checkpoint === newestOf(parts))?.entry,
-        retained,
         objects,
         commits: commits.map(({ n }) => n),
         restarts: log.flatMap(({ n, kind }) => (kind === 'restart' ? [n] : [])),
       }
+      const begun = history(log)
+      if (savepoint !== undefined && !isGoneOnWith(begun, savepoint)) {
+        if (begun.commits.length > 0 && !savepoint.acceptDuplicates) throw hasGoneOn(store, savepoint, options.sinks)
+        return imported(savepoint, base, options)
+      }
+      const restore = isFromSavepoint(options.restore) ? 'latest' : options.restore
+      if (restore === 'latest' && begun.interrupted) throw interrupted(store)
+      const withoutInFlight = isWithoutInFlight(restore)
+      const there = completedIn(commits, { objects: new Set(objects), withoutInFlight })
+      const { parts, done } = chosen(log, there, { restore, sinks: options.sinks })
+      const retained = retainedBeside(parts, { log, there, retainedCount: options.retainedCount })
+      const start = {
+        ...base,
+        from: fromOf(restore, [...retained.flatMap(of => of.parts), ...parts]),
+        completedBy: there.find(({ checkpoint }) => checkpoint === newestOf(parts))?.entry,
+        retained,
+        imported: undefined,
+        allowDropped: savepoint?.identity.allowDropped ?? begun.savepoint?.allowDropped ?? [],
+      }
       const newest = parts.reduce((largest, { entry }) => Math.max(largest, entry), 0)
       const facts = commits.find(({ n }) => n === newest)
       if (facts === undefined) return of({ ...start, restored: undefined })
-      const { restore, encoding, readsMax } = options
+      const publishedIn = new Set(
+        commits.flatMap(({ n, savepoint: of }) => (of?.published === true || done ? [n] : [])),
+      )
+      const { encoding, readsMax } = options
       const lastResort = typeof restore === 'string' ? there.at(-1)?.checkpoint : restore.checkpoint
       const reading = { encoding, readsMax, withoutInFlight, lastResort }
       return restoredJob(store, facts, { ...reading, parts }).pipe(
-        map(restored => ({ ...start, restored: done ? published(restored) : restored })),
+        map(restored => ({ ...start, restored: withoutPublished(restored, publishedIn) })),
       )
     }),
   )
 
-export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
-  typeof restore === 'object' && restore.withoutInFlightData === true
+const savepointOf = ({ restore, encoding }: FindOptions): Observable<FoundSavepoint | undefined> =>
+  isFromSavepoint(restore) ? foundSavepoint(restore, encoding) : of(undefined)
 
-const newestOf = (parts: readonly StoredPart[]): CheckpointId =>
-  parts.reduce((largest, { checkpoint }) => Math.max(largest, checkpoint), 0)
+const isFromSavepoint = (restore: Settings['restore']): restore is FromSavepoint =>
+  typeof restore === 'object' && 'savepoint' in restore
+
+export const isWithoutInFlight = (restore: Settings['restore']): boolean =>
+  typeof restore === 'object' && 'checkpoint' in restore && restore.withoutInFlightData === true
 
 interface Chosen {
   readonly parts: readonly StoredPart[]
@@ -122,7 +130,10 @@ interface Chosen {
 const chosen = (
   log: readonly Numbered<LogEntry>[],
   there: readonly StoredCheckpoint[],
-  { restore, sinks }: Pick<FindOptions, 'restore' | 'sinks'>,
+  {
+    restore,
+    sinks,
+  }: { readonly restore: Exclude<Settings['restore'], FromSavepoint>; readonly sinks: readonly string[] },
 ): Chosen => {
   if (restore === 'none') return { parts: [], done: false }
   if (restore === 'latest') {
@@ -158,26 +169,7 @@ const retainedBeside = (
   return older.slice(Math.max(0, older.length - (retainedCount - 1)))
 }
 
-/** Their sinks are not asked to publish again: what they had written may have been taken away since. */
-const published = (restored: RestoredJob): RestoredJob => ({
-  ...restored,
-  tasks: new Map(
-    [...restored.tasks].map(([id, task]) => [
-      id,
-      {
-        ...task,
-        operators: new Map(
-          [...task.operators].map(([name, { kept, ...of }]) => {
-            const { [ownState.transactions]: _, ...others } = kept
-            return [name, { ...of, kept: others }]
-          }),
-        ),
-      },
-    ]),
-  ),
-})
-
-const fromOf = (restore: Settings['restore'], parts: readonly StoredPart[]): Start['from'] =>
+const fromOf = (restore: Exclude<Settings['restore'], FromSavepoint>, parts: readonly StoredPart[]): Start['from'] =>
   typeof restore === 'string'
     ? restore
     : { checkpoint: restore.checkpoint, entries: [...new Set(parts.map(({ entry }) => entry))] }
@@ -215,6 +207,21 @@ const wouldDuplicate = ({
     remedy: "Give restore: 'latest', or accept it: restore: { checkpoint, acceptDuplicates: true }.",
   })
 
+const hasGoneOn = (store: Store, { store: from }: FoundSavepoint, sinks: readonly string[]) =>
+  new SpillwayError('WOULD_DUPLICATE', {
+    place: `restoring the savepoint in ${from.name}`,
+    problem: `${store.name} has checkpoints that do not come from it, and ${sinks.join(', ')} may publish again what these contain.`,
+    remedy:
+      "Give run a store that is new, or restore: 'latest', or accept it: restore: { savepoint, acceptDuplicates: true }.",
+  })
+
+const interrupted = (store: Store) =>
+  new SpillwayError('CHECKPOINT_NOT_FOUND', {
+    place: store.name,
+    problem: 'the job was to begin with a savepoint, and was interrupted before it had all of it.',
+    remedy: 'Give restore: { savepoint } once more.',
+  })
+
 /** What these entries name, read again while the job runs: the newest parts of these tasks, or of all. */
 export const restoredAgain = (
   store: Store,
@@ -236,90 +243,36 @@ export const restoredAgain = (
         ...part,
         snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),
       }))
-      return restoredJob(store, commits.at(-1) as Commit, { ...options, parts })
+      const publishedIn = new Set(commits.flatMap(({ n, savepoint }) => (savepoint?.published === true ? [n] : [])))
+      return restoredJob(store, commits.at(-1) as Commit, { ...options, parts }).pipe(
+        map(restored => withoutPublished(restored, publishedIn)),
+      )
     }),
   )
 
-const logOf = (store: Store, options: EntryOptions): Observable<readonly Numbered<LogEntry>[]> =>
-  store.entries().pipe(
-    concatMap(numbers => from(numbers)),
-    concatMap(n => entryOf(store, n, options)),
-    toArray(),
-  )
-
-type EntryOptions = Pick<ReadOptions, 'encoding' | 'withoutInFlight'>
-
-const entryOf = (
-  store: Store,
-  n: number,
-  { encoding, withoutInFlight }: EntryOptions,
-): Observable<Numbered<LogEntry>> =>
-  store.entry(n).pipe(map(bytes => ({ ...readEntry(n, bytes, encoding, { withoutInFlight }), n })))
-
-const restoredJob = (
-  store: Store,
-  { keyGroups, stages }: JobFacts,
-  { parts, ...options }: ReadOptions & { readonly parts: readonly StoredPart[] },
-): Observable<RestoredJob> =>
-  readSnapshots(
-    store,
-    parts.flatMap(({ entry, snapshots }) => snapshots.map(snapshot => ({ entry, snapshot }))),
-    options,
-  ).pipe(
-    map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
-    map(({ tasks, ...others }) => ({ ...others, tasks: withUnionsOf(stages, tasks) })),
-    map(({ tasks, ...others }) => ({
-      ...others,
-      keyGroups,
-      stages,
-      checkpoint: newestOf(parts),
-      parts,
-      tasks,
-      recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
-    })),
-  )
-
-const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
-  const all = Array.from(read, ([task, snapshot]) => [task, ...withoutInFlight(task, snapshot)] as const)
-  return {
-    tasks: delivered(new Map(all.map(([task, snapshot]) => [task, snapshot]))),
-    leftOut: all.flatMap(([, , leftOut]) => leftOut),
-  }
-}
-
-/** Each task with the union state of its stage. */
-const withUnionsOf = (
-  stages: JobFacts['stages'],
-  tasks: ReadonlyMap<TaskId, RestoredTask>,
-): ReadonlyMap<TaskId, RestoredTask> => {
-  const all = new Map(tasks)
-  for (const [id, parallelism] of Object.entries(stages)) {
-    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
-    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
-    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
-  }
-  return all
-}
-
-const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
-  let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)
-  for (const { kept } of operators.values()) records += recordsInFrame(kept) ?? 0
-  return records
-}
-
 /**
  * The tasks' shares for this plan: as they are stored, or dealt anew if any stage had another number of tasks. Then all stages
- * are, so that recovered data is worked off in generations everywhere. A region that has never finished a part has none.
+ * are, so that recovered data is worked off in generations everywhere. A region that has never finished a part has none. Operators
+ * of a savepoint are found by their names.
  * @throws STATE_NOT_MATCHED, STATE_WOULD_BE_DROPPED if the parts do not belong to these pipelines; PARALLELISM_CHANGED,
  * KEY_GROUPS_CHANGED
  */
-export const restoredFor = (
-  restored: RestoredJob,
-  { plan, keyGroups, splits }: Target,
-): ReadonlyMap<TaskId, RestoredTask> => {
-  checkMatch(restored, plan)
+export const restoredFor = (restored: RestoredJob, target: Target): RestoredJob => {
+  const { plan, keyGroups } = target
   if (restored.keyGroups !== keyGroups) throw keyGroupsChanged(restored, keyGroups)
-  if (!isDealtAnew(restored, plan)) return restored.tasks
+  if (isMoved(restored, plan)) {
+    const gone = operatorsGone(restored, plan)
+    return { ...restored, tasks: matchedByName(restored, target), dealtAnew: true, gone }
+  }
+  checkMatch(restored, plan)
+  const isOther = plan.stages.some(({ id, parallelism }) => restored.stages[id] !== parallelism)
+  const tasks = isOther ? dealt(restored, target) : restored.tasks
+  // What a savepoint has and the pipelines have not is left behind with it, as a whole.
+  if (restored.isSavepoint) return { ...restored, tasks, dealtAnew: true, gone: operatorsGone(restored, plan) }
+  return { ...restored, tasks, dealtAnew: isOther }
+}
+
+const dealt = (restored: RestoredJob, { plan, keyGroups, splits }: Target): ReadonlyMap<TaskId, RestoredTask> => {
   const tasksOf = ({ id }: Stage) =>
     Array.from({ length: restored.stages[id] as number }, (_, index) => restored.tasks.get(`${id}/${index}`) ?? nothing)
   const depths = depthsOf(plan)
@@ -345,10 +298,6 @@ export const restoredFor = (
   )
 }
 
-/** Some stage had another number of tasks. */
-export const isDealtAnew = ({ stages }: JobFacts, plan: Plan): boolean =>
-  plan.stages.some(({ id, parallelism }) => stages[id] !== parallelism)
-
 const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
 /** By stages: how many lead to it, one behind the other, at the most. */
@@ -363,45 +312,6 @@ const depthsOf = ({ stages }: Plan): ReadonlyMap<Stage, number> => {
   return depths
 }
 
-/** What a restored job is to run as. */
-export interface Target {
-  readonly plan: Plan
-  readonly keyGroups: number
-  readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
-}
-
-const spreadOf = (
-  { inputs, nodes, parallelism: after }: Stage,
-  {
-    before,
-    keyGroups,
-    splits,
-    generations,
-  }: Pick<Spread, 'before' | 'keyGroups' | 'generations'> & { readonly splits: readonly SplitId[] },
-): Spread => {
-  const taskOf = new Map(splits.map((split, i) => [split, i % after]))
-  const broadcast = nodes.flatMap(({ name, lineage: { broadcastEffect: effect } }) =>
-    effect === undefined ? [] : [{ operator: name, effect }],
-  )[0]
-  return {
-    before,
-    after,
-    keyGroups,
-    inputs: inputs.map(({ exchange, from: { parallelism: producers }, stream: { node } }) => ({
-      exchange,
-      producers,
-      joined: (from, to) => joins(exchange, { from, to, producers, consumers: after }),
-      ...customOf(node, after),
-    })),
-    broadcast,
-    taskOfSplit: split => taskOf.get(split),
-    generations,
-  }
-}
-
-const customOf = ({ name, lineage: { partitioner } }: OperatorNode, channels: number): Pick<SpreadInput, 'tasksOf'> =>
-  partitioner === undefined ? {} : { tasksOf: records => channelsOf({ name, partitioner, channels }, records) }
-
 const checkMatch = ({ stages: stored, checkpoint }: RestoredJob, plan: Plan): void => {
   const place = `restoring checkpoint ${checkpoint}`
   const stages = new Set(plan.stages.map(({ id }) => id))
@@ -411,7 +321,8 @@ const checkMatch = ({ stages: stored, checkpoint }: RestoredJob, plan: Plan): vo
     throw new SpillwayError(gone.length > 0 ? 'STATE_WOULD_BE_DROPPED' : 'STATE_NOT_MATCHED', {
       place,
       problem: `it was taken of another pipeline: stages ${list(gone)} are no longer there, stages ${list(added)} are new.`,
-      remedy: 'Run the pipeline that the store belongs to, or another store, or restore: "none".',
+      remedy:
+        'Run the pipeline that the store belongs to, and stop it with a savepoint: into another pipeline only that can be restored. Or restore: "none".',
     })
   }
 }

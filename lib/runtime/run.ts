@@ -1,4 +1,4 @@
-import { asyncScheduler, firstValueFrom, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
+import { asyncScheduler, firstValueFrom, merge, type Observable, ReplaySubject, type SchedulerLike } from 'rxjs'
 import type { Halves } from '../channel/channel.ts'
 import type { CheckpointHistory } from '../coordination/checkpointHistory.ts'
 import type { CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
@@ -14,6 +14,7 @@ import { type Plan, plan } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import type { AtMostOnce, Pipeline } from '../graph/stream.ts'
 import { type LeftOut, summaryOf } from '../snapshot/withoutInFlight.ts'
+import type { Store } from '../store/store.ts'
 
 import { type BufferBound, bufferBound } from './bufferBound.ts'
 import type { InputMetrics } from './debloater.ts'
@@ -29,15 +30,21 @@ import {
   type Settings,
   settings,
 } from './options.ts'
-import type { RestoredJob } from './restore.ts'
+import { notRunning, type Stopped } from './requests.ts'
+import type { RestoredJob } from './restoredJob.ts'
+import type { RestorePlan } from './restorePlan.ts'
+import type { Savepoint } from './savepoint.ts'
 import type { SinkMetrics } from './sinkOutput.ts'
 import type { TaskDoing, TaskEvent } from './task.ts'
 import { transactionTimeouts } from './transactionTimeouts.ts'
 
 /** A job that `run` has started. */
 export interface Job {
-  /** Resolves when all input has been processed and published; rejects with what failed the job, or `CANCELLED`. */
-  readonly done: Promise<void>
+  /**
+   * Resolves when all input has been processed and published, or the job has stopped: then with what it has ended with. Rejects with
+   * what failed the job, or `CANCELLED`.
+   */
+  readonly done: Promise<Stopped | undefined>
   /** The current status, and every later one. */
   readonly status$: Observable<JobStatus>
   /** What is allowed, but hardly meant; known as soon as the job has been started. */
@@ -69,8 +76,28 @@ export interface Job {
    * @throws UNKNOWN_OPTION for what cannot change, INVALID_OPTION
    */
   configure(options: ChangedOptions): ChangedOptions
+  /**
+   * Makes a savepoint: a checkpoint of the user's own, in a store that is new or empty, which no retention touches. It is aligned, has
+   * all that a restore needs, and names nothing outside the store but sinks' transactions; the job goes on meanwhile.
+   * Rejects with `NOT_RUNNING`, `NOT_EMPTY`, `CHECKPOINT_REFUSED`; with `SAVEPOINT_FAILED` if its checkpoint fails, under a regional
+   * policy if any part does, or it cannot be written.
+   */
+  savepoint(to: Store): Promise<Savepoint>
+  /**
+   * Ends the job: nothing is read behind a last checkpoint, and all up to it is published. With `savepoint` it is also made into one,
+   * whose sinks have nothing left to publish. With `drain` the sources end where they are instead, so that windows fire and `end`
+   * handlers are called; such a job has nothing to go on with. Resolves with `done`. If it cannot stop it goes on, and this
+   * rejects, as `savepoint` does.
+   */
+  stop(options?: StopOptions): Promise<Stopped>
   /** Stops the job where it is; the store keeps its newest part. Resolves when nothing runs any more. */
   cancel(): Promise<void>
+}
+
+export interface StopOptions {
+  readonly savepoint?: Store
+  /** Default false. */
+  readonly drain?: boolean
 }
 
 export interface Warning {
@@ -83,9 +110,11 @@ export interface Warning {
 }
 
 export type JobStatus =
-  | { readonly kind: 'starting' }
+  /** `plan`: what becomes of a savepoint's state; nothing is written yet. */
+  | { readonly kind: 'starting'; readonly plan?: RestorePlan }
   | { readonly kind: 'running'; readonly resumedFrom?: ResumedFrom }
   | { readonly kind: 'done' }
+  | { readonly kind: 'stopped'; readonly stopped: Stopped }
   | { readonly kind: 'failed'; readonly error: unknown }
   | { readonly kind: 'cancelled' }
 
@@ -97,6 +126,8 @@ export interface ResumedFrom {
   /** Records that have been left out, if it was to be restored without in-flight data. */
   readonly leftOut?: readonly LeftOut[]
   readonly message: string
+  /** Of a savepoint: what has become of its state. */
+  readonly plan?: RestorePlan
 }
 
 /** The host: time, macrotasks, which ready task is next, and what joins tasks. Simulation gives its own. */
@@ -144,27 +175,33 @@ export const runIn = (
   pipelines: Pipeline | readonly Pipeline[],
   options: RunOptions = {},
 ): Job => {
-  let chosen = settings(options)
-  const { parallelism, keyGroups } = chosen
-  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
-  checkGuarantee(planned, chosen.acceptLoss)
-  const regions = connected(planned)
-  if (chosen.checkpoints.policy.kind === 'regional') checkRegional(planned, regions)
-  const buffers = bufferBound(planned, chosen)
+  const described = describe(pipelines, options)
+  const { planned, regions, buffers } = described
+  let { chosen } = described
   const status$ = new ReplaySubject<JobStatus>(1)
   status$.next({ kind: 'starting' })
-  const execution = new Execution(environment, planned, asRegionsAllow(chosen, regions), buffers, restored => {
-    status$.next(restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored) })
+  let states: RestorePlan | undefined
+  const execution = new Execution(environment, planned, asRegionsAllow(chosen, regions), buffers, {
+    onPlanned: plan => {
+      states = plan
+      status$.next({ kind: 'starting', plan })
+    },
+    onRunning: restored => {
+      status$.next(
+        restored === undefined ? { kind: 'running' } : { kind: 'running', resumedFrom: resumedFrom(restored, states) },
+      )
+    },
   })
   const ended = (status: JobStatus): void => {
     status$.next(status)
     status$.complete()
   }
-  const done = new Promise<void>((resolve, reject) => {
+  const done = new Promise<Stopped | undefined>((resolve, reject) => {
     execution.outcome$.subscribe({
       complete: () => {
-        ended({ kind: 'done' })
-        resolve()
+        const { stopped } = execution
+        ended(stopped === undefined ? { kind: 'done' } : { kind: 'stopped', stopped })
+        resolve(stopped)
       },
       error: error => {
         const cancelled = error instanceof SpillwayError && error.code === 'CANCELLED'
@@ -191,7 +228,13 @@ export const runIn = (
     events$: execution.jobEvents$,
     triggerCheckpoint: async ({ alignment = chosen.checkpoints.alignment } = {}) => {
       checkAlignment('triggerCheckpoint', { alignment, guarantee: chosen.checkpoints.guarantee })
-      return firstValueFrom(execution.request(alignment))
+      return firstValueFrom(execution.requests.checkpoint(alignment))
+    },
+    savepoint: async to => firstValueFrom(execution.requests.savepoint(to)),
+    stop: async ({ savepoint: to, drain = false } = {}) => {
+      const stopped = await firstValueFrom(merge(execution.requests.stop({ to, drain }), done))
+      if (stopped === undefined) throw notRunning()
+      return stopped
     },
     inputs: () => execution.inputs(),
     sources: () => execution.sources(),
@@ -219,6 +262,32 @@ export const runIn = (
   }
 }
 
+/** Pipelines and options, checked. */
+const describe = (pipelines: Pipeline | readonly Pipeline[], options: RunOptions) => {
+  const chosen = settings(options)
+  const { parallelism, keyGroups } = chosen
+  const planned = plan(Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline], { parallelism, keyGroups })
+  checkGuarantee(planned, chosen.acceptLoss)
+  const regions = connected(planned)
+  if (chosen.checkpoints.policy.kind === 'regional') checkRegional(planned, regions)
+  return { chosen, planned, regions, buffers: bufferBound(planned, chosen) }
+}
+
+/**
+ * What would become of a savepoint's state if these pipelines were run with these options; undefined if they do not begin with a
+ * savepoint. Opens sources and sinks, but reads and writes no records, and writes nothing into the store.
+ *
+ * Rejects as `run` and its start do, but not for what would be dropped.
+ */
+export const planRestore = async (
+  pipelines: Pipeline | readonly Pipeline[],
+  options: RunOptions,
+): Promise<RestorePlan | undefined> => {
+  const { chosen, planned, buffers } = describe(pipelines, options)
+  const quiet = { onPlanned: () => {}, onRunning: () => {} }
+  return firstValueFrom(new Execution(hostEnvironment(), planned, chosen, buffers, quiet).planned())
+}
+
 type Regions = ReturnType<typeof connected>
 
 /** With a single region to carry over, a regional checkpoint would be the one before it under another number. */
@@ -231,18 +300,20 @@ const oneRegion = ({ checkpoints: { policy } }: Settings, planned: Plan, regions
   return [{ code: 'ONE_REGION', message: `the job is one region, so its checkpoints are global: ${oneBecause}.` }]
 }
 
-const resumedFrom = ({
-  checkpoint,
-  recordsInFlight,
-  leftOut,
-}: Pick<RestoredJob, 'checkpoint' | 'recordsInFlight' | 'leftOut'>): ResumedFrom => ({
+const resumedFrom = (
+  { checkpoint, recordsInFlight, leftOut }: Pick<RestoredJob, 'checkpoint' | 'recordsInFlight' | 'leftOut'>,
+  plan: RestorePlan | undefined,
+): ResumedFrom => ({
   checkpoint,
   recordsInFlight,
   ...(leftOut && { leftOut }),
+  ...(plan && { plan }),
   message:
-    leftOut === undefined
-      ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
-      : `resumed from checkpoint ${checkpoint} without its in-flight data: ${summaryOf(leftOut)}`,
+    plan !== undefined
+      ? `resumed from a savepoint, as checkpoint ${checkpoint}; of its states ${plan.message}`
+      : leftOut === undefined
+        ? `resumed from checkpoint ${checkpoint} with ${recordsInFlight} records in flight`
+        : `resumed from checkpoint ${checkpoint} without its in-flight data: ${summaryOf(leftOut)}`,
 })
 
 /** Node has setImmediate; in a browser a message to oneself is the only macrotask that is not throttled. */

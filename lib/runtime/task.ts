@@ -41,6 +41,7 @@ import type { DebloatSettings } from './options.ts'
 import { Outboxes, type OutputChannel } from './outboxes.ts'
 import { Pace } from './pace.ts'
 import { Publications } from './publications.ts'
+import type { OperatorFates } from './restorePlan.ts'
 import { type SinkMetrics, SinkOutput } from './sinkOutput.ts'
 import { type BarrierMetrics, type InputChannel, SnapshotUnderWay } from './snapshotUnderWay.ts'
 import type { TaskStand } from './stalled.ts'
@@ -116,6 +117,8 @@ export class RunningTask implements Task, Member {
   #gate: ChannelGate<unknown> | undefined
   #reading: Reading<unknown> | undefined
   #triggered: Barrier | undefined
+  /** The checkpoint behind which the source is not to be read. */
+  #stopsAt: CheckpointId | undefined
   /** When the barrier that waits, behind what is suspended or in sending halves, becomes unaligned. */
   #limit: Subscription | undefined
   #snapshot: SnapshotUnderWay | undefined
@@ -195,6 +198,11 @@ export class RunningTask implements Task, Member {
     ]
   }
 
+  /** What becomes of its state. */
+  get stateFates(): readonly OperatorFates[] {
+    return this.#states.map(state => ({ operator: state.operator, fates: state.fates() }))
+  }
+
   /** Brings the sinks to where the restored checkpoint has them. Before `start`. */
   recovered(): Observable<unknown> {
     return from(this.#sinks).pipe(mergeMap(sink => sink.recovered()))
@@ -229,18 +237,30 @@ export class RunningTask implements Task, Member {
     }
   }
 
-  /** A checkpoint has been triggered. */
-  trigger(barrier: Barrier): void {
+  /** A checkpoint has been triggered. `stops`: behind it the source is not read, until it is aborted, or `resume`. */
+  trigger(barrier: Barrier, { stops }: { readonly stops: boolean } = { stops: false }): void {
     if (this.#state === 'ended') {
       for (const writer of this.#writers) writer.next(barrier)
     } else if (this.#state === 'running' && (this.#gate === undefined || this.#inputEnded)) {
       this.#triggered = barrier
+      if (stops) this.#stopsAt = barrier.checkpoint
       this.#startLimit(barrier, () => {
         this.#triggered = { ...barrier, alignment: 'unaligned' }
         this.#options.executor.wakeFirst(this)
       })
       this.#options.executor.wakeFirst(this)
     }
+  }
+
+  /** The source is read again. */
+  resume(): void {
+    this.#stopsAt = undefined
+    this.#options.executor.wake(this)
+  }
+
+  /** The source ends where it is. */
+  drain(): void {
+    if (this.#state === 'running') this.#reading?.drain()
   }
 
   /** The task's part of the checkpoint is durable. */
@@ -257,6 +277,7 @@ export class RunningTask implements Task, Member {
       this.#triggered = undefined
       this.#limit?.unsubscribe()
     }
+    if (this.#stopsAt === checkpoint) this.#stopsAt = undefined
     this.#gate?.cancel(checkpoint)
     if (this.#snapshot?.checkpoint === checkpoint) this.#dropSnapshot()
     this.#options.executor.wake(this)
@@ -371,7 +392,7 @@ export class RunningTask implements Task, Member {
     if (this.#owedMarkers !== undefined) return false
     const takesData = free && !this.#unfinished.full
     return this.#gate === undefined
-      ? takesData && this.#reading?.ready === true
+      ? takesData && this.#reads && this.#reading?.ready === true
       : this.#gate.hasFor(takesData ? 'all' : 'no data')
   }
 
@@ -447,10 +468,14 @@ export class RunningTask implements Task, Member {
     const takesData = free && !this.#unfinished.full
     if (gate !== undefined) {
       gate.take({ recordsMax: this.#recordsMax, takes: takesData ? 'all' : 'no data' })
-    } else if (takesData && this.#owedMarkers === undefined) {
+    } else if (takesData && this.#reads && this.#owedMarkers === undefined) {
       for (const element of this.#reading?.take(this.#recordsMax) ?? []) this.#handOver(element)
       this.#tellBacklog()
     }
+  }
+
+  get #reads(): boolean {
+    return this.#stopsAt === undefined || this.#lastCheckpoint < this.#stopsAt
   }
 
   #tellBacklog(): void {

@@ -263,6 +263,16 @@ const tablesOf = (objects: readonly (readonly Parsed[])[]): ReadonlyMap<string, 
   return operators
 }
 
+/** The section of a keyed table, or of an operator's small values. */
+export const tableSection = (operator: string, table: string): string => name('table', operator, table)
+export const keptSection = (operator: string): string => name('kept', operator)
+
+/** The operator whose state the section holds; undefined: it holds what is in flight. */
+export const operatorIn = (section: string): string | undefined => {
+  const [kind, operator] = JSON.parse(section) as readonly string[]
+  return kind === 'kept' || kind === 'table' ? operator : undefined
+}
+
 /** Left out for what was never recovered. */
 const inName = (generation: number | undefined): readonly number[] => (generation === undefined ? [] : [generation])
 const generationIn = (generation: number | undefined) => (generation === undefined ? {} : { generation })
@@ -275,7 +285,7 @@ const decoded = <A>(type: t.Type<A>, value: unknown, place: string): A =>
 const sectionName = t.array(t.union([t.string, t.number]))
 
 /** About a millisecond of encoding. */
-const entriesInChunk = 1_000
+export const entriesInChunk = 1_000
 const recordsInChunk = 1_000
 
 /** Elements without records count too: each is written. */

@@ -1,5 +1,5 @@
 import type { CheckpointId } from '../element.ts'
-import type { Commit, LogEntry, Start } from './log.ts'
+import type { Commit, LogEntry, Start, StartedFromSavepoint } from './log.ts'
 import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 
 /** An entry, and its number in the log. */
@@ -18,6 +18,10 @@ export interface History {
   readonly commits: readonly Numbered<Commit>[]
   /** All that they contain is published. */
   readonly done: boolean
+  /** The savepoint that the job has begun with, if it has. */
+  readonly savepoint: StartedFromSavepoint | undefined
+  /** It was to begin with a savepoint, but has been interrupted before the copy was whole. */
+  readonly interrupted: boolean
 }
 
 /**
@@ -35,7 +39,9 @@ export const history = (log: readonly Numbered<LogEntry>[]): History => {
     done = entry.kind === 'done' || (done && entry.kind === 'start' && entry.from === 'latest')
   }
   const older: readonly number[] = typeof from === 'string' ? [] : from.entries
-  return { commits: all.filter(({ n }) => n > since || older.includes(n)), done }
+  const commits = all.filter(({ n }) => n > since || older.includes(n))
+  const savepoint = typeof from === 'string' ? undefined : from.savepoint
+  return { commits, done, savepoint, interrupted: savepoint !== undefined && commits.length === 0 }
 }
 
 /**

@@ -14,10 +14,24 @@ export interface Start {
   readonly kind: 'start'
   /** Larger than all before it. */
   readonly epoch: number
-  /** The newest parts; nothing; an older checkpoint, whose parts are in these entries. */
-  readonly from: 'latest' | 'none' | { readonly checkpoint: CheckpointId; readonly entries: readonly number[] }
+  /** The newest parts; nothing; an older checkpoint, or a savepoint's copy, whose parts are in these entries. */
+  readonly from: 'latest' | 'none' | StartedFrom
   /** Ids from here on have not been used before. */
   readonly nextCheckpoint: CheckpointId
+}
+
+export interface StartedFrom {
+  readonly checkpoint: CheckpointId
+  readonly entries: readonly number[]
+  readonly savepoint?: StartedFromSavepoint
+}
+
+/** The savepoint that has been copied, and what of it the pipelines need not have. */
+export interface StartedFromSavepoint {
+  /** Its own checkpoint, and the checksum of its entry: which savepoint it was. */
+  readonly checkpoint: CheckpointId
+  readonly crc: number
+  readonly allowDropped: readonly string[]
 }
 
 /** Some tasks of a run that goes on are started again; deleted after a newer one, or a newer start. */
@@ -44,6 +58,13 @@ export interface Commit extends JobFacts {
   readonly checkpoint: CheckpointId
   readonly parts: readonly Part[]
   readonly completes?: Completes
+  readonly savepoint?: InSavepoint
+}
+
+/** The entry is that of a savepoint, or of one that a job has begun with: aligned, and complete by itself. */
+export interface InSavepoint {
+  /** All that its transactions hold. */
+  readonly published: boolean
 }
 
 /** What parts of a job have in common that may be restored together. */
@@ -96,7 +117,12 @@ const entryType = t.union([
     epoch: t.number,
     from: t.union([
       t.keyof({ latest: null, none: null }),
-      t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+      t.intersection([
+        t.type({ checkpoint: t.number, entries: t.readonlyArray(t.number) }),
+        t.partial({
+          savepoint: t.type({ checkpoint: t.number, crc: t.number, allowDropped: t.readonlyArray(t.string) }),
+        }),
+      ]),
     ]),
     nextCheckpoint: t.number,
   }),
@@ -115,6 +141,7 @@ const entryType = t.union([
       completes: t.type({
         carriedOver: t.readonlyArray(t.type({ task: t.string, checkpoint: t.number, entry: t.number })),
       }),
+      savepoint: t.type({ published: t.boolean }),
     }),
   ]),
 ])
@@ -244,9 +271,14 @@ export const objectNames = (epoch: number) => ({
   snapshot: (checkpoint: CheckpointId, task: TaskId) => `${folder(epoch, checkpoint)}${encodeURIComponent(task)}`,
   /** An attempt that failed may have taken place, so each has a name of its own. */
   ended: (task: TaskId, attempt: number) => `e${padded(epoch)}/ended/${encodeURIComponent(task)}.${attempt}`,
+  /** A piece of a task's snapshot, copied from a savepoint. */
+  fromSavepoint: (task: TaskId, piece: number) => `e${padded(epoch)}/savepoint/${encodeURIComponent(task)}.${piece}`,
   /** In-flight data of several tasks; no task has a name without a slash. */
   inFlight: (checkpoint: CheckpointId, file: number) => `${folder(epoch, checkpoint)}in-flight.${file}`,
 })
+
+/** In a savepoint's own store. */
+export const nameInSavepoint = (task: TaskId, piece: number): string => `tasks/${encodeURIComponent(task)}.${piece}`
 
 /** The checkpoint that an object's name carries, if any. */
 export const checkpointOf = (object: string): CheckpointId | undefined => {

@@ -1,5 +1,6 @@
+import * as Either from 'fp-ts/lib/Either.js'
 import * as t from 'io-ts'
-import { decode } from '../decode.ts'
+import { decode, mismatch } from '../decode.ts'
 import type { Key, SplitId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
@@ -7,6 +8,7 @@ import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
 import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
+import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
 
 export interface OperatorStateOptions {
   /** Tables give what has changed since a capture that is stored; default false. */
@@ -33,7 +35,10 @@ export class OperatorState {
   readonly #roundTrip: RoundTrip
   readonly #incremental: boolean
   readonly #values: CapturedValues | undefined
-  readonly #claimed = new Set<string>()
+  /** By name: the version that its codec writes. */
+  readonly #claimed = new Map<string, number>()
+  /** By name: the versions that it was stored in. */
+  readonly #stored = new Map<string, Set<number>>()
   readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
   readonly #kept = new Map<string, () => unknown>()
   /** Tables with values that cannot be frozen. */
@@ -55,10 +60,10 @@ export class OperatorState {
 
   /**
    * A keyed table, already filled by a restore.
-   * @throws STATE_NOT_MATCHED if a stored value does not decode, DUPLICATE_NAME
+   * @throws STATE_NOT_MATCHED if a stored value does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
-    this.#claim(name)
+    this.#claim(name, codec)
     const table = new Table<V>(this.#keyGroups, { calls: this.calls, incremental: this.#incremental })
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
@@ -69,10 +74,10 @@ export class OperatorState {
 
   /**
    * A small value of the whole task: `now` is asked at every snapshot (`undefined` is not stored); returns the restored one.
-   * @throws STATE_NOT_MATCHED if what is stored does not decode, DUPLICATE_NAME
+   * @throws STATE_NOT_MATCHED if what is stored does not decode, STATE_VERSION_UNKNOWN, DUPLICATE_NAME
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
-    this.#claim(name)
+    this.#claim(name, codec)
     this.#kept.set(name, () => {
       const value = now()
       return value === undefined ? undefined : codec.encode(value)
@@ -102,7 +107,7 @@ export class OperatorState {
   ): { readonly own: readonly V[]; readonly all: readonly V[] } {
     const own = this.keep(`${unionPrefix}${name}`, t.readonlyArray(codec), now) ?? []
     const everything = inAll(`${unionPrefix}${name}`)
-    this.#claim(everything)
+    this.#claim(everything, codec)
     const stored = this.#restored?.kept[everything]
     if (stored === undefined) return { own, all: own }
     return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
@@ -174,20 +179,71 @@ export class OperatorState {
     return false
   }
 
-  #claim(name: string): void {
+  /** Its restored state, by what has become of it, and what it has beside. */
+  fates(): readonly StateFate[] {
+    const declared = [...this.#claimed].map(([name, version]): StateFate => {
+      const stored = this.#stored.get(name)
+      if (stored === undefined) return { kind: 'new', name }
+      const older = [...stored].filter(of => of !== version)
+      return older.length === 0 ? { kind: 'kept', name } : { kind: 'migrated', name, from: older, to: version }
+    })
+    return [...declared, ...this.unclaimed().map((name): StateFate => ({ kind: 'dropped', name }))]
+  }
+
+  #claim(name: string, codec: t.Type<any, any>): void {
     if (this.#claimed.has(name)) throw declaredTwice(this.operator, name)
-    this.#claimed.add(name)
+    this.#claimed.set(name, versionOf(codec))
+  }
+
+  #noteVersion(name: string, stored: unknown): void {
+    const version = versionIn(stored)
+    const known = this.#stored.get(name)
+    if (known === undefined) this.#stored.set(name, new Set([version]))
+    else known.add(version)
   }
 
   #decoded<V>(name: string, codec: t.Type<V, any>, stored: unknown): V {
-    return decode(codec, stored, {
-      place: `state ${name} of operator ${this.operator}`,
-      remedy: 'Give it the codec that it was written with, or start with restore: "none".',
-      code: 'STATE_NOT_MATCHED',
-    })
+    this.#noteVersion(name, stored)
+    return decodedState(codec, stored, { operator: this.operator, state: name })
   }
 }
 
+/** @throws STATE_NOT_MATCHED, STATE_VERSION_UNKNOWN */
+export const decodedState = <V>(
+  codec: t.Type<V, any>,
+  stored: unknown,
+  { operator, state }: { readonly operator: string; readonly state: string },
+): V => {
+  const decoded = codec.decode(stored)
+  const place = `state ${state} of operator ${operator}`
+  if (Either.isLeft(decoded)) {
+    const unknown = unknownVersion(codec, stored, decoded.left)
+    throw unknown === undefined ? notMatched(place, decoded.left) : versionUnknown(place, unknown)
+  }
+  const unknown = unknownToPlain(codec, stored)
+  if (unknown !== undefined) throw versionUnknown(place, unknown)
+  return decoded.right
+}
+
+/** What becomes of a state at a restore. */
+export type StateFate =
+  | { readonly kind: 'kept' | 'new' | 'dropped'; readonly name: string }
+  | { readonly kind: 'migrated'; readonly name: string; readonly from: readonly number[]; readonly to: number }
+
+const notMatched = (place: string, errors: t.Errors) =>
+  new SpillwayError('STATE_NOT_MATCHED', {
+    place,
+    problem: `${mismatch(errors)}.`,
+    remedy:
+      'Give it the codec that it was written with, or versioned({ version, codec, migrations }) with that as an older version.',
+  })
+
+const versionUnknown = (place: string, { found, known }: UnknownVersion) =>
+  new SpillwayError('STATE_VERSION_UNKNOWN', {
+    place,
+    problem: `it is stored in version ${found}, and the codec knows ${known.join(', ')}.`,
+    remedy: `Give versioned({ version, codec, migrations }) with version ${found}, or run the program that has written it.`,
+  })
 /** Gives back what reading would make of what a snapshot writes. @throws NOT_ENCODABLE if that is something else */
 export type RoundTrip = (stored: unknown, place: string) => unknown
 
@@ -207,7 +263,7 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   return all
 }
 
-const bySplit = (name: string): string => `${splitPrefix}${name}`
+export const bySplit = (name: string): string => `${splitPrefix}${name}`
 
 /** The value that is stored under this name is one of each split. */
 export const isBySplit = (name: string): boolean => name.startsWith(splitPrefix)
@@ -232,6 +288,12 @@ const decodedOnce = <V>(stored: object, codec: unknown, decoded: () => readonly 
   const values = decoded()
   decodedLists.set(stored, { codec, values })
   return values
+}
+
+/** What the operator calls what is stored under this name, if it is its own: of each split, a list, or a value. */
+export const userState = (kept: string): string | undefined => {
+  const prefix = [splitPrefix, listPrefix, unionPrefix].find(of => kept.startsWith(of))
+  return prefix === undefined ? (kept.startsWith('(') ? undefined : kept) : kept.slice(prefix.length)
 }
 
 /** No user would begin a name like this. */

@@ -31,7 +31,7 @@ export const committedBy = ({ parts }: CheckpointOrder & { kind: 'commit' }): re
 const order = (of: CheckpointOrder): string => {
   switch (of.kind) {
     case 'trigger':
-      return `trigger ${of.barrier.checkpoint},`
+      return `trigger ${of.barrier.checkpoint}${of.barrier.savepoint ? ' as savepoint' : ''}${of.stops ? ' and stop' : ''},`
     case 'commit':
       return `commit ${of.checkpoint}: ${committedBy(of).join(' ')},`
     case 'publish':
@@ -52,7 +52,11 @@ const order = (of: CheckpointOrder): string => {
       return `beginEpoch ${of.tasks.join(' ')},`
     case 'restart':
       return `restart ${of.tasks.join(' ')} from ${of.from?.checkpoint ?? 'the start'},`
+    case 'save':
+      return `save ${of.of === 'what is published' ? of.of : of.of.checkpoint} for ${of.request},`
     case 'failJob':
+    case 'drain':
+    case 'resume':
     case 'finished':
       return `${of.kind},`
   }
@@ -82,6 +86,19 @@ export const parsed = (line: string): CheckpointEvent => {
       return { kind: 'requested', alignment: 'aligned' }
     case 'user':
       return { kind: 'requested', alignment: 'unaligned', request: checkpoint }
+    // What for: `save`, `stop` or both.
+    case 'wants':
+      return {
+        kind: 'requested',
+        alignment: 'aligned',
+        request: checkpoint,
+        purpose: { save: rest.includes('save'), stop: rest.includes('stop') },
+      }
+    case 'drain':
+      return { kind: 'drainRequested', request: checkpoint, save: second === 'save' }
+    case 'saved':
+    case 'saveFailed':
+      return { kind, request: checkpoint }
     case 'ack':
       return acknowledged(second as string, { checkpoint })
     case 'end':
@@ -127,6 +144,10 @@ export const told = (lines: readonly string[], options: Partial<Parameters<typeo
   const kinds = [
     'due',
     'user',
+    'wants',
+    'drain',
+    'saved',
+    'saveFailed',
     'ack',
     'end',
     'decline',

@@ -20,8 +20,11 @@ export const stepped = (onTurn: (turn: number) => void, halves = false): Environ
   }
 }
 
-/** A sink that collects exactly once across runs, and takes its time: it is full after each batch for some macrotasks. */
-export const slowCollect = <T>(records: T[], options: { macrotasks: number }): Sink<T> => {
+/**
+ * A sink that collects exactly once across runs, and takes its time: it is full after each batch for some macrotasks. Transactions are
+ * told apart by `prefix` from those of another one that it is given.
+ */
+export const slowCollect = <T>(records: T[], options: { macrotasks: number; prefix?: string }): Sink<T> => {
   const published = new Set<string>()
   let cuts = 0
   const publish = (transactions: readonly { id: string; records: readonly T[] }[]) => {
@@ -54,7 +57,7 @@ export const slowCollect = <T>(records: T[], options: { macrotasks: number }): S
         },
         cut() {
           if (open.length === 0) return undefined
-          const tx = { id: `${cuts++}`, records: open }
+          const tx = { id: `${options.prefix ?? ''}${cuts++}`, records: open }
           open = []
           return { tx, durable: EMPTY }
         },
