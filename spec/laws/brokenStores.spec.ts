@@ -16,6 +16,12 @@ const broken: Readonly<Record<string, (right: Store) => Partial<Store>>> = {
   'a range is cut at the end of the object': right => ({
     get: (o, r) => right.get(o, r === undefined || r.begin < 150 ? r : { begin: 0, end: 1 }),
   }),
+  'an empty object has ranges without bytes': right => ({
+    get: (o, r) => (o === 'empty' && r?.begin === 5 ? right.get('?') : right.get(o, r)),
+  }),
+  'names of any letters are kept as they are': right => ({
+    list: prefix => right.list(prefix).pipe(map(names => names.map(name => name.replace('+', ' ')))),
+  }),
   'a name is used once, and the first object stays': right => ({
     put: (o, b) => (o === 'a/b' ? right.delete(o).pipe(switchMap(() => right.put(o, b))) : right.put(o, b)),
   }),
@@ -26,7 +32,7 @@ const broken: Readonly<Record<string, (right: Store) => Partial<Store>>> = {
         : right.put(o, b),
   }),
   'a list has the names with the prefix, ascending': right => ({
-    list: prefix => right.list(prefix).pipe(map(names => (names.length > 3 ? names.toReversed() : names))),
+    list: prefix => right.list(prefix).pipe(map(names => (names[0] === 'A' ? names.toReversed() : names))),
   }),
   'an object that does not exist is OBJECT_NOT_FOUND': right => ({
     get: (o, r) => (o === 'a/c' ? of(new Uint8Array()) : right.get(o, r)),
@@ -46,6 +52,13 @@ const broken: Readonly<Record<string, (right: Store) => Partial<Store>>> = {
   'objects and entries are apart': right => ({
     list: prefix => right.list(prefix).pipe(map(names => (names.includes('1') ? ['1', '2'] : names))),
   }),
+  'a number whose entry is deleted is free again': right => {
+    const used = new Set<number>()
+    return {
+      deleteEntry: n => right.deleteEntry(n).pipe(tap(() => n === 1 && used.add(n))),
+      entry: n => (used.has(n) ? of(new Uint8Array(1)) : right.entry(n)),
+    }
+  },
   'nothing happens before a subscription, and each subscription acts anew': right => ({
     put: (o, b) => {
       if (o !== 'a' || b.length > 1) return right.put(o, b)
