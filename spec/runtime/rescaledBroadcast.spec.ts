@@ -137,6 +137,26 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
     expect(resumed).toBeGreaterThan(turns / step / 3)
   })
 
+  test('from each of 1, 2, 3, 4 and 7 tasks to each other', async () => {
+    let resumed = 0
+    for (const before of [1, 2, 3, 4, 7]) {
+      const turns = await turnsOf([pipeline({ out: [] })], { ...options, parallelism: before })
+      for (const after of [1, 2, 3, 4, 7]) {
+        for (const share of [0.3, 0.5, 0.8]) {
+          const seen: Seen = { out: [] }
+          const turn = Math.floor(share * turns)
+          const of = [
+            { parallelism: before, turn },
+            { parallelism: after, turn: 0 },
+          ]
+          resumed += (await changed(seen, of, alignment)).resumed
+          check(seen.out, [before, after], `${before} to ${after}, stopped in turn ${turn}`)
+        }
+      }
+    }
+    expect(resumed).toBeGreaterThan(25)
+  })
+
   test('from 2 tasks to 3 and to 2 and to 4 while what is replayed is not yet over', async () => {
     let [resumed, replayed] = [0, 0]
     for (let turn = 10; turn < 250; turn += 24) {
