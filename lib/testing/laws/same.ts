@@ -20,8 +20,11 @@ export const same = (a: unknown, b: unknown): boolean => {
 const bytesOf = (of: ArrayBufferView | ArrayBuffer): Uint8Array =>
   ArrayBuffer.isView(of) ? new Uint8Array(of.buffer, of.byteOffset, of.byteLength) : new Uint8Array(of)
 
-const sameBytes = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
+const sameBytes = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 export interface Expectation<T> {
   readonly expected: T
