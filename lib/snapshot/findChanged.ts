@@ -34,8 +34,11 @@ const isBinary = (value: object): value is Binary => ArrayBuffer.isView(value) |
 const bytesOf = (of: Binary): Uint8Array =>
   ArrayBuffer.isView(of) ? new Uint8Array(of.buffer, of.byteOffset, of.byteLength) : new Uint8Array(of)
 
-const isSameBinary = (a: Uint8Array, b: Uint8Array): boolean =>
-  a.length === b.length && a.every((byte, i) => byte === b[i])
+const isSameBinary = (a: Uint8Array, b: Uint8Array): boolean => {
+  if (a.length !== b.length) return false
+  for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return false
+  return true
+}
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null
 

@@ -5,6 +5,7 @@ export const use = `
   import { hours, type Job, keyedOperator, minutes, run, type Stream, stream } from 'spillway'
   import { collect, eventTime, fromArray, into, keyBy, map, mean, tumblingWindow } from 'spillway/operators'
   import { fileStore, ndjsonFile, ndjsonFiles } from 'spillway/node'
+  import { type S3Methods, s3Store } from 'spillway/s3'
   import { inPlace } from 'spillway/testing'
 
   const Flight = t.type({ origin: t.string, departureMs: t.number, delayMin: t.number })
@@ -21,6 +22,7 @@ export const use = `
   )
   const late = hourly.side('late').pipe(into(ndjsonFiles('late/', Flight)))
   export const job: Job = run([delays, late], { parallelism: 4, store: fileStore('checkpoints/') })
+  export const inBucket = (client: S3Methods): Job => run(late, { store: s3Store({ client, bucket: 'checkpoints' }) })
 
   const countPerKey = <T, K extends string>() =>
     keyedOperator<T, K, readonly [K, number]>('countPerKey', ({ state }) => {

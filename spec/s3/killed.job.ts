@@ -1,36 +1,19 @@
 // A job to be killed: its checkpoints are in a bucket, its results in files.
 import { S3 } from '@aws-sdk/client-s3'
 import * as t from 'io-ts'
-import { timer } from 'rxjs'
-import { run, type Source, SpillwayError, stream } from 'spillway'
+import { run, SpillwayError, stream } from 'spillway'
 import { ndjsonFiles } from 'spillway/node'
 import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { s3Store } from 'spillway/s3'
+import { paced } from './paced.ts'
 
 const [endpoint = '', bucket = '', prefix = '', directory = '', total = '0', pauseMs = '0'] = process.argv.slice(2)
 const { SPILLWAY_S3_ACCESS_KEY = 'spillway', SPILLWAY_S3_SECRET_KEY = 'spillway-secret' } = process.env
 const credentials = { accessKeyId: SPILLWAY_S3_ACCESS_KEY, secretAccessKey: SPILLWAY_S3_SECRET_KEY }
 const client = new S3({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
 
-/** Waits after each hundred records. */
-const paced = (source: Source<number>): Source<number> => ({
-  ...source,
-  open: (split, from) => {
-    const reader = source.open(split, from)
-    let isDue = true
-    return {
-      ...reader,
-      next: () => {
-        isDue = !isDue
-        return isDue ? reader.next(100) : 'wait'
-      },
-      ready$: timer(Number(pauseMs)),
-    }
-  },
-})
-
 const numbers = Array.from({ length: Number(total) }, (_, n) => n)
-const pipeline = stream(paced(fromArray(numbers, { splits: 2 }))).pipe(
+const pipeline = stream(paced(fromArray(numbers, { splits: 2 }), Number(pauseMs))).pipe(
   keyBy(n => n % 10),
   scan(({ count }, n) => ({ n, count: count + 1 }), { n: 0, count: 0 }),
   map(counted => counted),

@@ -18,9 +18,17 @@ export const credentials = { accessKeyId: SPILLWAY_S3_ACCESS_KEY, secretAccessKe
 
 export const clientOf = (endpoint: string, options: { maxAttempts?: number; requestTimeout?: number } = {}): S3 => {
   const { maxAttempts = 3, requestTimeout = 20_000 } = options
-  const place = { endpoint, region: 'us-east-1', forcePathStyle: true }
-  return new S3({ ...place, credentials, maxAttempts, requestHandler: { requestTimeout, throwOnRequestTimeout: true } })
+  return new S3({
+    ...at(endpoint),
+    maxAttempts,
+    requestHandler: { requestTimeout, throwOnRequestTimeout: true },
+  })
 }
+
+/** As the SDK is without settings. */
+export const clientWithoutTimeouts = (endpoint: string): S3 => new S3(at(endpoint))
+
+const at = (endpoint: string) => ({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
 
 const bucket = 'spillway-specs'
 

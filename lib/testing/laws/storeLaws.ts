@@ -4,28 +4,50 @@ import type { Store } from '../../store/store.ts'
 import { type Law, lawsOf } from './law.ts'
 import { expectSame } from './same.ts'
 
-/** What every store keeps, but for the durability, which takes a crash to see. `make` gives an empty store each time. */
-export const storeLaws = (name: string, make: () => Store | Promise<Store>): readonly Law[] => lawsOf(name, laws, make)
+export interface StoreLawsOptions {
+  /** Another store of the same place, as a second start of the job has it; default: the very same one. */
+  readonly again?: (store: Store) => Store | Promise<Store>
+}
 
-const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
-  'an empty store lists nothing': async store => {
+/**
+ * What every store keeps, but for the durability, which takes a crash to see, and what it does as its medium fails. `make` gives
+ * an empty store each time.
+ */
+export const storeLaws = (
+  name: string,
+  make: () => Store | Promise<Store>,
+  { again = store => store }: StoreLawsOptions = {},
+): readonly Law[] => lawsOf(name, laws, async () => withAnother(await make(), again))
+
+interface Stores {
+  readonly store: Store
+  another(): Promise<Store>
+}
+
+const withAnother = (store: Store, again: NonNullable<StoreLawsOptions['again']>): Stores => ({
+  store,
+  another: async () => again(store),
+})
+
+const laws: Readonly<Record<string, (stores: Stores) => Promise<void>>> = {
+  'an empty store lists nothing': async ({ store }) => {
     expectSame(await once(store.list('')), { expected: [], where: 'list("")' })
     expectSame(await once(store.entries()), { expected: [], where: 'entries()' })
   },
 
-  'an object is read as it was put': async store => {
+  'an object is read as it was put': async ({ store }) => {
     for (const size of [0, 1, 255, 65_536, 8_000_000]) {
       await done(store.put(`objects/of/${size}`, bytes(size)))
       expectSame(plain(await once(store.get(`objects/of/${size}`))), { expected: bytes(size), where: `${size} bytes` })
     }
   },
 
-  'a view is put without its surroundings': async store => {
+  'a view is put without its surroundings': async ({ store }) => {
     await done(store.put('view', bytes(100).subarray(10, 20)))
     expectSame(plain(await once(store.get('view'))), { expected: bytes(100).slice(10, 20), where: 'get("view")' })
   },
 
-  'a range is cut at the end of the object': async store => {
+  'a range is cut at the end of the object': async ({ store }) => {
     await done(store.put('a', bytes(100)))
     const ranges: [number, number][] = [
       [0, 100],
@@ -43,7 +65,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
       })
   },
 
-  'an empty object has ranges without bytes': async store => {
+  'an empty object has ranges without bytes': async ({ store }) => {
     await done(store.put('empty', bytes(0)))
     for (const [begin, end] of [
       [0, 0],
@@ -57,7 +79,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await failsWith('OBJECT_NOT_FOUND', store.get('not there', { begin: 0, end: 0 }))
   },
 
-  'names of any letters are kept as they are': async store => {
+  'names of any letters are kept as they are': async ({ store }) => {
     const names = ['ä/ö', 'a b', 'a+b', 'a%20b', '日本/語', '😀', "quote'and&amp;<tag>", '0:map/1=2?3#4'].sort()
     for (const [size, name] of names.entries()) await done(store.put(name, bytes(size)))
     expectSame(await once(store.list('')), { expected: names, where: 'list("")' })
@@ -67,13 +89,13 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     expectSame(await once(store.list('a')), { expected: ['a b', 'a%20b'], where: 'list("a")' })
   },
 
-  'a name is used once, and the first object stays': async store => {
+  'a name is used once, and the first object stays': async ({ store }) => {
     await done(store.put('a/b', bytes(3)))
     await failsWith('OBJECT_EXISTS', store.put('a/b', bytes(4)))
     expectSame(plain(await once(store.get('a/b'))), { expected: bytes(3), where: 'get("a/b")' })
   },
 
-  'of several puts of one name at a time one succeeds': async store => {
+  'of several puts of one name at a time one succeeds': async ({ store }) => {
     const outcomes = await Promise.allSettled([1, 2, 3, 4].map(size => done(store.put('a', bytes(size)))))
     expectSame(outcomes.filter(({ status }) => status === 'fulfilled').length, {
       expected: 1,
@@ -83,7 +105,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     expectSame((await once(store.get('a'))).length, { expected: winner, where: 'bytes of the object' })
   },
 
-  'a list has the names with the prefix, ascending': async store => {
+  'a list has the names with the prefix, ascending': async ({ store }) => {
     for (const name of ['b', 'a/2', 'a/10', 'a%2F1', 'ab/c/d', 'a/b/c', 'A']) await done(store.put(name, bytes(1)))
     expectSame(await once(store.list('')), {
       expected: ['A', 'a%2F1', 'a/10', 'a/2', 'a/b/c', 'ab/c/d', 'b'],
@@ -100,13 +122,13 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     expectSame(await once(store.list('x/y')), { expected: [], where: 'list("x/y")' })
   },
 
-  'an object that does not exist is OBJECT_NOT_FOUND': async store => {
+  'an object that does not exist is OBJECT_NOT_FOUND': async ({ store }) => {
     await failsWith('OBJECT_NOT_FOUND', store.get('a'))
     await done(store.put('a/b', bytes(1)))
     await failsWith('OBJECT_NOT_FOUND', store.get('a/c', { begin: 0, end: 1 }))
   },
 
-  'a deleted object is gone, and deleting it again is no error': async store => {
+  'a deleted object is gone, and deleting it again is no error': async ({ store }) => {
     await done(store.put('a/b/c', bytes(1)))
     await done(store.put('a/d', bytes(1)))
     await done(store.delete('a/b/c'))
@@ -116,14 +138,14 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     expectSame(await once(store.list('')), { expected: ['a/d'], where: 'list("")' })
   },
 
-  'a log entry is written once, and the first stays': async store => {
+  'a log entry is written once, and the first stays': async ({ store }) => {
     await done(store.append(1, bytes(1)))
     await done(store.append(2, bytes(2)))
     await failsWith('FENCED', store.append(2, bytes(3)))
     expectSame(plain(await once(store.entry(2))), { expected: bytes(2), where: 'entry(2)' })
   },
 
-  'of several writers of one entry one succeeds, and the entry is its own': async store => {
+  'of several writers of one entry one succeeds, and the entry is its own': async ({ store }) => {
     for (let n = 1; n <= 20; n++) {
       const outcomes = await Promise.allSettled([1, 2, 3].map(size => done(store.append(n, bytes(size)))))
       const won = outcomes.flatMap(({ status }, i) => (status === 'fulfilled' ? [i + 1] : []))
@@ -135,7 +157,27 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     }
   },
 
-  'entries are listed as numbers, and only those there are': async store => {
+  'another store of the place finds what is there, and neither takes what the other has': async ({
+    store,
+    another,
+  }) => {
+    await done(store.put('shared', bytes(1)))
+    await done(store.append(1, bytes(1)))
+    const second = await another()
+    expectSame(await once(second.list('')), { expected: ['shared'], where: 'list("") of the second' })
+    expectSame(plain(await once(second.entry(1))), { expected: bytes(1), where: 'entry(1) of the second' })
+    await failsWith('OBJECT_EXISTS', second.put('shared', bytes(1)))
+    await failsWith('FENCED', second.append(1, bytes(1)))
+    await done(second.append(2, bytes(2)))
+    await failsWith('FENCED', store.append(2, bytes(2)))
+    for (let n = 3; n <= 12; n++) {
+      const outcomes = await Promise.allSettled([store, second].map(of => done(of.append(n, bytes(n)))))
+      const won = outcomes.filter(({ status }) => status === 'fulfilled').length
+      expectSame(won, { expected: 1, where: `stores that succeed with entry ${n}` })
+    }
+  },
+
+  'entries are listed as numbers, and only those there are': async ({ store }) => {
     for (const n of [10, 9, 100, 1]) await done(store.append(n, bytes(n)))
     expectSame(await once(store.entries()), { expected: [1, 9, 10, 100], where: 'entries()' })
     await done(store.deleteEntry(9))
@@ -145,21 +187,21 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await failsWith('OBJECT_NOT_FOUND', store.entry(1000))
   },
 
-  'objects and entries are apart': async store => {
+  'objects and entries are apart': async ({ store }) => {
     await done(store.append(1, bytes(1)))
     await done(store.put('1', bytes(2)))
     expectSame(await once(store.list('')), { expected: ['1'], where: 'list("")' })
     expectSame(await once(store.entries()), { expected: [1], where: 'entries()' })
   },
 
-  'a number whose entry is deleted is free again': async store => {
+  'a number whose entry is deleted is free again': async ({ store }) => {
     await done(store.append(1, bytes(1)))
     await done(store.deleteEntry(1))
     await done(store.append(1, bytes(2)))
     expectSame((await once(store.entry(1))).length, { expected: 2, where: 'bytes of entry 1' })
   },
 
-  'nothing happens before a subscription, and each subscription acts anew': async store => {
+  'nothing happens before a subscription, and each subscription acts anew': async ({ store }) => {
     const put = store.put('a', bytes(1))
     const append = store.append(1, bytes(1))
     const list = store.list('')
@@ -173,7 +215,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     await failsWith('FENCED', append)
   },
 
-  'every method emits one value and completes': async store => {
+  'every method emits one value and completes': async ({ store }) => {
     const calls = [
       store.put('a', bytes(1)),
       store.get('a'),
@@ -190,7 +232,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     }
   },
 
-  'bytes handed out belong to the receiver': async store => {
+  'bytes handed out belong to the receiver': async ({ store }) => {
     await done(store.put('a', bytes(10)))
     await done(store.append(1, bytes(10)))
     for (const read of [store.get('a'), store.get('a', { begin: 0, end: 5 }), store.entry(1)])
@@ -199,7 +241,7 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
     expectSame(plain(await once(store.entry(1))), { expected: bytes(10), where: 'entry(1)' })
   },
 
-  'an unsubscribed put leaves the whole object or none, and so does an append': async store => {
+  'an unsubscribed put leaves the whole object or none, and so does an append': async ({ store }) => {
     const large = bytes(100_000)
     for (let i = 0; i < 20; i++) {
       const put = store.put(`a/${i}`, large).subscribe({ error: () => {} })
@@ -216,7 +258,11 @@ const laws: Readonly<Record<string, (store: Store) => Promise<void>>> = {
   },
 }
 
-const bytes = (size: number): Uint8Array => Uint8Array.from({ length: size }, (_, i) => (i * 31 + size) % 251)
+const bytes = (size: number): Uint8Array => {
+  const made = new Uint8Array(size)
+  for (let i = 0; i < size; i++) made[i] = (i * 31 + size) % 251
+  return made
+}
 
 /** A store may hand out a subclass, such as Node's Buffer. */
 const plain = (of: Uint8Array): Uint8Array => {
