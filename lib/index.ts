@@ -75,6 +75,7 @@ export type {
   KeyedContext,
   KeyedHandlers,
   KeyedState,
+  MapState,
   OperatorContext,
   Out,
   Results,

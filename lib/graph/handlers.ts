@@ -93,6 +93,27 @@ export interface ValueState<V> {
   clear(): void
 }
 
+/**
+ * A map of the key being handled, as a `Map`; its entries are kept one by one, so that a change costs, and is stored, as one
+ * entry, however large the map is. Values are immutable.
+ */
+export interface MapState<K extends Key, V> {
+  readonly size: number
+  get(key: K): V | undefined
+  has(key: K): boolean
+  set(key: K, value: V): void
+  /** Sets and returns what `change` makes of the value; undefined: there is none. */
+  update(key: K, change: (value: V | undefined) => V): V
+  /** Whether there was one. */
+  delete(key: K): boolean
+  /** In the order in which the keys were first set, also after a restore; so with `values` and `entries`. */
+  keys(): Iterable<K>
+  values(): Iterable<V>
+  entries(): Iterable<readonly [K, V]>
+  /** Takes time for the entries of this key. */
+  clear(): void
+}
+
 /** Event-time timers of the key being handled; a time is registered once, however often it is asked for. */
 export interface Timers {
   at(timeMs: number): void
@@ -118,6 +139,11 @@ export interface KeyedContext {
   readonly state: {
     /** State of each key. The value's codec decodes it at a restore. */
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+    /** A map of each key. `key` checks, and `value` decodes, at a restore. Keys are stored as they are. */
+    map<K extends Key, V>(
+      name: string,
+      codecs: { readonly key: t.Type<K, any>; readonly value: t.Type<V, any> },
+    ): MapState<K, V>
   }
   readonly timers: Timers
 }

@@ -4,9 +4,10 @@ import { SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import { KeyedCall, taskValue } from './call.ts'
 import { userFunctionFailed } from './callEach.ts'
-import { frozenState } from './frozen.ts'
+import { frozen, frozenState } from './frozen.ts'
 import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers, ValueState } from './handlers.ts'
 import { Handling, type Opened } from './handling.ts'
+import { KeyedMap } from './keyedMap.ts'
 import { type KeyedStream, type NoSides, type OperatorNode, type Sides, Stream } from './stream.ts'
 import type { Task } from './task.ts'
 
@@ -55,7 +56,14 @@ export const keyedOperator =
           open({
             name: state.operator,
             subtask: task.subtask,
-            state: { value: (cell, codec, initial) => inTask(task, call.value(cell, codec, initial)) },
+            state: {
+              value: (cell, codec, initial) => inTask(task, call.value(cell, codec, initial)),
+              map: (cell, codecs) =>
+                new KeyedMap(call, state.map(cell, codecs), {
+                  name: cell,
+                  own: value => (task.checks ? frozen(value) : value),
+                }),
+            },
             // A getter, because most operators have no timers and pay nothing for them.
             get timers() {
               timers ??= call.openTimers()
