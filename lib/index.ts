@@ -59,6 +59,7 @@ export {
   withRecords,
 } from './element.ts'
 export { type ErrorCode, messageOf, SpillwayError } from './error.ts'
+export type { Aggregate } from './graph/aggregate.ts'
 export type { AsyncCallsOptions, AsyncFunction } from './graph/asyncCalls.ts'
 export { callEach, shown } from './graph/callEach.ts'
 export type { Partitioner } from './graph/channelsOf.ts'
@@ -67,6 +68,7 @@ export { eachAsync } from './graph/eachAsync.ts'
 export { eachBuffer, perElement } from './graph/eachBuffer.ts'
 export { type Exchange, type ExchangeOptions, exchangeLineage } from './graph/exchange.ts'
 export type {
+  AggregatingState,
   At,
   BroadcastContext,
   BroadcastHandlers,
@@ -75,10 +77,14 @@ export type {
   KeyedContext,
   KeyedHandlers,
   KeyedState,
+  ListState,
+  MapState,
   OperatorContext,
   Out,
+  ReducingState,
   Results,
   Timers,
+  UnionState,
   ValueState,
 } from './graph/handlers.ts'
 export { type Resumable, resumable } from './graph/handlers.ts'

@@ -1,13 +1,7 @@
 import * as t from 'io-ts'
+import type { Aggregate } from '../lib/index.ts'
 
-/** What a window makes of its records, one at a time. Accumulators are immutable plain data. */
-export interface Aggregate<in T, A, out R> {
-  readonly initial: A
-  add(accumulator: A, record: T): A
-  result(accumulator: A): R
-  /** Decodes a stored accumulator at a restore. */
-  readonly type: t.Type<A, any>
-}
+export type { Aggregate }
 
 /** The number of records. */
 export const count = (): Aggregate<unknown, number, number> => ({

@@ -1,5 +1,6 @@
 import * as t from 'io-ts'
 import {
+  type Aggregate,
   checkOption,
   type Key,
   type KeyedStream,
@@ -8,7 +9,6 @@ import {
   SpillwayError,
   type Stream,
 } from '../lib/index.ts'
-import type { Aggregate } from './aggregates.ts'
 
 export interface TumblingWindowOptions<L extends 'drop' | 'side'> {
   readonly sizeMs: number

@@ -1,6 +1,7 @@
 import type { Draft } from 'immer'
 import type * as t from 'io-ts'
 import type { Key } from '../element.ts'
+import type { Aggregate } from './aggregate.ts'
 import type { NoSides, Sides } from './stream.ts'
 import type { Subtask } from './task.ts'
 
@@ -93,13 +94,29 @@ export interface ValueState<V> {
   clear(): void
 }
 
-/** Values of the whole task, in their order, for up to some thousands: each snapshot writes all of them. They are immutable. */
+/** Values in their order. They are immutable. */
 export interface ListState<V> {
   /** Not changed any more, whatever comes later. */
   get(): readonly V[]
   add(value: V): void
   /** In the place of all. */
   set(values: readonly V[]): void
+  clear(): void
+}
+
+/** One value, made of all that have been added. */
+export interface ReducingState<V> {
+  /** undefined: nothing has been added. */
+  get(): V | undefined
+  add(value: V): void
+  clear(): void
+}
+
+/** A result, of an accumulator of all that has been added. */
+export interface AggregatingState<in T, out R> {
+  /** Where nothing has been added, that of the initial accumulator. */
+  get(): R
+  add(value: T): void
   clear(): void
 }
 
@@ -110,6 +127,27 @@ export interface UnionState<V> extends ListState<V> {
    * in a job that begins. The list itself begins with the task's own share of it, so that nothing is written twice.
    */
   readonly restored: readonly V[]
+}
+
+/**
+ * A map of the key being handled, as a `Map`; its entries are kept one by one, so that a change costs, and is stored, as one
+ * entry, however large the map is. Values are immutable.
+ */
+export interface MapState<K extends Key, V> {
+  readonly size: number
+  get(key: K): V | undefined
+  has(key: K): boolean
+  set(key: K, value: V): void
+  /** Sets and returns what `change` makes of the value; undefined: there is none. */
+  update(key: K, change: (value: V | undefined) => V): V
+  /** Whether there was one. */
+  delete(key: K): boolean
+  /** In the order in which the keys were first set, also after a restore; so with `values` and `entries`. */
+  keys(): Iterable<K>
+  values(): Iterable<V>
+  entries(): Iterable<readonly [K, V]>
+  /** Takes time for the entries of this key. */
+  clear(): void
 }
 
 /** Event-time timers of the key being handled; a time is registered once, however often it is asked for. */
@@ -129,7 +167,7 @@ export interface OperatorContext {
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
     /**
      * A list of the whole task, of which another parallelism gives each new task a part: element i of all tasks' lists, one behind the other,
-     * goes to task i mod parallelism. Source: Flink's operator list state.
+     * goes to task i mod parallelism. For up to some thousands of values: each snapshot writes all of them. Source: Flink's operator list state.
      */
     list<V>(name: string, codec: t.Type<V, any>): ListState<V>
     /** A list as above, which the operator declares as one of its `unionStates`. Source: Flink's union list state. */
@@ -144,6 +182,17 @@ export interface KeyedContext {
   readonly state: {
     /** State of each key. The value's codec decodes it at a restore. */
     value<V>(name: string, codec: t.Type<V, any>, initial: V): ValueState<V>
+    /** A map of each key. `key` checks, and `value` decodes, at a restore. Keys are stored as they are. */
+    map<K extends Key, V>(
+      name: string,
+      codecs: { readonly key: t.Type<K, any>; readonly value: t.Type<V, any> },
+    ): MapState<K, V>
+    /** A list of each key. Adding a value costs, and is stored, as one, however long the list is; `get` takes time for all of it. */
+    list<V>(name: string, codec: t.Type<V, any>): ListState<V>
+    /** A value of each key that `reduce` makes of it and what is added. */
+    reducing<V>(name: string, codec: t.Type<V, any>, reduce: (value: V, added: V) => V): ReducingState<V>
+    /** An accumulator of each key, such as `mean(of)` of `spillway/operators`. */
+    aggregating<T, A, R>(name: string, aggregate: Aggregate<T, A, R>): AggregatingState<T, R>
   }
   readonly timers: Timers
 }

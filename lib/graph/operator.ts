@@ -1,3 +1,4 @@
+import * as t from 'io-ts'
 import { Observable } from 'rxjs'
 import type { Key, StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
@@ -7,6 +8,8 @@ import { userFunctionFailed } from './callEach.ts'
 import { frozen, frozenState } from './frozen.ts'
 import type { Handlers, KeyedContext, KeyedHandlers, OperatorContext, Timers, ValueState } from './handlers.ts'
 import { Handling, type Opened } from './handling.ts'
+import { KeyedList } from './keyedList.ts'
+import { KeyedMap } from './keyedMap.ts'
 import { type KeyedStream, type NoSides, type OperatorNode, type Sides, Stream } from './stream.ts'
 import type { Task } from './task.ts'
 import { taskList, taskUnion } from './taskList.ts'
@@ -71,7 +74,7 @@ export const keyedOperator =
           open({
             name: state.operator,
             subtask: task.subtask,
-            state: { value: (cell, codec, initial) => inTask(task, call.value(cell, codec, initial)) },
+            state: keyedStates({ task, state, call }),
             // A getter, because most operators have no timers and pay nothing for them.
             get timers() {
               timers ??= call.openTimers()
@@ -82,6 +85,52 @@ export const keyedOperator =
         return { handlers: handlers as unknown as KeyedHandlers<T, Key, R, S>, call }
       }),
     )
+
+interface Keyed {
+  readonly task: Task
+  readonly state: OperatorState
+  readonly call: KeyedCall
+}
+
+const keyedStates = ({ task, state, call }: Keyed): KeyedContext['state'] => {
+  const value = <V>(name: string, codec: t.Type<V, any>, initial: V) => inTask(task, call.value(name, codec, initial))
+  const map = <K extends Key, V>(
+    name: string,
+    codecs: { readonly key: t.Type<K, any>; readonly value: t.Type<V, any> },
+  ) => {
+    const sample = state.sample(name, codecs.value)
+    const own = (of: V): V => {
+      sample.pass(of)
+      return task.checks ? frozen(of) : of
+    }
+    return new KeyedMap<K, V>(call, state.map(name, codecs), { name, own })
+  }
+  return {
+    value,
+    map,
+    list: (name, codec) => new KeyedList(map(name, { key: t.number, value: codec })),
+    reducing: (name, codec, reduce) => {
+      const cell = call.value<typeof codec._A | undefined>(name, codec as t.Type<any, any>, undefined)
+      const checked = inTask(task, cell)
+      return {
+        get: () => checked.get(),
+        add: added => {
+          const before = checked.get()
+          checked.set(before === undefined ? added : reduce(before, added))
+        },
+        clear: () => checked.clear(),
+      }
+    },
+    aggregating: (name, { initial, add, result, type }) => {
+      const accumulator = value(name, type, initial)
+      return {
+        get: () => result(accumulator.get()),
+        add: of => accumulator.set(add(accumulator.get(), of)),
+        clear: () => accumulator.clear(),
+      }
+    },
+  }
+}
 
 const same = <V>(value: V): V => value
 

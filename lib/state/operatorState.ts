@@ -6,6 +6,7 @@ import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
 import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
+import { MapTable, type Ordered } from './mapTable.ts'
 import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
@@ -70,6 +71,22 @@ export class OperatorState {
       for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))
     }
     return table
+  }
+
+  /**
+   * A map of each key, already filled by a restore.
+   * @throws STATE_NOT_MATCHED if a stored key or value does not decode, DUPLICATE_NAME
+   */
+  map<V>(
+    name: string,
+    { key, value }: { readonly key: t.Type<any, any>; readonly value: t.Type<V, any> },
+  ): MapTable<V> {
+    const table = this.table<Ordered<V>>(inMap(name), t.tuple([t.number, value]) as unknown as t.Type<Ordered<V>, any>)
+    for (const { key: stored } of table.values()) {
+      const [, mapKey] = stored as readonly [Key, Key]
+      if (!key.is(mapKey)) this.#decoded(`${name}, a key of the map`, key, mapKey)
+    }
+    return new MapTable(table)
   }
 
   /**
@@ -262,6 +279,9 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   all.length = count
   return all
 }
+
+/** What a state of another kind and the same name would not read. */
+const inMap = (name: string): string => `(map) ${name}`
 
 export const bySplit = (name: string): string => `${splitPrefix}${name}`
 

@@ -1127,6 +1127,27 @@ export const planted: readonly Planted[] = [
     spec: 'spec/runtime/lastResort.spec.ts',
   },
   {
+    what: 'lists of a whole task all go to the first one',
+    file: 'lib/snapshot/redistribution/operators.ts',
+    from: 'shares[i % after]?.push(element)',
+    to: 'shares[0 * i]?.push(element)',
+    spec: 'spec/graph/listStates.spec.ts',
+  },
+  {
+    what: 'tasks that share union state restart one by one',
+    file: 'lib/graph/connected.ts',
+    from: 'lineage.unionStates !== undefined)) joinAll',
+    to: 'lineage.unionStates === undefined && lineage.unionStates !== undefined)) joinAll',
+    spec: 'spec/graph/listStates.spec.ts',
+  },
+  {
+    what: 'entries of a map lose their order in a restore',
+    file: 'lib/state/mapTable.ts',
+    from: 'orderOf(a) - orderOf(b)',
+    to: 'orderOf(b) - orderOf(a)',
+    spec: 'spec/graph/keyedStates.spec.ts',
+  },
+  {
     what: 'a removed key stays in the base',
     file: 'lib/state/table.ts',
     from: 'if (value !== ABSENT || entry.since <= base) yield',
