@@ -52,7 +52,7 @@ export function writeContainer(sections: Iterable<Section>, { encoding }: { read
 
 /**
  * The sections by name, in order; every byte has been checked before it returns. The chunks are views of `bytes`.
- * `object` is its name, for the error; the section `unread` is left out, whatever has become of it.
+ * `object` is its name, for the error; the section `unread` is left out, whatever has become of it, and those called `unchecked` are given as they are.
  *
  * @throws DAMAGED if the bytes are not what `writeContainer` has written, naming the section where that is known; FORMAT_UNKNOWN
  * if they are of another version, or of another encoding than `encoding`
@@ -63,7 +63,13 @@ export function readContainer(
     object,
     encoding,
     unread,
-  }: { readonly object: string; readonly encoding: string; readonly unread?: string | undefined },
+    unchecked = [],
+  }: {
+    readonly object: string
+    readonly encoding: string
+    readonly unread?: string | undefined
+    readonly unchecked?: readonly string[]
+  },
 ): ReadonlyMap<string, readonly Uint8Array[]> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
   if (bytes.length < headerSize + trailerSize) throw damaged(object, `it ends after ${bytes.length} bytes`)
@@ -93,7 +99,8 @@ export function readContainer(
       position += length
     }
     const isRead = name !== unread
-    if (position > index || (isRead && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))
+    const isChecked = isRead && !unchecked.includes(name)
+    if (position > index || (isChecked && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))
       throw damaged(object, `its section ${name} does not match its checksum`)
     entry += 4
     if (isRead) sections.set(name, chunks)
@@ -135,8 +142,11 @@ function entryOf({ name, chunks }: Section): Uint8Array {
   return entry
 }
 
-const sectionCrc = (entry: Uint8Array, chunks: readonly Uint8Array[]): number =>
-  chunks.reduce((crc, chunk) => crc32.buf(chunk, crc), crc32.buf(entry)) >>> 0
+/** Of the chunks behind one another, and what stands before them. */
+export const crcOf = (chunks: readonly Uint8Array[], before = 0): number =>
+  chunks.reduce((crc, chunk) => crc32.buf(chunk, crc), before) >>> 0
+
+const sectionCrc = (entry: Uint8Array, chunks: readonly Uint8Array[]): number => crcOf(chunks, crc32.buf(entry))
 
 /** Of the header, and from the index up to this checksum itself. */
 const indexCrc = (bytes: Uint8Array, index: number): number =>

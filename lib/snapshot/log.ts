@@ -3,7 +3,7 @@ import { decode } from '../decode.ts'
 import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { type Coding, chunkOf, valueIn } from './chunk.ts'
-import { readContainer, writeContainer } from './container.ts'
+import { crcOf, readContainer, writeContainer } from './container.ts'
 import { isInFlight, type Piece, type StoredSnapshot, type TaskId } from './snapshot.ts'
 
 /** An entry of the store's log. */
@@ -99,10 +99,11 @@ export interface CarriedOver {
 type Listed =
   | [task: TaskId, ended: boolean, sections: readonly ListedSection[]]
   | [task: TaskId, ended: boolean, sections: readonly ListedSection[], pieces: readonly ListedPiece[]]
-type ListedSection = [name: string, chunks: number]
+/** With the checksum of its chunks, by which a damaged one is named. */
+type ListedSection = [name: string, chunks: number, crc: number]
 type ListedPiece = [holds: Piece['holds'], object: string, begin: number, bytes: number, crc: number]
 
-const listedSections = t.readonlyArray(t.tuple([t.string, t.number]))
+const listedSections = t.readonlyArray(t.tuple([t.string, t.number, t.number]))
 const holds = t.keyof({ state: null, inFlight: null })
 const listedPieces = t.readonlyArray(t.tuple([holds, t.string, t.number, t.number, t.number]))
 const listed: t.Type<Listed> = t.union([
@@ -173,7 +174,7 @@ const withoutChunks = (snapshot: StoredSnapshot, chunks: Chunks<Uint8Array[]>): 
   const { task, ended, pieces } = snapshot
   const sections = snapshot.sections.map(({ name, chunks: own }): ListedSection => {
     for (const chunk of own) chunks[heldIn(name)].push(chunk)
-    return [name, own.length]
+    return [name, own.length, crcOf(own)]
   })
   if (pieces.length === 0) return [task, ended, sections]
   return [
@@ -195,22 +196,27 @@ export const readEntry = (
   try {
     return entryIn(n, bytes, { coding, withoutInFlight })
   } catch (error) {
-    throw inFlightDamaged({ n, bytes, coding, error }) ?? error
+    const named = sectionDamaged(n, bytes, coding) ?? error
+    throw inFlightDamaged(n, bytes, { coding, error: named }) ?? named
+  }
+}
+
+/** The first section of a snapshot that does not match its own checksum. */
+const sectionDamaged = (n: number, bytes: Uint8Array, coding: Coding): unknown => {
+  try {
+    entryIn(n, bytes, { coding, withoutInFlight: false, bySection: true })
+    return undefined
+  } catch (error) {
+    return error
   }
 }
 
 /** If that is all that is damaged of the entry. */
-const inFlightDamaged = ({
-  n,
-  bytes,
-  coding,
-  error,
-}: {
-  readonly n: number
-  readonly bytes: Uint8Array
-  readonly coding: Coding
-  readonly error: unknown
-}): SpillwayError | undefined => {
+const inFlightDamaged = (
+  n: number,
+  bytes: Uint8Array,
+  { coding, error }: { readonly coding: Coding; readonly error: unknown },
+): SpillwayError | undefined => {
   try {
     const entry = entryIn(n, bytes, { coding, withoutInFlight: true })
     if (entry.kind !== 'commit' || !(error instanceof SpillwayError)) return undefined
@@ -220,16 +226,20 @@ const inFlightDamaged = ({
   }
 }
 
-const entryIn = (
-  n: number,
-  bytes: Uint8Array,
-  { coding, withoutInFlight }: { readonly coding: Coding; readonly withoutInFlight: boolean },
-): LogEntry => {
+interface Reading {
+  readonly coding: Coding
+  readonly withoutInFlight: boolean
+  /** Each section of a snapshot is looked at by itself, instead of all together. */
+  readonly bySection?: boolean
+}
+
+const entryIn = (n: number, bytes: Uint8Array, { coding, withoutInFlight, bySection = false }: Reading): LogEntry => {
   const object = `log entry ${n}`
   const container = readContainer(bytes, {
     object,
     encoding: coding.name,
     unread: withoutInFlight ? inFlightSection : undefined,
+    unchecked: bySection ? [snapshotsSection, inFlightSection] : [],
   })
   const chunk = container.get(section)?.[0]
   if (chunk === undefined) throw damaged(object, `it has no section "${section}"`)
@@ -240,14 +250,23 @@ const entryIn = (
     state: (container.get(snapshotsSection) ?? []).values(),
     inFlight: withoutInFlight ? undefined : (container.get(inFlightSection) ?? []).values(),
   }
-  const parts = stored.parts.map(tasks => ({ tasks: tasks.map(snapshot => withChunks(snapshot, chunks, object)) }))
+  const parts = stored.parts.map(tasks => ({
+    tasks: tasks.map(snapshot => withChunks(snapshot, { chunks, place: object, bySection })),
+  }))
   if (chunks.state.next().done !== true || chunks.inFlight?.next().done === false)
     throw damaged(object, 'it has chunks of no snapshot')
   return { ...stored, parts }
 }
 
 /** Sections of which there are no chunks are left out. */
-const withChunks = (of: Listed, chunks: Chunks<Iterator<Uint8Array> | undefined>, place: string): StoredSnapshot => {
+const withChunks = (
+  of: Listed,
+  {
+    chunks,
+    place,
+    bySection,
+  }: { readonly chunks: Chunks<Iterator<Uint8Array> | undefined>; readonly place: string; readonly bySection: boolean },
+): StoredSnapshot => {
   const [task, ended, sections, pieces = []] = of
   const next = (from: Iterator<Uint8Array>): Uint8Array => {
     const { value, done } = from.next()
@@ -258,9 +277,13 @@ const withChunks = (of: Listed, chunks: Chunks<Iterator<Uint8Array> | undefined>
   return {
     task,
     ended,
-    sections: sections.flatMap(([name, length]) => {
+    sections: sections.flatMap(([name, length, crc]) => {
       const from = chunks[heldIn(name)]
-      return from === undefined ? [] : [{ name, chunks: Array.from({ length }, () => next(from)) }]
+      if (from === undefined) return []
+      const own = Array.from({ length }, () => next(from))
+      if (bySection && crcOf(own) !== crc)
+        throw damaged(`${place}, ${task}`, `its section ${name} does not match its checksum`)
+      return [{ name, chunks: own }]
     }),
     pieces: pieces.map(([holds, object, begin, bytes, crc]) => ({ holds, object, begin, bytes, crc })),
   }

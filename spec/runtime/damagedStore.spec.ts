@@ -231,7 +231,9 @@ describe.each(Object.entries(small))('of a checkpoint %s', (_, way) => {
         const mask = 1 << (at % 8)
         const flipped = bytes.with(at, (bytes[at] as number) ^ mask)
         const failure = failureOf(() => read(withBytes(store, place, flipped), way))
-        const says = section === undefined ? '' : `its section ${section} does not match its checksum`
+        // What stands in the log is named as the section of a task's snapshot.
+        const named = section === 'snapshots' || section === 'in flight' ? '["' : section
+        const says = section === undefined ? '' : `its section ${named}`
         expectDamaged(failure, { place, where: `byte ${at}`, says })
       }
     }
@@ -274,24 +276,27 @@ describe.each(Object.entries(small))('of a checkpoint %s', (_, way) => {
   })
 })
 
-test('damage in an object names task, section and operator', async () => {
-  const way = { inlineBytesMax: 0, keys: 45 }
+test.each([
+  ['an object', { inlineBytesMax: 0, keys: 45 }],
+  ['the log', { keys: 45 }],
+])('damage in %s names task, section and operator', async (_, way: Way) => {
   const kept = await checkpointed(way)
   const says = new Set<string>()
-  for (const [place, bytes] of kept.objects) {
+  const inLog = way.inlineBytesMax === undefined
+  for (const [place, bytes] of inLog ? kept.log : kept.objects) {
     const sections = sectionsIn(kept, way, place)
-    for (const section of new Set(sections)) {
-      const at = sections.indexOf(section)
-      if (section === undefined) continue
+    for (const [at, section] of sections.entries()) {
+      if (section === undefined || (!inLog && sections.indexOf(section) !== at)) continue
       const flipped = bytes.with(at, (bytes[at] as number) ^ 1)
       says.add(failureOf(() => read(withBytes(storeOf(kept), place, flipped), way)).message.replace(/ Restore .*/, ''))
     }
   }
+  const of = (object: string) => (inLog ? 'log entry 2' : `e000001/c000001/${object}`)
   expect([...says]).toEqual(
     expect.arrayContaining([
-      'e000001/c000001/1%3Aremember%2F0, 1:remember/0: its section ["table","remember","last"] does not match its checksum.',
-      'e000001/c000001/2%3Acollect%2F0, 2:collect/0: its section ["kept","collect"] does not match its checksum.',
-      'e000001/c000001/in-flight.1, 1:remember/0: of in-flight data its section ["channel",0,0] does not match its checksum.',
+      `${of('1%3Aremember%2F0')}, 1:remember/0: its section ["table","remember","last"] does not match its checksum.`,
+      `${of('2%3Acollect%2F0')}, 2:collect/0: its section ["kept","collect"] does not match its checksum.`,
+      `${of('in-flight.1')}, 1:remember/0: of in-flight data its section ["channel",0,0] does not match its checksum.`,
     ]),
   )
 })

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { chunkOf } from '../../lib/snapshot/chunk.ts'
-import { writeContainer } from '../../lib/snapshot/container.ts'
+import { crcOf, writeContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { encodedEntry, type LogEntry, readEntry } from '../../lib/snapshot/log.ts'
 
@@ -53,8 +53,8 @@ test('what is read shares no memory with the entry', () => {
   expect(read).toMatchObject({ parts: [{ tasks: [{ sections: [{ chunks: [bytes(1)] }, {}] }] }] })
 })
 
-const listed = { ...commit, parts: [[['0:a/0', false, [['["kept","a"]', 2]]]]] }
 const chunksOf = (count: number) => Array.from({ length: count }, (_, i) => bytes(i))
+const listed = { ...commit, parts: [[['0:a/0', false, [['["kept","a"]', 2, crcOf(chunksOf(2))]]]]] }
 
 test.each([
   ['it lacks chunks of 0:a/0', [{ name: 'snapshots', chunks: chunksOf(1) }]],
