@@ -589,7 +589,7 @@ export const planted: readonly Planted[] = [
   {
     what: 'a damaged section of a snapshot is restored',
     file: 'lib/snapshot/container.ts',
-    from: 'if (position > index || (isRead && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))',
+    from: 'if (position > index || (isChecked && sectionCrc(bytes.subarray(begin, entry), chunks) !== view.getUint32(entry)))',
     to: 'if (position > index)',
     spec: 'spec/snapshot/container.spec.ts',
   },
