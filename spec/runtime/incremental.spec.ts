@@ -172,7 +172,7 @@ test.each([
       error => error,
     )
     give(-1)
-    await new Promise(resolve => setTimeout(resolve, 1))
+    while (job.sources()[0]?.recordsRead !== 1) await new Promise(resolve => setTimeout(resolve, 1))
     await job.triggerCheckpoint()
     give(1, 'end')
     expect(await done).toEqual(
