@@ -1,35 +1,23 @@
 // A job to be stopped or killed: writes the numbers from 0 to files, and says which checkpoints complete, and how it ends.
 import * as t from 'io-ts'
-import { timer } from 'rxjs'
-import { fixedDelay, run, type Source, SpillwayError, stream } from 'spillway'
+import { fixedDelay, run, SpillwayError, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { fromArray, into } from 'spillway/operators'
+import { paced } from '../paced.ts'
 
 const [directory = '', total = '0', pauseMs = '0', failEvery = '0'] = process.argv.slice(2)
 
 let batches = 0
-/** Waits after each hundred records; fails after so many batches, whichever task it is, again and again. */
-const paced = (source: Source<number>): Source<number> => ({
-  ...source,
-  open: (split, from) => {
-    const reader = source.open(split, from)
-    let isDue = true
-    return {
-      ...reader,
-      next: () => {
-        isDue = !isDue
-        if (!isDue) return 'wait'
-        if (++batches % Number(failEvery) === 0) throw new Error('this batch fails')
-        return reader.next(100)
-      },
-      ready$: timer(Number(pauseMs)),
-    }
-  },
-})
+/** Fails after so many batches, whichever task it is, again and again. */
+const onBatch = () => {
+  if (++batches % Number(failEvery) === 0) throw new Error('this batch fails')
+}
 
 const numbers = Array.from({ length: Number(total) }, (_, n) => n)
 const job = run(
-  stream(paced(fromArray(numbers, { splits: 2 }))).pipe(into(ndjsonFiles(`${directory}/out`, t.number))),
+  stream(paced(fromArray(numbers, { splits: 2 }), { records: 100, pauseMs: Number(pauseMs), onBatch })).pipe(
+    into(ndjsonFiles(`${directory}/out`, t.number)),
+  ),
   {
     parallelism: 2,
     restart: fixedDelay({ delayMs: 1, attemptsMax: 1_000 }),

@@ -1,35 +1,19 @@
 // A job to be killed: deals the minutes from 0 to the hours that they are in, out of order by up to ten of them.
 import * as t from 'io-ts'
-import { interval, map, timer } from 'rxjs'
-import { minutes, run, type Source, stream } from 'spillway'
+import { interval, map } from 'rxjs'
+import { minutes, run, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { eventTime, fromArray, into, keyBy, map as mapRecords } from 'spillway/operators'
+import { paced } from '../paced.ts'
 
 const [directory = '', total = '0', parallelism = '2'] = process.argv.slice(2)
-
-/** Waits after each ten. */
-const paced = (source: Source<number>): Source<number> => ({
-  ...source,
-  open: (split, from) => {
-    const reader = source.open(split, from)
-    let isDue = true
-    return {
-      ...reader,
-      next: () => {
-        isDue = !isDue
-        return isDue ? reader.next(10) : 'wait'
-      },
-      ready$: timer(10),
-    }
-  },
-})
 
 /** Each ten backwards. */
 const records = Array.from({ length: Number(total) }, (_, n) => 10 * Math.floor(n / 10) + (9 - (n % 10)))
 const Minute = t.number
 
 const job = run(
-  stream(paced(fromArray(records, { splits: 2 }))).pipe(
+  stream(paced(fromArray(records, { splits: 2 }), { records: 10, pauseMs: 10 })).pipe(
     eventTime({ timeMs: minutes, outOfOrderMs: minutes(10) }),
     keyBy(minute => minute % 7),
     mapRecords(minute => minute),

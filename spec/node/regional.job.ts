@@ -1,28 +1,13 @@
 // A job of four regions to be killed: writes the numbers from 0 to files. From its second checkpoint on the store does not answer
 // for the snapshot of one region, or refuses those of three; or neither. Says what becomes of checkpoints, and how it ends.
 import * as t from 'io-ts'
-import { NEVER, throwError, timer } from 'rxjs'
-import { regional, run, type Source, SpillwayError, type Store, stream } from 'spillway'
+import { NEVER, throwError } from 'rxjs'
+import { regional, run, SpillwayError, type Store, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { fromArray, into, rescale } from 'spillway/operators'
+import { paced } from '../paced.ts'
 
 const [directory = '', total = '0', mode = 'well', parallelism = '4'] = process.argv.slice(2)
-
-const paced = (source: Source<number>): Source<number> => ({
-  ...source,
-  open: (split, from) => {
-    const reader = source.open(split, from)
-    let isDue = true
-    return {
-      ...reader,
-      next: () => {
-        isDue = !isDue
-        return isDue ? reader.next(50) : 'wait'
-      },
-      ready$: timer(mode === 'well' ? 0 : 20),
-    }
-  },
-})
 
 let completed = 0
 const inner = fileStore(`${directory}/checkpoints`)
@@ -38,7 +23,10 @@ const refused = new SpillwayError('STORE_FAILED', { place: 'the test', problem: 
 
 const numbers = Array.from({ length: Number(total) }, (_, n) => n)
 const job = run(
-  stream(paced(fromArray(numbers, { splits: 4 }))).pipe(rescale(), into(ndjsonFiles(`${directory}/out`, t.number))),
+  stream(paced(fromArray(numbers, { splits: 4 }), { records: 50, pauseMs: mode === 'well' ? 0 : 20 })).pipe(
+    rescale(),
+    into(ndjsonFiles(`${directory}/out`, t.number)),
+  ),
   {
     parallelism: Number(parallelism),
     store,

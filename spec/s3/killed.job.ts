@@ -5,7 +5,7 @@ import { run, SpillwayError, stream } from 'spillway'
 import { ndjsonFiles } from 'spillway/node'
 import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { s3Store } from 'spillway/s3'
-import { paced } from './paced.ts'
+import { paced } from '../paced.ts'
 
 const [endpoint = '', bucket = '', prefix = '', directory = '', total = '0', pauseMs = '0'] = process.argv.slice(2)
 const { SPILLWAY_S3_ACCESS_KEY = 'spillway', SPILLWAY_S3_SECRET_KEY = 'spillway-secret' } = process.env
@@ -13,7 +13,7 @@ const credentials = { accessKeyId: SPILLWAY_S3_ACCESS_KEY, secretAccessKey: SPIL
 const client = new S3({ endpoint, region: 'us-east-1', forcePathStyle: true, credentials })
 
 const numbers = Array.from({ length: Number(total) }, (_, n) => n)
-const pipeline = stream(paced(fromArray(numbers, { splits: 2 }), Number(pauseMs))).pipe(
+const pipeline = stream(paced(fromArray(numbers, { splits: 2 }), { records: 100, pauseMs: Number(pauseMs) })).pipe(
   keyBy(n => n % 10),
   scan(({ count }, n) => ({ n, count: count + 1 }), { n: 0, count: 0 }),
   map(counted => counted),

@@ -8,7 +8,7 @@ import { collect, fromIterable, into } from 'spillway/operators'
 import { type S3StoreOptions, s3Store } from 'spillway/s3'
 import { storeLaws } from 'spillway/testing'
 import { afterAll, afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { paced } from './paced.ts'
+import { paced } from '../paced.ts'
 import { type FaultyProxy, proxyBefore } from './proxy.ts'
 import { clientOf, clientWithoutTimeouts, howToGetOne, type Server, startServer } from './server.ts'
 
@@ -142,7 +142,7 @@ describe.skipIf(server === undefined)('on a real server', () => {
         const hanging = { client: clientWithoutTimeouts(proxy.endpoint), requestTimeoutMs: 2_000 }
         const store = newStore(fate === 'hangs' ? hanging : { client: through({ maxAttempts: 1 }) })
         const sink = collect<number>()
-        const job = run(stream(paced(fromIterable(endless), 5)).pipe(into(sink)), {
+        const job = run(stream(paced(fromIterable(endless), { records: 100, pauseMs: 5 })).pipe(into(sink)), {
           store,
           checkpoints: { inlineBytesMax: 0 },
         })
