@@ -115,7 +115,7 @@ export function* tableChunks(
     return yield* before.chunks
   }
   const chunkIn = (kind: 'table' | 'changed' | 'removed', entries: readonly Stored[]): EncodedChunk => {
-    // Most codecs change nothing, and other entries would only cost memory: a seventh of the encoding.
+    // Most codecs change nothing, and other entries would only cost memory.
     const asTheyAre = kind === 'removed' || encode === t.identity
     const stored = asTheyAre ? entries : entries.map(([group, key, value]) => [group, key, encode(value)])
     return {
