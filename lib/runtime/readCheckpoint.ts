@@ -6,14 +6,14 @@ import type { Coding } from '../snapshot/chunk.ts'
 import type { Compression } from '../snapshot/compression.ts'
 import type { Section } from '../snapshot/container.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
-import { operatorIn, readPiece, readSections } from '../snapshot/format.ts'
+import { operatorIn, readPiece } from '../snapshot/format.ts'
 import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
 import { history, type Numbered, newestParts, partsOf } from '../snapshot/history.ts'
 import type { Commit } from '../snapshot/log.ts'
-import type { ReadSnapshot, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
+import type { ReadSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import { decodedState, userState } from '../state/operatorState.ts'
 import type { Store } from '../store/store.ts'
-import { pieceIn } from './readSnapshots.ts'
+import { type Named, pieceIn, snapshotOf } from './readSnapshots.ts'
 import { logOf } from './restoredJob.ts'
 
 /** A checkpoint, or savepoint, as data. Sizes are in bytes. */
@@ -190,28 +190,23 @@ const asData = (
 }
 
 /** A piece of a shared object is read by itself. */
-const readTask = (
-  store: Store,
-  { entry, snapshot }: { readonly entry: number; readonly snapshot: StoredSnapshot },
-  encoding: Coding,
-): Observable<ReadTask> => {
-  const { task, ended, pieces } = snapshot
+const readTask = (store: Store, named: Named, encoding: Coding): Observable<ReadTask> => {
+  const { snapshot } = named
+  const { task, pieces } = snapshot
   return from(pieces).pipe(
     concatMap(piece =>
       store.get(piece.object, { begin: piece.begin, end: piece.begin + piece.bytes }).pipe(
-        map(bytes =>
-          readPiece(pieceIn(bytes, { piece: { ...piece, begin: 0 }, task }), {
-            place: `${piece.object}, ${task}`,
-            encoding,
-          }),
-        ),
+        map(bytes => {
+          const own = pieceIn(bytes, { piece: { ...piece, begin: 0 }, task })
+          return [piece, readPiece(own, { place: `${piece.object}, ${task}`, encoding })] as const
+        }),
       ),
     ),
     toArray(),
     map(found => {
-      const sections = [...snapshot.sections, ...found.flat()]
-      const place = pieces.length === 0 ? `log entry ${entry}, ${task}` : pieces.map(({ object }) => object).join(', ')
-      return { task, sections, ...readSections({ ended, sections }, { place, encoding }) }
+      const byPiece = new Map(found)
+      const sections = [...snapshot.sections, ...found.flatMap(([, own]) => own)]
+      return { task, sections, ...snapshotOf(named, piece => byPiece.get(piece) ?? [], encoding) }
     }),
   )
 }

@@ -89,7 +89,7 @@ class Reading {
   }
 
   read(): ReadSnapshot {
-    this.#read ??= this.#decoded()
+    this.#read ??= snapshotOf(this.#named, piece => this.#sections.get(piece) ?? [], this.#options.encoding)
     this.#sections = none
     return this.#read
   }
@@ -104,18 +104,21 @@ class Reading {
       throw inFlightIsDamaged(error, lastResort)
     }
   }
+}
 
-  #decoded(): ReadSnapshot {
-    const { entry, snapshot } = this.#named
-    const { ended, pieces } = snapshot
-    const sectionsThat = (holds: Piece['holds']) =>
-      pieces.filter(piece => piece.holds === holds).map(piece => this.#sections.get(piece) ?? [])
-    const states = sectionsThat('state')
-    const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
-    const objects = pieces.map(({ object }) => object).join(', ')
-    const place = objects === '' ? `log entry ${entry}, ${this.task}` : objects
-    return readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding: this.#options.encoding })
-  }
+/** What the sections of a snapshot's pieces are together: of its state each piece builds on those before it. @throws DAMAGED, FORMAT_UNKNOWN */
+export const snapshotOf = (
+  { entry, snapshot }: Named,
+  sectionsOf: (piece: Piece) => readonly Section[],
+  encoding: Coding,
+): ReadSnapshot => {
+  const { task, ended, pieces } = snapshot
+  const sectionsThat = (holds: Piece['holds']) => pieces.filter(piece => piece.holds === holds).map(sectionsOf)
+  const states = sectionsThat('state')
+  const sections = [...snapshot.sections, ...(states.at(-1) ?? []), ...sectionsThat('inFlight').flat()]
+  const objects = pieces.map(({ object }) => object).join(', ')
+  const place = objects === '' ? `log entry ${entry}, ${task}` : objects
+  return readSections({ ended, sections, base: states.slice(0, -1) }, { place, encoding })
 }
 
 const none = new Map<Piece, readonly Section[]>()

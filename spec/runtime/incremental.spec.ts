@@ -1,5 +1,5 @@
 import * as t from 'io-ts'
-import { firstValueFrom, of, Subject } from 'rxjs'
+import { firstValueFrom, lastValueFrom, of, Subject, toArray } from 'rxjs'
 import {
   fixedDelay,
   type KeyedContext,
@@ -7,6 +7,7 @@ import {
   memoryStore,
   type OperatorContext,
   operator,
+  readCheckpoint,
   run,
   type Source,
   type Store,
@@ -115,6 +116,32 @@ test('a checkpoint writes what has changed on those before, the store keeps thes
   const last = new Map(sink.records)
   expect([3, 4, 5, 6, 700].map(n => last.get(n))).toEqual([4, 3, 2, 2, 1])
   expect(last.size).toBe(501)
+})
+
+test('what is written in several objects is read as data as it would be restored', async () => {
+  const store = memoryStore()
+  const { source, give } = given()
+  let left = 0
+  const job = run(
+    counts(source, collect<readonly [number, number]>(), () => left--),
+    { ...options, store },
+  )
+  // Changed in one object, and gone in a later one; gone, and back again.
+  for (const more of [numbers, [3, 4], [-4, -5], [5, 5]]) {
+    left = more.length
+    give(...more)
+    while (left > 0) await new Promise(resolve => setImmediate(resolve))
+    await job.triggerCheckpoint()
+  }
+  expect((await chains(store)).get('1:counts/0')).toHaveLength(4)
+  await job.cancel()
+  await job.done.catch(() => {})
+  const data = await readCheckpoint(store)
+  const entries = await lastValueFrom(data.keyed('counts', 'count', Count).pipe(toArray()))
+  const found = new Map(entries.map(({ key, value }) => [key, value.times]))
+  expect(entries).toHaveLength(499)
+  expect([3, 4, 5, 6].map(key => found.get(key))).toEqual([2, undefined, 2, 1])
+  expect(data.operators.find(({ operator: name }) => name === 'counts')?.keyed.get('count')).toBe(499)
 })
 
 interface Nested {
