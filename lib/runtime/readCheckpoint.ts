@@ -8,7 +8,7 @@ import type { Section } from '../snapshot/container.ts'
 import { msgpackEncoding } from '../snapshot/encoding.ts'
 import { operatorIn, readPiece } from '../snapshot/format.ts'
 import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
-import { history, type Numbered, newestParts, partsOf } from '../snapshot/history.ts'
+import { commitsIn, history, type Numbered, newestParts, partsOf } from '../snapshot/history.ts'
 import type { Commit } from '../snapshot/log.ts'
 import type { ReadSnapshot, TaskId } from '../snapshot/snapshot.ts'
 import { decodedState, userState } from '../state/operatorState.ts'
@@ -104,7 +104,7 @@ export const readCheckpoint = (
   return firstValueFrom(
     logOf(store, { encoding }).pipe(
       concatMap(log => {
-        const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+        const commits = commitsIn(log)
         const parts = checkpoint === undefined ? newestParts(history(log).commits) : partsOf(commits, checkpoint)
         const newest = Math.max(...(parts ?? []).map(({ entry }) => entry))
         const facts = commits.find(({ n }) => n === newest)

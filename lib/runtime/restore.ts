@@ -4,6 +4,7 @@ import { SpillwayError } from '../error.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { Coding } from '../snapshot/chunk.ts'
 import {
+  commitsIn,
   completedIn,
   history,
   type Numbered,
@@ -69,7 +70,7 @@ export const found = (store: Store, options: FindOptions): Observable<Found> =>
     savepoint: savepointOf(options),
   }).pipe(
     switchMap(({ log, objects, savepoint }) => {
-      const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+      const commits = commitsIn(log)
       const base = {
         epoch: 1 + log.reduce((largest, { epoch }) => Math.max(largest, epoch), 0),
         nextEntry: 1 + log.reduce((largest, { n }) => Math.max(largest, n), 0),
@@ -141,7 +142,7 @@ const chosen = (
     return { parts: newestParts(commits), done }
   }
   const { checkpoint, acceptDuplicates = false } = restore
-  const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+  const commits = commitsIn(log)
   const found = there.find(of => of.checkpoint === checkpoint)
   if (found === undefined) throw notThere(checkpoint, there)
   const newer = commits.filter(of => of.checkpoint > checkpoint && of.parts.length > 0).at(-1)
@@ -238,7 +239,7 @@ export const restoredAgain = (
     concatMap(n => entryOf(store, n, options)),
     toArray(),
     switchMap(log => {
-      const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+      const commits = commitsIn(log)
       const parts = newestParts(commits).map(part => ({
         ...part,
         snapshots: part.snapshots.filter(({ task }) => tasks?.has(task) !== false),

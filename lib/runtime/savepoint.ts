@@ -4,7 +4,7 @@ import type { CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
 import { invariant } from '../invariant.ts'
 import type { Coding } from '../snapshot/chunk.ts'
-import { history, newestParts, partsOf } from '../snapshot/history.ts'
+import { commitsIn, history, newestParts, partsOf } from '../snapshot/history.ts'
 import { type Commit, encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
 import type { StoredSnapshot } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
@@ -47,7 +47,7 @@ export const savepoint = (
 ): Observable<Savepoint> =>
   concat(checkedEmpty(to), logOf(store, { encoding })).pipe(
     switchMap(log => {
-      const commits = log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+      const commits = commitsIn(log)
       const published = which === 'what is published'
       const parts = published ? newestParts(history(log).commits) : partsOf(commits, which.checkpoint)
       invariant(parts !== undefined && parts.length > 0, () => 'what a savepoint is made of is kept until it is made')

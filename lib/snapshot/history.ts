@@ -5,6 +5,10 @@ import type { Piece, StoredSnapshot, TaskId } from './snapshot.ts'
 /** An entry, and its number in the log. */
 export type Numbered<E> = E & { readonly n: number }
 
+/** The entries of a log that name parts, in their order. */
+export const commitsIn = (log: readonly Numbered<LogEntry>[]): readonly Numbered<Commit>[] =>
+  log.flatMap(entry => (entry.kind === 'commit' ? [entry] : []))
+
 /** A finished part, as its entry holds it. */
 export interface StoredPart {
   readonly checkpoint: CheckpointId

@@ -27,6 +27,17 @@ const toThird = {
 }
 
 /** The program as it was, and as it has become: totals of the key, and the number of records of the task. */
+const secondPosition = versioned({
+  version: 2,
+  codec: t.type({ at: t.number }),
+  migrations: { 1: { codec: source.position, migrate: (at: number) => ({ at }) } },
+})
+const secondSeen = versioned({
+  version: 2,
+  codec: t.number,
+  migrations: { 1: { codec: t.number, migrate: (n: number) => n } },
+})
+
 const versions = {
   1: {
     position: source.position,
@@ -38,32 +49,24 @@ const versions = {
     seen: t.number,
   },
   2: {
-    position: versioned({
-      version: 2,
-      codec: t.type({ at: t.number }),
-      migrations: { 1: { codec: source.position, migrate: (at: number) => ({ at }) } },
-    }),
+    position: secondPosition,
     total: (name: string) =>
       keyedOperator<number, number, number>(name, ({ state }) => {
         const codec = versioned({ version: 2, codec: second, migrations: { 1: toSecond } })
         const total = state.value('total', codec, { total: 0, history: '' })
         return { record: (_, out) => out.emit(total.update(of => ({ ...of, total: of.total + 1 })).total) }
       }),
-    seen: versioned({ version: 2, codec: t.number, migrations: { 1: { codec: t.number, migrate: (n: number) => n } } }),
+    seen: secondSeen,
   },
   3: {
-    position: versioned({
-      version: 2,
-      codec: t.type({ at: t.number }),
-      migrations: { 1: { codec: source.position, migrate: (at: number) => ({ at }) } },
-    }),
+    position: secondPosition,
     total: (name: string) =>
       keyedOperator<number, number, number>(name, ({ state }) => {
         const codec = versioned({ version: 3, codec: third, migrations: { 1: toSecond, 2: toThird } })
         const total = state.value('total', codec, { total: 0, steps: [] })
         return { record: (_, out) => out.emit(total.update(of => ({ ...of, total: of.total + 1 })).total) }
       }),
-    seen: versioned({ version: 2, codec: t.number, migrations: { 1: { codec: t.number, migrate: (n: number) => n } } }),
+    seen: secondSeen,
   },
 } as const
 type Version = keyof typeof versions

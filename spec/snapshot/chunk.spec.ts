@@ -1,11 +1,11 @@
 import { deflateSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { SpillwayError } from '../../lib/error.ts'
 import { zlib } from '../../lib/node/zlib.ts'
 import { type Coding, chunkOf, costOf, valueIn } from '../../lib/snapshot/chunk.ts'
 import type { Compression } from '../../lib/snapshot/compression.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { groupOf } from '../../lib/state/keyGroups.ts'
+import { failureOf } from '../failureOf.ts'
 
 const place = 'e1/c1/part, section ["table","sum","value"]'
 const plain: Coding = msgpackEncoding()
@@ -105,13 +105,3 @@ describe('a damaged chunk is DAMAGED, should its checksum not have told', () => 
 test.each([0, 10, 1.5, Number.NaN])('zlib has no level %d', level => {
   expect(failureOf(() => zlib({ level }))).toMatchObject({ code: 'INVALID_OPTION', place: 'zlib, option level' })
 })
-
-function failureOf(call: () => unknown): SpillwayError {
-  try {
-    call()
-  } catch (error) {
-    expect(error).toBeInstanceOf(SpillwayError)
-    return error as SpillwayError
-  }
-  throw new Error('it did not fail')
-}

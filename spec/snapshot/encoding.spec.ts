@@ -3,8 +3,8 @@ import { createContext, runInContext } from 'node:vm'
 import fc from 'fast-check'
 import { pack, Unpackr, unpack } from 'msgpackr'
 import { describe, expect, test } from 'vitest'
-import { SpillwayError } from '../../lib/error.ts'
 import { checkEncodable, msgpackEncoding } from '../../lib/snapshot/encoding.ts'
+import { failureOf } from '../failureOf.ts'
 
 const encoding = msgpackEncoding()
 const again = (value: unknown) => encoding.decode(encoding.encode(value))
@@ -346,16 +346,6 @@ test('any msgpackr reads it, and is itself left as it was', () => {
   }
   deepStrictEqual(unpack(pack(new Money())), { cents: 1 })
 })
-
-function failureOf(call: () => unknown): SpillwayError {
-  try {
-    call()
-  } catch (error) {
-    expect(error).toBeInstanceOf(SpillwayError)
-    return error as SpillwayError
-  }
-  throw new Error('it did not fail')
-}
 
 const anyText = fc
   .oneof(fc.string(), fc.string({ unit: 'binary' }), fc.string({ unit: 'grapheme', maxLength: 300 }))
