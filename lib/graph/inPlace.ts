@@ -181,7 +181,9 @@ const restoredOf = ({ kept, tables }: CapturedOperator): RestoredOperator => ({
   kept,
   tables: new Map(
     tables.map(({ name, captured, encode }) => {
-      const entries = [...captured.entries()].map(([group, key, value]) => [group, key, encode(value)] as const)
+      const entries = [...captured.batches(1_000)]
+        .flat()
+        .map(([group, key, value]) => [group, key, encode(value)] as const)
       captured.release()
       return [name, [entries]]
     }),

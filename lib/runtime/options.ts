@@ -123,7 +123,7 @@ export interface OlderCheckpoint {
 export interface IncrementalOption {
   /** Snapshots in a row that hold only what has changed; default 32. */
   readonly deltasMax?: number
-  /** Once they have so many of the whole one's bytes together, the next one is whole; default 100. */
+  /** Once they have so many of the whole one's bytes together, the next one is whole; default 200. */
   readonly bytesPercentMax?: number
 }
 
@@ -360,7 +360,7 @@ const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | u
  */
 const incrementalOf = (option: boolean | IncrementalOption = true): ChainLimits | undefined => {
   if (option === false) return undefined
-  const { deltasMax = 32, bytesPercentMax = 100 } = option === true ? {} : option
+  const { deltasMax = 32, bytesPercentMax = 200 } = option === true ? {} : option
   return { deltasMax, bytesPercentMax }
 }
 

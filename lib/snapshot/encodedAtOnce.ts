@@ -20,7 +20,7 @@ const withTablesEncoded = (
   if (!of.tables.some(({ mutable }) => mutable)) return of
   const tables = of.tables.map(table => {
     if (!table.mutable) return table
-    const onBase = !options.whole && table.captured.changes !== undefined
+    const onBase = !options.whole && table.captured.hasBase
     const chunks = unlessRefused(() => [...tableChunks(of.operator, table, options)])
     return chunks === undefined ? table : { ...table, encoded: { onBase, chunks } }
   })

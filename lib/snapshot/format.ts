@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { decode } from '../decode.ts'
 import { countRecords, type Key, type StreamElement } from '../element.ts'
-import { ABSENT } from '../state/entry.ts'
+import { isThere } from '../state/entry.ts'
 import type { CapturedOperator, EncodedChunk, RestoredOperator } from '../state/operatorState.ts'
 import { type Coding, chunkOf, valueIn } from './chunk.ts'
 import { readContainer, type Section } from './container.ts'
@@ -72,7 +72,7 @@ export const hasMore = ({ operators, inFlight, outputs }: TaskSnapshot): boolean
 
 /** Some of its state is what has changed since the base. */
 export const isOnBase = ({ operators }: TaskSnapshot, { whole }: { readonly whole: boolean }): boolean =>
-  !whole && operators.some(({ tables }) => tables.some(({ captured }) => captured.changes !== undefined))
+  !whole && operators.some(({ tables }) => tables.some(({ captured }) => captured.hasBase))
 
 /**
  * Of tables and in-flight data, each made as it is asked for. Unless it is to be `whole`, of tables that have a base what they have
@@ -123,29 +123,23 @@ export function* tableChunks(
       chunk: encoded(stored, coding, { sample: stored[0], place }),
     }
   }
-  const changes = whole ? undefined : captured.changes
-  if (changes !== undefined) {
-    let [set, removed] = [[] as Stored[], [] as Stored[]]
-    for (const entry of changes) {
-      if (entry[2] === ABSENT) removed.push([entry[0], entry[1]])
-      else set.push(entry)
-      if (set.length >= entriesInChunk) {
-        yield chunkIn('changed', set)
-        set = []
-      }
-      if (removed.length >= entriesInChunk) {
-        yield chunkIn('removed', removed)
-        removed = []
-      }
+  if (!whole && captured.hasBase) {
+    for (const batch of captured.changes(entriesInChunk)) {
+      const set = batch.filter(isSet)
+      if (set.length > 0) yield chunkIn('changed', set)
+      if (set.length < batch.length) yield chunkIn('removed', batch.filter(isRemoved).map(withoutValue))
     }
-    if (set.length > 0) yield chunkIn('changed', set)
-    if (removed.length > 0) yield chunkIn('removed', removed)
     return
   }
   // On a base nothing is said of a table that is unchanged.
   if (!whole && captured.size === 0) yield chunkIn('table', [])
-  for (const entries of inChunks(captured.entries(), entriesInChunk, () => 1)) yield chunkIn('table', entries)
+  for (const batch of captured.batches(entriesInChunk)) yield chunkIn('table', batch)
 }
+
+// By place, as destructuring takes an iterator each time.
+const isSet = (entry: Stored): boolean => isThere(entry[2])
+const isRemoved = (entry: Stored): boolean => !isThere(entry[2])
+const withoutValue = (entry: Stored): Stored => [entry[0], entry[1]]
 
 type Stored = readonly [group: number, key: Key, value?: unknown]
 

@@ -1,5 +1,6 @@
 import type { Key } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import type { CapturedEntries } from './capturedTable.ts'
 import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
 import type { CapturedOperator } from './operatorState.ts'
@@ -26,9 +27,10 @@ export class CapturedValues {
    */
   captured({ operator, kept, tables }: CapturedOperator): void {
     for (const { name, mutable, captured, encode } of tables) {
-      const written = mutable ? (captured.changes ?? captured.entries()) : none
-      const mayDiffer = new Set<unknown>(Array.from(written, ([, , value]) => value))
-      for (const [, key, value] of captured.entries()) {
+      const all = entriesIn(captured.batches(batchSize))
+      const written = captured.hasBase ? entriesIn(captured.changes(batchSize)) : all
+      const mayDiffer = new Set<unknown>(mutable ? written.map(([, , value]) => value) : none)
+      for (const [, key, value] of all) {
         this.#compare(value, { operator, state: name, key, encode, mayDiffer: mayDiffer.has(value) })
       }
     }
@@ -39,7 +41,8 @@ export class CapturedValues {
   written({ operator, kept, tables }: CapturedOperator): void {
     for (const { name, mutable, captured, encode } of tables) {
       if (mutable) continue
-      for (const [, key, value] of captured.entries()) this.#compare(value, { operator, state: name, key, encode })
+      for (const [, key, value] of entriesIn(captured.batches(batchSize)))
+        this.#compare(value, { operator, state: name, key, encode })
     }
     this.#compareKept(operator, kept)
   }
@@ -83,4 +86,7 @@ const mutated = ({ operator, state, key }: Place) =>
 const shown = (key: Key): string =>
   typeof key === 'object' ? `[${key.map(shown).join(', ')}]` : typeof key === 'string' ? JSON.stringify(key) : `${key}`
 
+const entriesIn = <V>(batches: Iterable<CapturedEntries<V>>): CapturedEntries<V> => [...batches].flat()
+
 const none: readonly never[] = []
+const batchSize = 1_000

@@ -1,37 +1,15 @@
 import type { Key } from '../element.ts'
 import { invariant } from '../invariant.ts'
 import { CallChanges, type CallLog } from './callLog.ts'
-import { ChangedEntries, type ChangedSince } from './changedEntries.ts'
+import { Captured, type CapturedTable } from './capturedTable.ts'
+import { ChangedEntries } from './changedEntries.ts'
 import { ABSENT, Entry, nowhere } from './entry.ts'
 import { textOf } from './tupleText.ts'
 import { Versions } from './versions.ts'
 
 export { CallLog } from './callLog.ts'
+export type { CapturedTable } from './capturedTable.ts'
 export { ABSENT, type Entry } from './entry.ts'
-
-/**
- * A table as it was when it was captured: references, until it is released, once.
- *
- * Contract: whoever captures releases; values are immutable; nobody reads what is released (asserted).
- */
-export interface CapturedTable<V> {
-  readonly size: number
-  /** In the order of groups. May be left at any entry and gone on with while the table changes. */
-  entries(): Iterable<readonly [group: number, key: Key, value: V]>
-  /**
-   * What it has beyond the base, in no order, a key that is gone with `ABSENT`; one that is both gone and there is there. To be left and
-   * gone on with as `entries`. Undefined: there was no base when it was captured.
-   */
-  readonly changes: Iterable<readonly [group: number, key: Key, value: V | typeof ABSENT]> | undefined
-  /** Frees what is held for it; also in the middle of reading. */
-  release(): void
-  readonly released: boolean
-  /**
-   * It is stored, also if it is released: with `asBase`, later captures give what they have beyond it, until another one is stored;
-   * otherwise they have no base.
-   */
-  stored(how: { readonly asBase: boolean }): void
-}
 
 export interface TableOptions {
   /** What the handler call under way has changed. */
@@ -266,100 +244,6 @@ export class Table<V> {
     if (last === entry) return
     list[at] = last
     last.at = last.at < 0 ? ~at : at
-  }
-}
-
-interface View<V> {
-  readonly number: number
-  readonly size: number
-  readonly lists: readonly (readonly Entry<V>[])[]
-  readonly versions: Versions<V>
-  readonly since: ChangedSince<V> | undefined
-}
-
-/** What a capture says to its table. */
-interface Told<V> {
-  close(captured: Captured<V>): void
-  stored(captured: Captured<V>, how: { readonly asBase: boolean }): void
-}
-
-class Captured<V> implements CapturedTable<V> {
-  readonly number: number
-  readonly size: number
-  /** Of the lists: what comes behind is newer. */
-  readonly lengths: Uint32Array
-  /** Undefined once it is released. */
-  #view: View<V> | undefined
-  readonly #told: Told<V>
-
-  constructor(view: View<V>, told: Told<V>) {
-    this.number = view.number
-    this.size = view.size
-    this.lengths = Uint32Array.from(view.lists, list => list.length)
-    this.#view = view
-    this.#told = told
-  }
-
-  *entries(): Generator<readonly [group: number, key: Key, value: V], void> {
-    const { lengths } = this
-    for (let group = 0; group < lengths.length; group++) {
-      const length = lengths[group] as number
-      for (let at = 0; at < length; at++) {
-        const entry = this.#open.lists[group]?.[at] as Entry<V>
-        const value = this.#valueOf(entry)
-        if (value !== ABSENT) yield [group, entry.key, value]
-      }
-    }
-  }
-
-  get changes(): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> | undefined {
-    return this.#view?.since && this.#changes(this.#view.since)
-  }
-
-  get released(): boolean {
-    return this.#view === undefined
-  }
-
-  release(): void {
-    if (this.#view === undefined) return
-    this.#view = undefined
-    this.#told.close(this)
-  }
-
-  stored(how: { readonly asBase: boolean }): void {
-    this.#told.stored(this, how)
-  }
-
-  *#changes({
-    base,
-    lists,
-  }: ChangedSince<V>): Generator<readonly [group: number, key: Key, value: V | typeof ABSENT], void> {
-    for (const [nth, list] of lists.entries()) {
-      for (const entry of list) {
-        // It may stand in several lists.
-        if (this.#epochOf(entry) !== base + 1 + nth) continue
-        const value = this.#valueOf(entry)
-        // What the base has not seen need not be taken from it.
-        if (value !== ABSENT || entry.since <= base) yield [entry.group, entry.key, value]
-      }
-    }
-  }
-
-  #valueOf({ epoch, value, older }: Entry<V>): V | typeof ABSENT {
-    const { versions } = this.#open
-    return epoch <= this.number ? value : versions.find(older, this.number)
-  }
-
-  #epochOf({ epoch, older }: Entry<V>): number {
-    const { versions } = this.#open
-    return epoch <= this.number ? epoch : versions.epochOf(older, this.number)
-  }
-
-  /** Asked for again at each entry: it may have been released since the one before. */
-  get #open(): View<V> {
-    const view = this.#view
-    invariant(view !== undefined, () => 'a released capture is not read')
-    return view
   }
 }
 

@@ -82,12 +82,13 @@ const snapshot = (name: string, options: SnapshotOptions = {}, releases: string[
   const [task, checkpoint] = [name[0] as string, Number(name.slice(1))]
   const captured = {
     size: 1,
-    entries: () => [[3, 'k', 7]] as [number, string, number][],
+    batches: () => [[[3, 'k', 7]] as [number, string, number][]],
+    hasBase: false,
+    changes: () => [],
     release: () => {
       releases.push(name)
     },
     released: false,
-    changes: undefined,
     stored: () => {},
   }
   return {

@@ -1149,9 +1149,9 @@ export const planted: readonly Planted[] = [
   },
   {
     what: 'a removed key stays in the base',
-    file: 'lib/state/table.ts',
-    from: 'if (value !== ABSENT || entry.since <= base) yield',
-    to: 'if (value !== ABSENT || entry.since > base) yield',
+    file: 'lib/state/capturedTable.ts',
+    from: 'if (isThere(value) || entry.since <= base) batch',
+    to: 'if (isThere(value) || entry.since > base) batch',
     spec: 'spec/state/changedEntries.spec.ts',
   },
   {

@@ -23,7 +23,7 @@ test('every option has a default', () => {
       inlineBytesMax: 20_480,
       oldCompressions: [],
       tasksPerFile: 5,
-      incremental: { deltasMax: 32, bytesPercentMax: 100 },
+      incremental: { deltasMax: 32, bytesPercentMax: 200 },
       minPauseMs: 0,
       tolerableFailures: Number.POSITIVE_INFINITY,
       publishTimeoutMs: 600_000,

@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import type { Key } from '../../lib/element.ts'
+import type { CapturedEntries } from '../../lib/state/capturedTable.ts'
 import { groupOf } from '../../lib/state/keyGroups.ts'
 import { ABSENT, CallLog, type CapturedTable, type Entry, Table } from '../../lib/state/table.ts'
 
@@ -16,7 +17,7 @@ const drop = <V>(table: Table<V>, key: Key) => {
 const found = <V>(table: Table<V>, key: Key) => table.find(key)?.value
 /** What a capture holds, by key; keys here are told apart by their text. */
 const read = <V>(captured: CapturedTable<V>) =>
-  Object.fromEntries([...captured.entries()].map(([, key, value]) => [String(key), value]))
+  Object.fromEntries([...captured.batches(2)].flat().map(([, key, value]) => [String(key), value]))
 
 setFlagsFromString('--expose_gc')
 const collectGarbage = runInNewContext('gc') as () => void
@@ -64,7 +65,7 @@ describe('a table', () => {
     expect(table.size).toBe(0)
     put(table, 'a', undefined)
     expect(table.size).toBe(1)
-    expect([...table.capture().entries()]).toHaveLength(1)
+    expect([...table.capture().batches(2)].flat()).toHaveLength(1)
     drop(table, 'a')
     expect([table.size, table.find('a')]).toEqual([0, undefined])
     table.remove(table.entry('b', 0))
@@ -77,7 +78,7 @@ describe('a table', () => {
     table.restore(2, 'a', 2)
     table.restore(1, ['b'], 3)
     expect(table.size).toBe(2)
-    expect([...table.capture().entries()]).toEqual([
+    expect([...table.capture().batches(1)].flat()).toEqual([
       [1, ['b'], 3],
       [2, 'a', 2],
     ])
@@ -113,7 +114,7 @@ describe('a capture', () => {
   test('is read in the order of groups', () => {
     const table = new Table<number>(128)
     for (let i = 0; i < 1000; i++) table.set(table.entry(i, groupOf(i, 128)), i)
-    const order = [...table.capture().entries()].map(([group]) => group)
+    const order = [...table.capture().batches(100)].flat().map(([group]) => group)
     expect(order).toEqual([...order].sort((a, b) => a - b))
   })
 
@@ -122,11 +123,11 @@ describe('a capture', () => {
     put(table, 'a', 1)
     put(table, 'b', 1)
     const captured = table.capture()
-    const entries = captured.entries()[Symbol.iterator]()
-    entries.next()
+    const batches = captured.batches(1)[Symbol.iterator]()
+    batches.next()
     captured.release()
     captured.release()
-    expect(() => entries.next()).toThrow('a released capture is not read')
+    expect(() => batches.next()).toThrow('a released capture is not read')
   })
 
   test('a value that no open capture sees is not kept', () => {
@@ -251,7 +252,7 @@ describe('a capture from the middle of a call', () => {
 
   test('is in the order of groups as any other', () => {
     const { table } = setUp()
-    const order = [...table.capture({ beforeCall: true }).entries()].map(([group]) => group)
+    const order = [...table.capture({ beforeCall: true }).batches(10)].flat().map(([group]) => group)
     expect(order).toEqual([...order].sort((a, b) => a - b))
   })
 
@@ -344,7 +345,7 @@ const steps = fc.array(
 
 interface Reading {
   readonly captured: CapturedTable<number>
-  readonly entries: Iterator<readonly [group: number, key: Key, value: number]>
+  readonly batches: Iterator<CapturedEntries<number>>
   readonly expected: ReadonlyMap<Key, number>
   readonly read: (readonly [group: number, key: Key, value: number])[]
   /** What the capture held that was stored last when this one was made. */
@@ -353,9 +354,9 @@ interface Reading {
 }
 
 /** The base with what the capture has beyond it. */
-const onBase = ({ captured: { changes }, base }: Reading): ReadonlyMap<unknown, number> => {
+const onBase = ({ captured, base }: Reading): ReadonlyMap<unknown, number> => {
   const all = new Map([...(base ?? [])].map(([key, value]) => [identity(key), value]))
-  const beyond = [...(changes ?? [])]
+  const beyond = [...captured.changes(3)].flat()
   for (const [group, key, value] of beyond) {
     expect(group).toBe(groupOf(key, groups))
     if (value === ABSENT) all.delete(identity(key))
@@ -377,14 +378,14 @@ const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: b
   const open: Reading[] = []
 
   const readOn = (reading: Reading, max: number) => {
-    const { entries, read, expected } = reading
+    const { batches, read, expected } = reading
     for (let i = 0; i < max; i++) {
-      const next = entries.next()
-      if (next.done !== true) read.push(next.value)
+      const next = batches.next()
+      if (next.done !== true) read.push(...next.value)
       else {
         expect(new Map(read.map(([, key, value]) => [identity(key), value]))).toEqual(identified(expected))
         expect(read).toHaveLength(expected.size)
-        if (reading.captured.changes !== undefined) expect(onBase(reading)).toEqual(identified(expected))
+        if (reading.captured.hasBase) expect(onBase(reading)).toEqual(identified(expected))
         const inOrder = read.map(([group]) => group)
         expect(inOrder).toEqual([...inOrder].sort((a, b) => a - b))
         for (const [group, key] of read) expect(group).toBe(groupOf(key, groups))
@@ -416,8 +417,8 @@ const simulate = (steps: readonly Step[], { withCalls }: { readonly withCalls: b
         const captured = table.capture({ beforeCall: step.beforeCall })
         const expected = new Map(step.beforeCall && withCalls ? beforeCall : model)
         expect(captured.size).toBe(expected.size)
-        const entries = captured.entries()[Symbol.iterator]()
-        open.push({ captured, expected, entries, read: [], base: stored?.expected, number: captures++ })
+        const batches = captured.batches(1 + (captures % 4))[Symbol.iterator]()
+        open.push({ captured, expected, batches, read: [], base: stored?.expected, number: captures++ })
         break
       }
       case 'read': {
