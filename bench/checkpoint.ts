@@ -3,7 +3,7 @@ import { type Alignment, SpillwayError, type Store } from 'spillway'
 import type { Bench, Figures, Options } from './bench.ts'
 import { encodeAndPut } from './encodeAndPut.ts'
 import { quantile } from './measure.ts'
-import { type SlowJob, slowJob } from './slowJob.ts'
+import { recordsPerSecond, type SlowJob, slowJob } from './slowJob.ts'
 import { whileRunning } from './whileRunning.ts'
 import { withFileStore } from './withFileStore.ts'
 
@@ -80,12 +80,13 @@ function partName({ load, backlogSeconds, mode }: Part): string {
 
 const measured = ({ load, backlogSeconds, mode: name }: Part, options: Options): Promise<Measured> =>
   withFileStore(async store => {
-    const mode = modes[name as keyof typeof modes]
+    const mode: Mode = modes[name as keyof typeof modes]
     const job = started({ store, mode, load, backlogSeconds })
     if (job === undefined) return { kind: 'skipped', why: 'there is no such option yet' }
     const count = Number(options.get('count') ?? mode.count)
     const { result } = await whileRunning(job.job, async () => {
-      await filled(job, { backlogSeconds, mode })
+      if (mode.debloatTargetMs === undefined) await filled(job, backlogSeconds)
+      else await loadChanged(job, { load, backlogSeconds })
       if (mode.overtakes) await checkpoints(job, { mode, store, count: warmUps })
       const [begunMs, writtenBefore] = [performance.now(), job.written()]
       const taken = await checkpoints(job, { mode, store, count })
@@ -102,7 +103,7 @@ const started = (of: { store: Store; mode: Mode; load: string; backlogSeconds: n
     return slowJob({
       store: of.store,
       backlogSeconds: of.backlogSeconds,
-      burnMsPerRecord: of.load === 'backlog' ? 0 : 0.5,
+      burnMsPerRecord: burnMsOf(of.load),
       alignment,
       ...(debloatTargetMs === undefined ? {} : { debloatTargetMs }),
     })
@@ -112,18 +113,26 @@ const started = (of: { store: Store; mode: Mode; load: string; backlogSeconds: n
   }
 }
 
-/**
- * The channels must hold what they are made for. Debloating has as long as it takes to work that off, as buffers that are
- * sent stay as large as they are, and 5 s to find its sizes.
- */
-const filled = async (job: SlowJob, { backlogSeconds, mode }: { backlogSeconds: number; mode: Mode }) => {
-  if (mode.debloatTargetMs !== undefined) return sleep(5_000 + backlogSeconds * 1_000)
+/** The channels must hold what they are made for. */
+const filled = async (job: SlowJob, backlogSeconds: number) => {
   await firstRunning(job)
   for (let polls = 0; job.held() < 0.9 * backlogSeconds * 1_000; polls++) {
     if (polls === 200) throw new Error(`the channels hold ${job.held()} records, not ${backlogSeconds} s of work`)
     await sleep(50)
   }
   await sleep(500)
+}
+
+/**
+ * Debloating has 5 s to find its sizes, once the load has changed: the sinks have taken four times as much until then, for as long as it
+ * takes to work off what was sent at first, as buffers that are sent stay as large as they are, and to settle.
+ */
+const loadChanged = async (job: SlowJob, { load, backlogSeconds }: Omit<Part, 'mode'>) => {
+  await firstRunning(job)
+  job.load(4 * recordsPerSecond, 0)
+  await sleep((backlogSeconds * 1_000) / 4 + settlingMs)
+  job.load(recordsPerSecond, burnMsOf(load))
+  await sleep(5_000)
 }
 
 const firstRunning = (job: SlowJob) =>
@@ -145,7 +154,9 @@ const checkpoints = async (
     const { outcome, reason, id, inFlightRecords: records, inFlightBytes: bytes } = report
     if (outcome === 'failed') throw new Error(`checkpoint ${id} failed: ${reason}`)
     if (mode.overtakes && records === 0) throw new Error(`checkpoint ${id} has nothing in flight`)
-    const aloneMs = mode.overtakes ? await encodeAndPut(store, { name: `alone/${id}`, records }) : undefined
+    const aloneMs = mode.overtakes
+      ? await encodeAndPut(store, { name: `alone/${id}`, records, bufferRecords: job.bufferRecords })
+      : undefined
     taken.push({ wholeMs, barrierMs: job.lastBegunMs() - begunMs, records, bytes, aloneMs })
     await firstValueFrom(store.delete(`alone/${id}`))
     await sleep(betweenMs)
@@ -202,6 +213,9 @@ const modes = {
   timeout50: { count: 100, alignment: { alignedTimeoutMs: 50 }, overtakes: true },
 } as const satisfies Record<string, Mode>
 
+const burnMsOf = (load: string): number => (load === 'backlog' ? 0 : 0.5)
+
 const warmUps = 20
+const settlingMs = 10_000
 /** So that what a checkpoint has left to do (deleting the one before) is not the next one's. */
 const betweenMs = 50

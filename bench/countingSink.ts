@@ -2,16 +2,20 @@ import * as t from 'io-ts'
 import { EMPTY, Subject } from 'rxjs'
 import type { Sink } from 'spillway'
 
-export interface CountingSink extends Sink<unknown, number> {
+export interface CountingSink extends Sink<unknown, number>, Load {
   records: number
 }
 
-export interface CountingSinkOptions {
-  readonly name?: string
+/** May change while it runs. */
+interface Load {
   /** Of each task. */
-  readonly recordsPerSecond?: number
+  recordsPerSecond: number
   /** Of the processor's time, within that rate. */
-  readonly burnMsPerRecord?: number
+  burnMsPerRecord: number
+}
+
+export interface CountingSinkOptions extends Partial<Load> {
+  readonly name?: string
   /** A task has begun a checkpoint. */
   readonly onCut?: () => void
 }
@@ -26,6 +30,8 @@ export const countingSink = ({
   const sink: CountingSink = {
     name,
     records: 0,
+    recordsPerSecond,
+    burnMsPerRecord,
     transaction: t.number,
     open() {
       const ready$ = new Subject<void>()
@@ -33,7 +39,7 @@ export const countingSink = ({
       /** When what has been written so far is worked off; timers that are late do not add up. */
       let freeAtMs = performance.now()
       const pause = (records: number, begunMs: number) => {
-        freeAtMs = Math.max(freeAtMs, begunMs - catchUpMs) + (records / recordsPerSecond) * 1_000
+        freeAtMs = Math.max(freeAtMs, begunMs - catchUpMs) + (records / sink.recordsPerSecond) * 1_000
         const leftMs = freeAtMs - performance.now()
         if (leftMs <= 0) return
         timer ??= setTimeout(() => {
@@ -47,8 +53,8 @@ export const countingSink = ({
         write(batch) {
           const begunMs = performance.now()
           sink.records += batch.length
-          if (burnMsPerRecord > 0) burn(begunMs + batch.length * burnMsPerRecord)
-          if (recordsPerSecond < Number.POSITIVE_INFINITY) pause(batch.length, begunMs)
+          if (sink.burnMsPerRecord > 0) burn(begunMs + batch.length * sink.burnMsPerRecord)
+          if (sink.recordsPerSecond < Number.POSITIVE_INFINITY) pause(batch.length, begunMs)
         },
         cut() {
           onCut()

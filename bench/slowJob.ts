@@ -6,11 +6,15 @@ import { countingSink } from './countingSink.ts'
 
 export interface SlowJob {
   readonly job: Job
+  /** Of a whole buffer. */
+  readonly bufferRecords: number
   /** Records read and not yet written. */
   readonly held: () => number
   readonly written: () => number
   /** When the last sink task to begin a checkpoint began it. */
   readonly lastBegunMs: () => number
+  /** Its sinks take so many records/s together, and burn as much of the processor a record. */
+  load(recordsPerSecond: number, burnMsPerRecord: number): void
 }
 
 export interface SlowJobOptions {
@@ -26,8 +30,8 @@ export interface SlowJobOptions {
 /**
  * source(4) -> rebalance -> map(4) -> rebalance -> sink(4), whose sinks take 1,000 records/s together.
  *
- * Sources have as much as there is room for, so that the 32 channels are always as full as they get: `buffersMax` is what makes
- * them hold so many seconds, in buffers of 10 records.
+ * Sources have as much as there is room for, so that the 32 channels are always as full as they get: 16 buffers each, whose size is
+ * what makes them hold so many seconds.
  */
 export const slowJob = (options: SlowJobOptions): SlowJob => {
   let read = 0
@@ -50,8 +54,8 @@ export const slowJob = (options: SlowJobOptions): SlowJob => {
   )
   const { debloatTargetMs } = options
   const channels = {
-    bufferRecordsMax,
-    buffersMax: Math.ceil((options.backlogSeconds * recordsPerSecond) / (channelCount * bufferRecordsMax)),
+    buffersMax,
+    bufferRecordsMax: bufferRecordsFor(options.backlogSeconds),
     ...(debloatTargetMs === undefined ? {} : { debloat: { targetMs: debloatTargetMs } }),
   }
   const runOptions: RunOptions = {
@@ -62,9 +66,14 @@ export const slowJob = (options: SlowJobOptions): SlowJob => {
   }
   return {
     job: run(pipeline, runOptions),
+    bufferRecords: channels.bufferRecordsMax,
     held: () => read - sink.records,
     written: () => sink.records,
     lastBegunMs: () => lastBegunMs,
+    load(recordsPerSecond, burnMsPerRecord) {
+      sink.recordsPerSecond = recordsPerSecond / parallelism
+      sink.burnMsPerRecord = burnMsPerRecord
+    },
   }
 }
 
@@ -97,7 +106,10 @@ const numbered = (onRead: (records: number) => void): Source<NumberedText, numbe
 })
 
 export const recordsPerSecond = 1_000
-export const bufferRecordsMax = 10
 const parallelism = 4
+const buffersMax = 16
 /** Two exchanges. */
 const channelCount = 2 * parallelism * parallelism
+
+const bufferRecordsFor = (backlogSeconds: number): number =>
+  Math.ceil((backlogSeconds * recordsPerSecond) / (channelCount * buffersMax))
