@@ -42,8 +42,7 @@ import { connected } from '../graph/connected.ts'
 import type { Plan, Stage } from '../graph/plan.ts'
 import type { SourceMetrics } from '../graph/reading.ts'
 import { absurd, invariant } from '../invariant.ts'
-import type { Coding } from '../snapshot/chunk.ts'
-import { msgpackEncoding } from '../snapshot/encoding.ts'
+import { type Coding, codingOf } from '../snapshot/chunk.ts'
 import type { StoredPart } from '../snapshot/history.ts'
 import { encodedEntry } from '../snapshot/log.ts'
 import { objectsOf, type RestoredTask, type TaskId } from '../snapshot/snapshot.ts'
@@ -154,8 +153,8 @@ export class Execution {
     this.#captures = new CaptureBudget(buffers.captured)
     this.#remembered = nothingRemembered(settings.checkpoints.historyCount)
     this.#store = settings.store ?? memoryStore()
-    const { compression, oldCompressions } = settings.checkpoints
-    this.#encoding = { ...msgpackEncoding(), compression, oldCompressions }
+    const { encoding, compression, oldCompressions } = settings.checkpoints
+    this.#encoding = codingOf(encoding, { compression, oldCompressions })
     this.#onRunning = onRunning
     this.#onPlanned = onPlanned
     const { scheduler, clock, nextSlice, choose, sliceTurnsMax } = environment

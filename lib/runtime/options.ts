@@ -8,7 +8,9 @@ import type { Timetable, TriggerRequest } from '../coordination/timetable.ts'
 import { decode } from '../decode.ts'
 import type { Alignment, CheckpointId } from '../element.ts'
 import { SpillwayError } from '../error.ts'
+import { checkEncoding } from '../snapshot/checkRoundTrip.ts'
 import type { Compression } from '../snapshot/compression.ts'
+import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { defaultTasksPerFile } from '../snapshot/sharedFiles.ts'
 import { defaultKeyGroups, keyGroupsMax } from '../state/keyGroups.ts'
 import type { Store } from '../store/store.ts'
@@ -59,6 +61,8 @@ export interface RunOptions {
     readonly historyCount?: number
     /** A task's state, or its in-flight data, of up to so many bytes stands in the log itself, more in an object; default 20,480. */
     readonly inlineBytesMax?: number
+    /** What turns records and state into bytes; default: MessagePack. A store is read by the encoding that it was written with. */
+    readonly encoding?: Encoding
     /** What state and in-flight data are compressed with, such as `zlib()` of `spillway/node`; default: nothing. */
     readonly compression?: Compression
     /** Others that what the store has may have been compressed with: they are read, but not written. */
@@ -198,6 +202,7 @@ export interface Settings {
     readonly retainedCount: number
     readonly historyCount: number
     readonly inlineBytesMax: number
+    readonly encoding: Encoding
     readonly compression: Compression | undefined
     readonly oldCompressions: readonly Compression[]
     readonly tasksPerFile: number
@@ -251,6 +256,7 @@ export const settings = (options: RunOptions): Settings => {
       historyCount: checkpoints.historyCount ?? 10,
       // Source: Flink's state.storage.fs.memory-threshold.
       inlineBytesMax: checkpoints.inlineBytesMax ?? 20_480,
+      encoding: encodingOf(checkpoints.encoding),
       compression: checkpoints.compression,
       oldCompressions: checkpoints.oldCompressions ?? [],
       tasksPerFile: checkpoints.tasksPerFile ?? defaultTasksPerFile,
@@ -341,6 +347,14 @@ const alignmentOf = ({ alignment = 'aligned', guarantee = 'exactly-once' }: NonN
 const given = (options: ChangedOptions['checkpoints'] = {}): NonNullable<ChangedOptions['checkpoints']> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined))
 
+const encodingOf = (encoding: Encoding | undefined): Encoding => {
+  if (encoding === undefined) return messagePack
+  checkEncoding(encoding, 'run options.checkpoints.encoding')
+  return encoding
+}
+
+const messagePack = msgpackEncoding()
+
 /** Source: the defaults are Flink's, but the least size, which is 1/128 of the largest there. */
 const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | undefined => {
   if (option === false) return undefined
@@ -356,7 +370,7 @@ const debloatOf = (option: boolean | DebloatOption = false): DebloatSettings | u
 
 /**
  * A whole snapshot each 33rd costs 3 % of its bytes a checkpoint, about what the changes themselves cost where this is worth while, and
- * a restore reads 33 objects. With as many bytes of changes as of the whole one, it reads at most twice as many.
+ * a restore reads 33 objects. With twice as many bytes of changes as of the whole one, it reads at most three times as many.
  */
 const incrementalOf = (option: boolean | IncrementalOption = true): ChainLimits | undefined => {
   if (option === false) return undefined
@@ -435,14 +449,23 @@ const store = new t.Type<Store, Store, unknown>(
   t.identity,
 )
 
-const isCompression = (u: unknown): u is Compression =>
+/** Its name stands in what it has written. */
+const isNamed = (u: unknown, { functions }: { readonly functions: readonly string[] }): boolean =>
   typeof u === 'object' &&
   u !== null &&
-  ['compress', 'decompress'].every(name => typeof u[name as keyof typeof u] === 'function') &&
+  functions.every(name => typeof u[name as keyof typeof u] === 'function') &&
   'name' in u &&
   typeof u.name === 'string' &&
   u.name !== '' &&
   new TextEncoder().encode(u.name).length < 256
+const isCompression = (u: unknown): u is Compression => isNamed(u, { functions: ['compress', 'decompress'] })
+const isEncoding = (u: unknown): u is Encoding => isNamed(u, { functions: ['encode', 'decode'] })
+const encoding = new t.Type<Encoding, Encoding, unknown>(
+  'an Encoding with a name of 1 to 255 bytes',
+  isEncoding,
+  (u, context) => (isEncoding(u) ? t.success(u) : t.failure(u, context)),
+  t.identity,
+)
 const compression = new t.Type<Compression, Compression, unknown>(
   'a Compression with a name of 1 to 255 bytes, such as zlib()',
   isCompression,
@@ -537,6 +560,7 @@ const optionsType = t.partial({
     retainedCount: count,
     historyCount: countOrNone,
     inlineBytesMax: countOrNone,
+    encoding,
     compression,
     oldCompressions: t.readonlyArray(compression),
     tasksPerFile: count,

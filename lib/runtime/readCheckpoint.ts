@@ -2,10 +2,10 @@ import * as t from 'io-ts'
 import { concatMap, defer, firstValueFrom, from, map, type Observable, toArray } from 'rxjs'
 import { type CheckpointId, countRecords, type Key, type StreamElement } from '../element.ts'
 import { SpillwayError } from '../error.ts'
-import type { Coding } from '../snapshot/chunk.ts'
+import { type Coding, codingOf } from '../snapshot/chunk.ts'
 import type { Compression } from '../snapshot/compression.ts'
 import type { Section } from '../snapshot/container.ts'
-import { msgpackEncoding } from '../snapshot/encoding.ts'
+import { type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { operatorIn, readPiece } from '../snapshot/format.ts'
 import { type Frame, gateState, ownState } from '../snapshot/frame.ts'
 import { commitsIn, history, type Numbered, newestParts, partsOf } from '../snapshot/history.ts'
@@ -86,6 +86,8 @@ export interface TaskValue<out V> {
 export interface ReadCheckpointOptions {
   /** Default: the newest parts. */
   readonly checkpoint?: CheckpointId
+  /** That the job has written with; default: MessagePack. */
+  readonly encoding?: Encoding
   /** That the job has written with. */
   readonly compressions?: readonly Compression[]
 }
@@ -98,11 +100,11 @@ export interface ReadCheckpointOptions {
  */
 export const readCheckpoint = (
   store: Store,
-  { checkpoint, compressions }: ReadCheckpointOptions = {},
+  { checkpoint, encoding = msgpackEncoding(), compressions }: ReadCheckpointOptions = {},
 ): Promise<CheckpointData> => {
-  const encoding: Coding = { ...msgpackEncoding(), oldCompressions: compressions }
+  const coding = codingOf(encoding, { oldCompressions: compressions })
   return firstValueFrom(
-    logOf(store, { encoding }).pipe(
+    logOf(store, { encoding: coding }).pipe(
       concatMap(log => {
         const commits = commitsIn(log)
         const parts = checkpoint === undefined ? newestParts(history(log).commits) : partsOf(commits, checkpoint)
@@ -111,7 +113,7 @@ export const readCheckpoint = (
         if (parts === undefined || facts === undefined) throw notThere(store, completed(commits))
         const tasks$ = from(parts).pipe(
           concatMap(({ entry, snapshots }) =>
-            from(snapshots).pipe(concatMap(snapshot => readTask(store, { entry, snapshot }, encoding))),
+            from(snapshots).pipe(concatMap(snapshot => readTask(store, { entry, snapshot }, coding))),
           ),
         )
         const id = Math.max(...parts.map(part => part.checkpoint))

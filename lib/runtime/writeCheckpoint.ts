@@ -6,10 +6,10 @@ import { connected } from '../graph/connected.ts'
 import { type Plan, plan, type Stage } from '../graph/plan.ts'
 import type { Source } from '../graph/source.ts'
 import type { Pipeline } from '../graph/stream.ts'
-import { type Coding, chunkOf } from '../snapshot/chunk.ts'
+import { type Coding, chunkOf, codingOf } from '../snapshot/chunk.ts'
 import type { Compression } from '../snapshot/compression.ts'
 import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
-import { checkEncodable, msgpackEncoding } from '../snapshot/encoding.ts'
+import { checkEncodable, type Encoding, msgpackEncoding } from '../snapshot/encoding.ts'
 import { entriesInChunk, keptSection, tableSection } from '../snapshot/format.ts'
 import { encodedEntry, nameInSavepoint } from '../snapshot/log.ts'
 import type { Piece, StoredSnapshot, TaskId } from '../snapshot/snapshot.ts'
@@ -42,6 +42,8 @@ export interface WriteOptions {
   readonly parallelism?: number
   /** As the job's; default 128. */
   readonly keyGroups?: number
+  /** As the job's; default: MessagePack. */
+  readonly encoding?: Encoding
   /** Default: none. */
   readonly compression?: Compression
 }
@@ -56,20 +58,20 @@ export interface WriteOptions {
 export const writeCheckpoint = async (
   store: Store,
   pipelines: Pipeline | readonly Pipeline[],
-  { states, parallelism = 1, keyGroups = defaultKeyGroups, compression }: WriteOptions,
+  { states, parallelism = 1, keyGroups = defaultKeyGroups, encoding = msgpackEncoding(), compression }: WriteOptions,
 ): Promise<void> => {
-  const encoding: Coding = { ...msgpackEncoding(), compression }
+  const coding = codingOf(encoding, { compression })
   const all = Array.isArray(pipelines) ? pipelines : [pipelines as Pipeline]
   const planned = plan(all, { parallelism, keyGroups })
   const sections = new Map(planned.stages.flatMap(({ tasks }) => tasks.map(task => [task, [] as Section[]] as const)))
-  const target = { plan: planned, keyGroups, encoding, sections }
+  const target = { plan: planned, keyGroups, coding, sections }
   for (const state of states) {
     if ('source' in state) await addPositions(state, target)
     else addKeyed(state, target)
   }
   const objects = new Map(
     Array.from(sections).flatMap(([task, own]) =>
-      own.length === 0 ? [] : [[task, writeContainer(own, { encoding: encoding.name })]],
+      own.length === 0 ? [] : [[task, writeContainer(own, { encoding: coding.name })]],
     ),
   )
   const entry = encodedEntry(
@@ -81,7 +83,7 @@ export const writeCheckpoint = async (
       parts: connected(planned).map(tasks => ({ tasks: tasks.map(task => storedAs(task, objects.get(task))) })),
       published: true,
     }),
-    encoding,
+    coding,
   )
   const put$ = from(objects).pipe(mergeMap(([task, bytes]) => store.put(nameInSavepoint(task, 0), bytes), writesMax))
   await lastValueFrom(concat(checkedEmpty(store), put$, store.append(1, entry)).pipe(ignoreElements()), {
@@ -92,13 +94,13 @@ export const writeCheckpoint = async (
 interface Target {
   readonly plan: Plan
   readonly keyGroups: number
-  readonly encoding: Coding
+  readonly coding: Coding
   readonly sections: ReadonlyMap<TaskId, Section[]>
 }
 
 /** Deals the entries to the owners of their key groups, a chunk at a time. */
 const addKeyed = <V>({ operator, state, codec, entries }: WrittenKeyed<V>, target: Target): void => {
-  const { plan: planned, keyGroups: groups, encoding, sections } = target
+  const { plan: planned, keyGroups: groups, coding, sections } = target
   const { tasks, parallelism } = stageOf(planned, operator, ({ nodes }) => nodes.some(({ name }) => name === operator))
   const place = `${operator}, state ${state}`
   const chunks = tasks.map((): Uint8Array[] => [])
@@ -107,7 +109,7 @@ const addKeyed = <V>({ operator, state, codec, entries }: WrittenKeyed<V>, targe
     const some = waiting[task]?.splice(0) ?? []
     if (some.length === 0) return
     checkEncodable(some[0], place)
-    chunks[task]?.push(chunkOf(some, { coding: encoding, place }))
+    chunks[task]?.push(chunkOf(some, { coding, place }))
   }
   for (const [key, value] of entries) {
     const group = groupOf(key, groups)
@@ -123,7 +125,7 @@ const addKeyed = <V>({ operator, state, codec, entries }: WrittenKeyed<V>, targe
 
 /** To the tasks that read the splits. */
 const addPositions = async ({ source: name, positions }: WrittenPositions, target: Target): Promise<void> => {
-  const { plan: planned, encoding, sections } = target
+  const { plan: planned, coding, sections } = target
   const { source, tasks } = stageOf(planned, name, of => of.source !== undefined && of.nodes[0]?.name === name)
   const splits = await lastValueFrom(from((source as Source<unknown>).splits()))
   const stands = tasks.map((): [SplitId, { readonly position: unknown }][] => [])
@@ -134,7 +136,7 @@ const addPositions = async ({ source: name, positions }: WrittenPositions, targe
   }
   for (const [task, own] of stands.entries()) {
     if (own.length === 0) continue
-    const chunk = chunkOf({ [bySplit('position')]: own }, { coding: encoding, place: name })
+    const chunk = chunkOf({ [bySplit('position')]: own }, { coding, place: name })
     sections.get(tasks[task] as TaskId)?.push({ name: keptSection(name), chunks: [chunk] })
   }
 }

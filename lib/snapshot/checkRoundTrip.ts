@@ -20,6 +20,36 @@ export function checkRoundTrip(
   throw new SpillwayError('NOT_ENCODABLE', { place: path === '' ? place : `${place} at ${path}`, problem, remedy })
 }
 
+/**
+ * Whether an encoding keeps what the runtime itself puts into snapshots.
+ * @throws INVALID_OPTION, with the path to what it does not keep
+ */
+export function checkEncoding(encoding: Encoding, place: string): void {
+  try {
+    checkRoundTrip(ownValues, { place: 'a buffer', encoding })
+  } catch (cause) {
+    throw new SpillwayError('INVALID_OPTION', {
+      place,
+      problem: `the encoding ${JSON.stringify(encoding.name)} does not keep what snapshots are made of (${messageOf(cause)}).`,
+      remedy:
+        'Give one that keeps undefined, bigint, typed arrays and infinite numbers, or leave it out: MessagePack does.',
+      cause,
+    })
+  }
+}
+
+/** Of buffers, watermarks, tuples as keys, and what is not there. */
+const ownValues = {
+  kind: 'buffer',
+  records: [undefined, null, true, 'a', ['a', 1, 2n]],
+  groups: Uint16Array.of(0, 65_535),
+  times: Float64Array.of(1.5, Number.NEGATIVE_INFINITY),
+  timeMs: Number.NEGATIVE_INFINITY,
+  untilMs: Number.POSITIVE_INFINITY,
+  bytes: Uint8Array.of(0, 255),
+  nothing: undefined,
+}
+
 const decoded = (
   bytes: Uint8Array,
   { place, encoding }: { readonly place: string; readonly encoding: Encoding },

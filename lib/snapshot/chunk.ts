@@ -10,6 +10,16 @@ export interface Coding extends Encoding {
   readonly oldCompressions?: readonly Compression[] | undefined
 }
 
+export const codingOf = (
+  encoding: Encoding,
+  compressions: Pick<Coding, 'compression' | 'oldCompressions'> = {},
+): Coding => ({
+  name: encoding.name,
+  encode: (value, place) => encoding.encode(value, place),
+  decode: (bytes, place) => encoding.decode(bytes, place),
+  ...compressions,
+})
+
 interface ChunkOptions {
   readonly coding: Coding
   /** Whose value it is, or where the chunk stands, for the error. */

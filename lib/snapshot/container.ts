@@ -176,7 +176,7 @@ const otherEncoding = (
   new SpillwayError('FORMAT_UNKNOWN', {
     place: object,
     problem: `its values are encoded by ${JSON.stringify(encodedBy)}, and ${JSON.stringify(encoding)} is read.`,
-    remedy: 'Run the job with the version of Spillway that has written it, or begin anew on another store.',
+    remedy: 'Give the encoding of that name as checkpoints.encoding, or begin anew on another store.',
   })
 
 const magic = 0x53505759

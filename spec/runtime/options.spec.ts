@@ -2,7 +2,14 @@ import { expect, test } from 'vitest'
 import { global } from '../../lib/coordination/policy.ts'
 import { zlib } from '../../lib/node/zlib.ts'
 import { type RunOptions, settings } from '../../lib/runtime/options.ts'
+import type { Encoding } from '../../lib/snapshot/encoding.ts'
 import { memoryStore } from '../../lib/store/memoryStore.ts'
+
+const json: Encoding = {
+  name: 'json',
+  encode: value => new TextEncoder().encode(JSON.stringify(value)),
+  decode: bytes => JSON.parse(new TextDecoder().decode(bytes)),
+}
 
 test('every option has a default', () => {
   expect(settings({})).toEqual({
@@ -21,6 +28,7 @@ test('every option has a default', () => {
       retainedCount: 1,
       historyCount: 10,
       inlineBytesMax: 20_480,
+      encoding: expect.objectContaining({ name: 'msgpack' }),
       oldCompressions: [],
       tasksPerFile: 5,
       incremental: { deltasMax: 32, bytesPercentMax: 200 },
@@ -90,6 +98,14 @@ const refusals: readonly (readonly [options: Record<string, unknown>, says: stri
     "with the guarantee 'at-least-once' no barrier overtakes data",
   ],
   [
+    { checkpoints: { encoding: { name: 'json', encode: () => new Uint8Array() } } },
+    'checkpoints.encoding: expected an Encoding with a name of 1 to 255 bytes',
+  ],
+  [
+    { checkpoints: { encoding: json } },
+    'checkpoints.encoding: the encoding "json" does not keep what snapshots are made of (',
+  ],
+  [
     { checkpoints: { compression: 'zlib' } },
     'checkpoints.compression: expected a Compression with a name of 1 to 255 bytes',
   ],
@@ -118,7 +134,7 @@ const unknown: readonly (readonly [options: Record<string, unknown>, place: stri
   [
     { checkpoints: { every: 4 } },
     'run options.checkpoints.every',
-    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, compression, oldCompressions, tasksPerFile, incremental, publishTimeoutMs.',
+    'There are: everyMs, backlogEveryMs, schedule, timeoutMs, alignment, minPauseMs, tolerableFailures, policy, guarantee, retainedCount, historyCount, inlineBytesMax, encoding, compression, oldCompressions, tasksPerFile, incremental, publishTimeoutMs.',
   ],
   [{ toString: 1 }, 'run options.toString', 'There are'],
 ]
