@@ -298,6 +298,7 @@ class Writing implements ToEncode, Sharing {
     }
     if (ended && this.#attempts < lastAttempts && mayPass(error)) {
       const { scheduler } = this.#writer.options
+      this.#leaveState()
       this.#step = scheduler.schedule(() => this.attempt(), this.#attempts * lastRetryMs)
       return
     }
@@ -322,7 +323,9 @@ class Writing implements ToEncode, Sharing {
 
   /** What has been interrupted, or has failed, may have reached the store. What has been acknowledged is the coordinator's. */
   #leaveState(): void {
-    if (this.#state !== undefined) this.#writer.options.onLeft(this.#state.object)
+    if (this.#state === undefined) return
+    this.#writer.options.onLeft(this.#state.object)
+    this.#state = undefined
   }
 
   stop(): void {

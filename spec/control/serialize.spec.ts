@@ -206,8 +206,8 @@ const cases: Readonly<Record<string, Case>> = {
     events: { a: snap('a1', { ended: true }) },
     means: { A: 'ack a1 ended' },
     store: { 'put ended/a.1': broken, 'put ended/a.2': 'fails, but takes place' },
-    log: ['0 put ended/a.1', '1002 put ended/a.2', '3004 put ended/a.3'],
-    left: ['ended/a.2', 'ended/a.3'],
+    log: ['0 put ended/a.1', '2 delete ended/a.1', '1002 put ended/a.2', '1004 delete ended/a.2', '3004 put ended/a.3'],
+    left: ['ended/a.3'],
   },
   'no more than writesMax are being written at the same time': {
     writesMax: 2,
