@@ -1,12 +1,13 @@
 // A job to be killed: counts numbers by key, takes checkpoints as fast as it can, small ones in the log and large ones as objects, and
-// says which are durable. Ends with the number before `total`.
+// says which are durable. Ends with the number before `total`; or takes one savepoint after another, each into a directory of its own,
+// which it says before it begins, with each object and once it is whole.
 import * as t from 'io-ts'
-import { timer } from 'rxjs'
-import { run, type Source, stream } from 'spillway'
+import { firstValueFrom, filter as rxFilter, timer } from 'rxjs'
+import { run, type Source, type Store, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { filter, into, keyBy, map, scan } from 'spillway/operators'
 
-const [directory = '', total = 'Infinity'] = process.argv.slice(2)
+const [directory = '', total = 'Infinity', savepoints] = process.argv.slice(2)
 
 /** The numbers from 0 on, with a pause after each batch, so that checkpoints are what the job does. */
 const numbers: Source<number, number> = {
@@ -46,5 +47,19 @@ const job = run(
 )
 process.stdout.write('begun\n')
 job.checkpoints$.subscribe(({ id, outcome }) => process.stdout.write(`${outcome} ${id}\n`))
+if (savepoints !== undefined) {
+  await firstValueFrom(job.status$.pipe(rxFilter(({ kind }) => kind === 'running')))
+  for (let n = 1; ; n++) {
+    const into = `${savepoints}/${n}`
+    process.stdout.write(`into ${into}\n`)
+    const store = fileStore(into)
+    const put: Store['put'] = (object, bytes) => {
+      process.stdout.write(`putting ${object}\n`)
+      return store.put(object, bytes)
+    }
+    await job.savepoint({ ...store, put })
+    process.stdout.write(`whole ${into}\n`)
+  }
+}
 await job.done
 process.stdout.write('done\n')
