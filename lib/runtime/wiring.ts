@@ -9,12 +9,14 @@ import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { Coding } from '../snapshot/chunk.ts'
+import { type Unions, withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
 import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { OutputChannel } from './outboxes.ts'
+import type { RestoredJob } from './restoredJob.ts'
 import type { Environment } from './run.ts'
 import { RunningTask, type TaskEvent } from './task.ts'
 
@@ -29,7 +31,7 @@ export interface Wiring {
   readonly executor: Executor
   readonly epoch: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
-  readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
+  readonly restored: Pick<RestoredJob, 'tasks' | 'unions'> | undefined
   readonly report: (event: TaskEvent) => void
   /** Of the plan's tasks; they must be all that channels join with them. */
   readonly isWanted: (task: TaskId) => boolean
@@ -44,6 +46,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
+    const restoredOf = restoredIn(stage, wiring.restored)
     return stage.tasks.flatMap((id, index) => {
       if (!isWanted(id)) return []
       return new RunningTask({
@@ -86,13 +89,30 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
           }),
         outputs: stage.outputs.flatMap(edge => outboxesOf(edge, index, joined.get(edge))),
         links: stage.outputs.flatMap(edge => joined.get(edge)?.outputs[index]?.links ?? []),
-        restored: wiring.restored?.get(id),
+        restored: restoredOf(id),
         report: wiring.report,
         observe: wiring.environment.observe,
       })
     })
   })
 }
+
+/** By task: what it is restored from, with the union states of the stage's operators. */
+const restoredIn = ({ nodes }: Stage, restored: Wiring['restored']): ((id: TaskId) => RestoredTask | undefined) => {
+  const unions: Unions = new Map(
+    nodes.flatMap(({ name }) => {
+      const of = restored?.unions.get(name)
+      return of === undefined ? [] : [[name, of] as const]
+    }),
+  )
+  return id => {
+    const task = restored?.tasks.get(id) ?? (unions.size === 0 ? undefined : nothing)
+    return task && withUnions(task, unions)
+  }
+}
+
+/** Of a task that had no state of its own. */
+const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
 interface Joined {
   /** By producer. */
