@@ -6,7 +6,9 @@ import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
 import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
+import { listType } from './listType.ts'
 import { MapTable, type Ordered } from './mapTable.ts'
+import { perCodec } from './perCodec.ts'
 import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
@@ -108,12 +110,12 @@ export class OperatorState {
    * a number for a key, as names of splits often are, has room for all numbers below it.
    */
   keepBySplit<V>(name: string, codec: t.Type<V, any>, now: () => readonly [SplitId, V][]): ReadonlyMap<SplitId, V> {
-    return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
+    return new Map(this.keep(bySplit(name), bySplitType(codec), now))
   }
 
   /** As `keep`, a list of which another parallelism gives each task a part; empty if nothing was stored. */
   keepList<V>(name: string, codec: t.Type<V, any>, now: () => readonly V[] | undefined): readonly V[] {
-    return this.keep(`${listPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    return this.keep(`${listPrefix}${name}`, listType(codec), now) ?? []
   }
 
   /** As `keepList`, with what all tasks had, which is decoded once for all. */
@@ -122,12 +124,12 @@ export class OperatorState {
     codec: t.Type<V, any>,
     now: () => readonly V[] | undefined,
   ): { readonly own: readonly V[]; readonly all: readonly V[] } {
-    const own = this.keep(`${unionPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    const own = this.keep(`${unionPrefix}${name}`, listType(codec), now) ?? []
     const everything = inAll(`${unionPrefix}${name}`)
     this.#claim(everything, codec)
     const stored = this.#restored?.kept[everything]
     if (stored === undefined) return { own, all: own }
-    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, listType(codec), stored)) }
   }
 
   /**
@@ -280,6 +282,10 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   return all
 }
 
+const bySplitType = perCodec((codec: t.Type<any, any>) => listType<[SplitId, any]>(t.tuple([t.string, codec]))) as <V>(
+  codec: t.Type<V, any>,
+) => t.Type<readonly [SplitId, V][], any>
+
 /** What a state of another kind and the same name would not read. */
 const inMap = (name: string): string => `(map) ${name}`
 
@@ -296,8 +302,6 @@ export const isUnion = (name: string): boolean => name.startsWith(unionPrefix)
 
 /** Under which name a restore gives all of it. */
 export const inAll = (name: string): string => `${allPrefix}${name}`
-
-export const isInAll = (name: string): boolean => name.startsWith(allPrefix)
 
 /** By what is stored: a thousand tasks have one array. The codecs of an operator's tasks are mostly one, and never many. */
 const decodedLists = new WeakMap<object, { readonly codec: unknown; readonly values: readonly unknown[] }>()
