@@ -60,9 +60,6 @@ const started = async (options: Options, looks: boolean): Promise<Started> => {
     const { outcome } = await writing.triggerCheckpoint()
     if (outcome !== 'completed') throw new Error('the state is not written')
   })
-  // What collections free outside the heap is counted until it has been swept: half of the state's bytes, or none.
-  collectGarbage()
-  await lastValueFrom(timer(settlingMs))
   const before = live()
   const counted = new SlowStore(inner, { latencyMs: latency, looks })
   const startOf = async (store: Store): Promise<number> => {
@@ -159,12 +156,13 @@ class SlowStore {
   }
 }
 
+/** What a collection frees outside the heap is counted until it has been swept, for which the next one waits: half of the state's bytes. */
 const live = (): number => {
+  collectGarbage()
   collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
 
 const defaults = { files: 10_000, tasks: 1_000, latency: 5, bytes: 6_000 } as const
-const settlingMs = 100
 const numberOf = (options: Options, name: keyof typeof defaults) => Number(options.get(name) ?? defaults[name])

@@ -82,7 +82,6 @@ export interface RunningTaskOptions {
   readonly outputs: readonly OutputChannel[]
   /** Of the output channels; closed with the task. */
   readonly links: readonly Unsubscribable[]
-  readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined
 }
@@ -102,7 +101,11 @@ export class RunningTask implements Task, Member {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  /** It is restored as ended, and only says so. */
+  readonly endedBefore: boolean
   readonly #options: RunningTaskOptions
+  /** Until it begins. */
+  #restored: RestoredTask | undefined
   readonly #states: OperatorState[] = []
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
   readonly #sinks: SinkOutput[] = []
@@ -134,7 +137,7 @@ export class RunningTask implements Task, Member {
   #active = false
   #inBacklog = false
 
-  constructor(options: RunningTaskOptions) {
+  constructor(options: RunningTaskOptions, restored: RestoredTask | undefined) {
     this.id = options.id
     this.subtask = options.subtask
     this.scheduler = options.scheduler
@@ -142,6 +145,8 @@ export class RunningTask implements Task, Member {
     this.bufferRecordsMax = options.bufferRecordsMax
     this.checks = options.checks
     this.#options = options
+    this.#restored = restored
+    this.endedBefore = restored?.ended === true
     this.#pace = new Pace(options.clock, options.bufferRecordsMax)
     const wake = () => this.#wake()
     this.#writers = options.writers(wake)
@@ -164,7 +169,7 @@ export class RunningTask implements Task, Member {
         }),
       )
     }
-    if (options.restored?.ended !== true) {
+    if (!this.endedBefore) {
       this.#build()
       this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
     }
@@ -182,14 +187,9 @@ export class RunningTask implements Task, Member {
     return this.#failedBeforeStart
   }
 
-  /** It is restored as ended, and only says so. */
-  get endedBefore(): boolean {
-    return this.#options.restored?.ended === true
-  }
-
   /** Restored state that no operator has asked for. */
   unclaimed(): readonly string[] {
-    const { restored } = this.#options
+    const restored = this.#restored
     if (restored === undefined || restored.ended) return []
     const open = new Set(this.#states.map(({ operator }) => operator))
     return [
@@ -209,11 +209,13 @@ export class RunningTask implements Task, Member {
   }
 
   start(): void {
+    this.#restored = undefined
+    for (const state of this.#states) state.begun()
     if (this.#failedBeforeStart !== undefined) {
       this.#state = 'running'
       return this.#fail(this.#failedBeforeStart.error)
     }
-    if (this.#options.restored?.ended === true) {
+    if (this.endedBefore) {
       this.#state = 'ended'
       for (const writer of this.#writers) writer.next(end)
       return
@@ -435,8 +437,8 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { restored, incremental, checks, encoding } = this.#options
-    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), {
+    const { incremental, checks, encoding } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, this.#restored?.operators.get(node.name), {
       incremental,
       hashOf: checks ? hashOf : undefined,
       roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
@@ -670,7 +672,7 @@ export class RunningTask implements Task, Member {
   // How it is put together.
 
   #build(): void {
-    const { stage, restored } = this.#options
+    const { stage } = this.#options
     if (stage.inputs.length > 0) {
       for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
       this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
@@ -688,7 +690,7 @@ export class RunningTask implements Task, Member {
       const sink = this.#sinks[output] as SinkOutput
       this.#connect(input, element => sink.next(element))
     })
-    for (const data of restored?.inFlight ?? []) this.#restoreInFlight(data)
+    for (const data of this.#restored?.inFlight ?? []) this.#restoreInFlight(data)
   }
 
   #restoreInFlight({ input, from, generation, elements }: ChannelData): void {

@@ -18,7 +18,7 @@ import type { Settings } from './options.ts'
 import type { OutputChannel } from './outboxes.ts'
 import type { RestoredJob } from './restoredJob.ts'
 import type { Environment } from './run.ts'
-import { RunningTask, type TaskEvent } from './task.ts'
+import { RunningTask, type RunningTaskOptions, type TaskEvent } from './task.ts'
 
 export interface Wiring {
   readonly plan: Plan
@@ -49,7 +49,7 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
     const restoredOf = restoredIn(stage, wiring.restored)
     return stage.tasks.flatMap((id, index) => {
       if (!isWanted(id)) return []
-      return new RunningTask({
+      const options: RunningTaskOptions = {
         id,
         stage,
         subtask: { index, parallelism },
@@ -69,33 +69,50 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
           (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),
         ),
         captures: wiring.captures,
-        writers: onAvailable =>
-          stage.outputs.map(edge => {
-            const to = joined.get(edge)?.outputs[index]?.sending ?? []
-            const pool = wiring.budget.pool({
-              guaranteed: guaranteedBuffers(channelSettings),
-              max: maxBuffers(to.length, channelSettings),
-              perChannelMax: channelSettings.buffersMax,
-              overdraftMax: overdraftBuffers(to.length, channelSettings),
-              onAvailable,
-            })
-            return new Writer<unknown>(to, {
-              name: `${edge.stream.node.name} in task ${id}`,
-              bufferRecordsMax: channelSettings.bufferRecordsMax,
-              pool,
-              dealing: dealing(edge, settings.keyGroups),
-              alignedOnly: edge.to.alignedOnly,
-            })
-          }),
+        writers: writersOf({ id, index, outputs: stage.outputs, joined }, wiring),
         outputs: stage.outputs.flatMap(edge => outboxesOf(edge, index, joined.get(edge))),
         links: stage.outputs.flatMap(edge => joined.get(edge)?.outputs[index]?.links ?? []),
-        restored: restoredOf(id),
         report: wiring.report,
         observe: wiring.environment.observe,
-      })
+      }
+      return new RunningTask(options, restoredOf(id))
     })
   })
 }
+
+/** Holds no more of the wiring than it needs: a task keeps it, and is not to keep what all were restored from. */
+const writersOf =
+  (
+    {
+      id,
+      index,
+      outputs,
+      joined,
+    }: Pick<Stage, 'outputs'> & {
+      readonly id: TaskId
+      readonly index: number
+      readonly joined: ReadonlyMap<Edge, Joined>
+    },
+    { budget, settings: { channels, keyGroups } }: Pick<Wiring, 'budget' | 'settings'>,
+  ): RunningTaskOptions['writers'] =>
+  onAvailable =>
+    outputs.map(edge => {
+      const to = joined.get(edge)?.outputs[index]?.sending ?? []
+      const pool = budget.pool({
+        guaranteed: guaranteedBuffers(channels),
+        max: maxBuffers(to.length, channels),
+        perChannelMax: channels.buffersMax,
+        overdraftMax: overdraftBuffers(to.length, channels),
+        onAvailable,
+      })
+      return new Writer<unknown>(to, {
+        name: `${edge.stream.node.name} in task ${id}`,
+        bufferRecordsMax: channels.bufferRecordsMax,
+        pool,
+        dealing: dealing(edge, keyGroups),
+        alignedOnly: edge.to.alignedOnly,
+      })
+    })
 
 /** By task: what it is restored from, with the union states of the stage's operators. */
 const restoredIn = ({ nodes }: Stage, restored: Wiring['restored']): ((id: TaskId) => RestoredTask | undefined) => {

@@ -22,6 +22,8 @@ export interface OperatorStateOptions {
   readonly roundTrip?: RoundTrip
 }
 
+type Tables = Map<string, { readonly table: Table<any>; readonly encode: (value: any) => unknown }>
+
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
  *
@@ -34,18 +36,19 @@ export class OperatorState {
   /** A handler call is suspended: tables are captured as they were before it, because the restored frame repeats it. */
   callOpen = false
   readonly #keyGroups: number
-  readonly #restored: RestoredOperator | undefined
+  /** Until the task begins. */
+  #restored: RestoredOperator | undefined
   readonly #roundTrip: RoundTrip
   readonly #incremental: boolean
   readonly #values: CapturedValues | undefined
   /** By name: the version that its codec writes. */
   readonly #claimed = new Map<string, number>()
-  /** By name: the versions that it was stored in. */
-  readonly #stored = new Map<string, Set<number>>()
-  readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
+  /** By name: the versions that it was stored in. Until the task begins; like the two below made only for what there is, as tasks are many. */
+  #stored: Map<string, Set<number>> | undefined
+  #tables: Tables | undefined
   readonly #kept = new Map<string, () => unknown>()
   /** Tables with values that cannot be frozen. */
-  readonly #mutable = new Set<string>()
+  #mutable: Set<string> | undefined
 
   constructor(
     operator: string,
@@ -68,6 +71,7 @@ export class OperatorState {
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name, codec)
     const table = new Table<V>(this.#keyGroups, { calls: this.calls, incremental: this.#incremental })
+    this.#tables ??= new Map()
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
       for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))
@@ -147,13 +151,19 @@ export class OperatorState {
 
   /** A keyed table that has been asked for. */
   tableNamed(name: string): Table<unknown> | undefined {
-    return this.#tables.get(name)?.table
+    return this.#tables?.get(name)?.table
   }
 
   /** The names of restored state that nobody has asked for. */
   unclaimed(): readonly string[] {
     const { tables, kept } = this.#restored ?? { tables: new Map(), kept: {} }
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
+  }
+
+  /** The task has begun, and all that was restored is asked for: it is let go of. */
+  begun(): void {
+    this.#restored = undefined
+    this.#stored = undefined
   }
 
   /** Undefined: there is nothing to store. @throws MUTATED_AFTER_CAPTURE */
@@ -173,12 +183,14 @@ export class OperatorState {
       kept ??= {}
       kept[name] = value
     }
-    if (this.#tables.size > 0) return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables() }
+    if (this.#tables !== undefined) {
+      return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables(this.#tables) }
+    }
     return kept && { operator: this.operator, kept, tables: [] }
   }
 
-  #capturedTables(): CapturedOperator['tables'] {
-    return [...this.#tables].map(([name, { table, encode }]) => ({
+  #capturedTables(tables: Tables): CapturedOperator['tables'] {
+    return [...tables].map(([name, { table, encode }]) => ({
       name,
       encode,
       mutable: this.#isMutable(name, table),
@@ -188,10 +200,11 @@ export class OperatorState {
 
   /** Some of its values cannot be frozen; once that is found, it is so. */
   #isMutable(name: string, table: Table<unknown>): boolean {
-    if (this.#mutable.has(name)) return true
+    if (this.#mutable?.has(name)) return true
     if (!isUsers(this.operator, name) || table.size === 0) return false
     for (const value of table.some(sampledMax)) {
       if (!holdsMutable(value)) continue
+      this.#mutable ??= new Set()
       this.#mutable.add(name)
       return true
     }
@@ -201,7 +214,7 @@ export class OperatorState {
   /** Its restored state, by what has become of it, and what it has beside. */
   fates(): readonly StateFate[] {
     const declared = [...this.#claimed].map(([name, version]): StateFate => {
-      const stored = this.#stored.get(name)
+      const stored = this.#stored?.get(name)
       if (stored === undefined) return { kind: 'new', name }
       const older = [...stored].filter(of => of !== version)
       return older.length === 0 ? { kind: 'kept', name } : { kind: 'migrated', name, from: older, to: version }
@@ -216,6 +229,7 @@ export class OperatorState {
 
   #noteVersion(name: string, stored: unknown): void {
     const version = versionIn(stored)
+    this.#stored ??= new Map()
     const known = this.#stored.get(name)
     if (known === undefined) this.#stored.set(name, new Set([version]))
     else known.add(version)
