@@ -32,7 +32,7 @@ import { encodedAtOnce } from '../snapshot/encodedAtOnce.ts'
 import { gateState } from '../snapshot/frame.ts'
 import { hashOf } from '../snapshot/hashOf.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
-import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
+import { type CapturedOperator, capturedOf, OperatorState, type RoundTrip } from '../state/operatorState.ts'
 import { Sample } from '../state/sample.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
@@ -108,11 +108,13 @@ export class RunningTask implements Task, Member {
   #restored: RestoredTask | undefined
   readonly #states: OperatorState[] = []
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
-  readonly #sinks: SinkOutput[] = []
+  #sinks: readonly SinkOutput[] = []
   readonly #writers: readonly Writer<unknown>[]
   readonly #outboxes: Outboxes
   readonly #unfinished = new Unfinished()
   readonly #pace: Pace
+  /** One for all operators. */
+  readonly #roundTrip: RoundTrip
   readonly #running = new Subscription()
   /** Where there are sinks. */
   #publications: Publications | undefined
@@ -146,6 +148,7 @@ export class RunningTask implements Task, Member {
     this.checks = options.checks
     this.#options = options
     this.#restored = restored
+    this.#roundTrip = (stored, place) => checkRoundTrip(stored, { place, encoding: options.encoding })
     this.endedBefore = restored?.ended === true
     this.#pace = new Pace(options.clock, options.bufferRecordsMax)
     const wake = () => this.#wake()
@@ -154,21 +157,19 @@ export class RunningTask implements Task, Member {
     for (const link of options.links) this.#running.add(link)
     this.#outboxes = new Outboxes(options.outputs, () => this.#guarded(() => this.#sent()))
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
-    for (const pipeline of options.stage.pipelines) {
-      const state = this.open(pipeline)
-      this.#sinks.push(
+    this.#sinks = options.stage.pipelines.map(
+      pipeline =>
         new SinkOutput({
           sink: pipeline.sink,
           subtask: options.subtask,
           epoch: options.epoch,
-          state,
+          state: this.open(pipeline),
           scheduler: options.scheduler,
           publishTimeoutMs: options.publishTimeoutMs,
           onReady: wake,
           onError: error => this.#fail(error),
         }),
-      )
-    }
+    )
     if (!this.endedBefore) {
       this.#build()
       this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
@@ -437,11 +438,11 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { incremental, checks, encoding } = this.#options
+    const { incremental, checks } = this.#options
     const state = new OperatorState(node.name, this.keyGroups, this.#restored?.operators.get(node.name), {
       incremental,
       hashOf: checks ? hashOf : undefined,
-      roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
+      roundTrip: this.#roundTrip,
     })
     this.#states.push(state)
     return state

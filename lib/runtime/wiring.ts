@@ -195,9 +195,8 @@ const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge, grou
 }
 
 const everyNth = <A>(all: readonly A[], { first, n }: { readonly first: number; readonly n: number }): readonly A[] => {
-  const some: A[] = []
-  for (let i = first; i < all.length; i += n) some.push(all[i] as A)
-  return some
+  const length = Math.max(0, Math.ceil((all.length - first) / n))
+  return Array.from({ length }, (_, i) => all[first + i * n] as A)
 }
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)

@@ -101,10 +101,8 @@ export class OperatorState {
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
     this.#claim(name, codec)
-    this.#kept.set(name, () => {
-      const value = now()
-      return value === undefined ? undefined : codec.encode(value)
-    })
+    // Most codecs change nothing, and tasks have many small values.
+    this.#kept.set(name, codec.encode === t.identity ? now : encoding(codec, now))
     const stored = this.#restored?.kept[name]
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
@@ -295,6 +293,13 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   all.length = count
   return all
 }
+
+const encoding =
+  <V>(codec: t.Type<V, any>, now: () => V | undefined) =>
+  (): unknown => {
+    const value = now()
+    return value === undefined ? undefined : codec.encode(value)
+  }
 
 const bySplitType = perCodec((codec: t.Type<any, any>) => listType<[SplitId, any]>(t.tuple([t.string, codec]))) as <V>(
   codec: t.Type<V, any>,
