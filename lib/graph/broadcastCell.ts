@@ -1,6 +1,7 @@
 import type { Draft } from 'immer'
-import * as t from 'io-ts'
+import type * as t from 'io-ts'
 import { lined } from '../snapshot/frame.ts'
+import { listType } from '../state/listType.ts'
 import type { OperatorState } from '../state/operatorState.ts'
 import type { Sample } from '../state/sample.ts'
 import { produced } from './call.ts'
@@ -30,7 +31,7 @@ export class BroadcastCell<V> implements ValueState<V> {
     this.#line = line
     this.#sample = state.sample(name, codec)
     const one = state.keep(name, codec, () => (lines() === 0 ? this.#captured[0] : undefined))
-    const many = state.keep(lined(name), t.readonlyArray(codec), () => (lines() === 0 ? undefined : this.#captured))
+    const many = state.keep(lined(name), listType(codec), () => (lines() === 0 ? undefined : this.#captured))
     this.#values = lines() === 0 ? [one ?? initial] : (many ?? new Array<V>(lines()).fill(initial))
     this.#before = this.#values
   }

@@ -19,7 +19,8 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   readonly #downstream: Subscriber<StreamElement<R>>
   readonly #recordsMax: number
   readonly #name: string
-  readonly #sides = new Map<string, Filling>()
+  /** Undefined: there are none. */
+  readonly #sides: ReadonlyMap<string, Filling> | undefined
   #main: Filling
   #timeMs = Number.NEGATIVE_INFINITY
   #noteMs = Number.NEGATIVE_INFINITY
@@ -35,7 +36,9 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   ) {
     this.#downstream = downstream
     this.#recordsMax = options.recordsMax
-    for (const side of options.sides) this.#sides.set(side, new Filling(options.recordsMax))
+    if (options.sides.length > 0) {
+      this.#sides = new Map(options.sides.map(side => [side, new Filling(options.recordsMax)]))
+    }
     this.#name = options.name
     this.#main = new Filling(0)
   }
@@ -129,7 +132,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   side<N extends keyof S & string>(name: N, record: S[N]): void {
     if (this.skip > 0) return this.#skipOne()
     this.delivered++
-    const filling = this.#sides.get(name)
+    const filling = this.#sides?.get(name)
     if (filling === undefined) throw unknownSide(this.#name, name)
     this.#put(filling, record, this.#timeMs, this.#noteMs)
     if (filling.count >= filling.sizeMax) {
@@ -141,6 +144,7 @@ export class Collector<R, S extends Sides> implements Out<R, S> {
   /** Hands on what has been collected. */
   flush(): void {
     this.#flushMain()
+    if (this.#sides === undefined) return
     for (const [name, filling] of this.#sides) this.#flushSide(name, filling)
   }
 

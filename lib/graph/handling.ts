@@ -111,7 +111,7 @@ export class Handling<T, R, S extends Sides> implements Rest {
     )
     // Without a handler there is nothing that must not be done again.
     const handled = () => (this.#end === undefined || this.#handlers.end === undefined ? undefined : 'handled')
-    this.#end = state.keep(ownState.end, t.literal('handled'), handled)
+    this.#end = state.keep(ownState.end, handledType, handled)
     const frame = state.keep(ownState.frame, frameType, () => this.#frame())
     if (frame !== undefined) this.#restore(frame)
     else this.#unkeyed?.workedOff()
@@ -454,6 +454,9 @@ const notDeterministic = (name: string, missing: number) =>
     problem: `a call that a restore repeats gave ${missing} results less than were delivered before.`,
     remedy: 'Let a handler that returns an iterable give the same results again for the same record and state.',
   })
+
+/** That an end has been handled. */
+const handledType = t.literal('handled')
 
 const noKeys = (name: string) =>
   new SpillwayError('NO_KEY', {

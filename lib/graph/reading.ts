@@ -3,6 +3,7 @@ import { type SchedulerLike, Subject, Subscription } from 'rxjs'
 import { buffer, end, type SplitId, type StreamElement, side, splits } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import { perCodec } from '../state/perCodec.ts'
 import type { Sample } from '../state/sample.ts'
 import type { Source, SplitReader } from './source.ts'
 
@@ -241,13 +242,13 @@ export class Reading<T> {
 }
 
 /** Encodes by itself, at every snapshot: a union would look through its members each time. */
-const standType = (position: t.Type<unknown>): t.Type<Stand> => {
+const standType = perCodec((position: t.Type<unknown>): t.Type<Stand> => {
   const open = t.intersection([t.type({ position }), t.partial({ idle: t.literal(true) })])
   const { name, is, validate } = t.union([t.literal('ended'), open]) as t.Type<Stand>
   const encode = (stand: Stand) =>
     stand === 'ended' ? stand : ({ ...stand, position: position.encode(stand.position) } as Stand)
   return new t.Type(name, is, validate, position.encode === t.identity ? t.identity : encode)
-}
+})
 
 const droppedOf = (reader: SplitReader<unknown, unknown>): number => reader.dropped?.() ?? 0
 

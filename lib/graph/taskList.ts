@@ -26,7 +26,7 @@ export const taskUnion = <V>(
   const list = new TaskList<V>(state, sampled(state, { name, codec, checked }))
   const { own, all } = state.keepUnion(name, codec, () => list.captured())
   list.begin(own)
-  return Object.assign(list, { restored: all })
+  return new TaskUnion(list, all)
 }
 
 /** Some of the values are looked at as they come, so that what cannot be written is known before a snapshot needs it. */
@@ -99,6 +99,33 @@ class TaskList<V> implements ListState<V> {
     if (this.#changedIn === this.#state.calls.number) return
     this.#changedIn = this.#state.calls.number
     this.#before = { values: this.#values, length: this.#values.length }
+  }
+}
+
+/** Apart from the list, which the task keeps: what all tasks had is held by the handlers alone, if they keep it. */
+class TaskUnion<V> implements UnionState<V> {
+  readonly #list: ListState<V>
+  readonly restored: readonly V[]
+
+  constructor(list: ListState<V>, restored: readonly V[]) {
+    this.#list = list
+    this.restored = restored
+  }
+
+  get(): readonly V[] {
+    return this.#list.get()
+  }
+
+  add(value: V): void {
+    this.#list.add(value)
+  }
+
+  set(values: readonly V[]): void {
+    this.#list.set(values)
+  }
+
+  clear(): void {
+    this.#list.clear()
   }
 }
 

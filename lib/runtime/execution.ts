@@ -327,7 +327,7 @@ export class Execution {
       executor: this.#executor,
       epoch,
       splits: this.#splits,
-      restored: restored?.tasks,
+      restored,
       report: event => this.#heard(event),
       isWanted,
     })

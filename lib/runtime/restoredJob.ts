@@ -4,7 +4,7 @@ import { delivered } from '../snapshot/delivered.ts'
 import { ownState, recordsInFrame } from '../snapshot/frame.ts'
 import type { Numbered, StoredPart } from '../snapshot/history.ts'
 import { type Commit, type JobFacts, type LogEntry, readEntry } from '../snapshot/log.ts'
-import { withUnions } from '../snapshot/redistribution/unions.ts'
+import { type Unions, unionsOf } from '../snapshot/redistribution/unions.ts'
 import type { ReadSnapshot, RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { type LeftOut, withoutInFlight } from '../snapshot/withoutInFlight.ts'
 import type { RestoredOperator } from '../state/operatorState.ts'
@@ -18,6 +18,8 @@ export interface RestoredJob extends JobFacts {
   /** Each region's newest. */
   readonly parts: readonly StoredPart[]
   readonly tasks: ReadonlyMap<TaskId, RestoredTask>
+  /** Of its operators; dealing the tasks anew leaves them as they are. */
+  readonly unions: Unions
   readonly recordsInFlight: number
   /** The in-flight data that it was to be restored without. */
   readonly leftOut?: readonly LeftOut[]
@@ -41,7 +43,6 @@ export const restoredJob = (
     options,
   ).pipe(
     map(read => (options.withoutInFlight === true ? leavingOut(read) : { tasks: delivered(read) })),
-    map(({ tasks, ...others }) => ({ ...others, tasks: withUnionsOf(stages, tasks) })),
     map(({ tasks, ...others }) => ({
       ...others,
       keyGroups,
@@ -49,6 +50,7 @@ export const restoredJob = (
       checkpoint: newestOf(parts),
       parts,
       tasks,
+      unions: unionsOf(inOrder(stages, tasks)),
       recordsInFlight: [...tasks.values()].reduce((count, task) => count + recordsInFlight(task), 0),
       isSavepoint: savepoint !== undefined,
       dealtAnew: false,
@@ -67,19 +69,11 @@ const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
   }
 }
 
-/** Each task with the union state of its stage. */
-const withUnionsOf = (
-  stages: JobFacts['stages'],
-  tasks: ReadonlyMap<TaskId, RestoredTask>,
-): ReadonlyMap<TaskId, RestoredTask> => {
-  const all = new Map(tasks)
-  for (const [id, parallelism] of Object.entries(stages)) {
-    const names = Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).filter(name => tasks.has(name))
-    const own = withUnions(names.map(name => tasks.get(name) as RestoredTask))
-    for (const [i, name] of names.entries()) all.set(name, own[i] as RestoredTask)
-  }
-  return all
-}
+/** Stage by stage, by their numbers. */
+const inOrder = (stages: JobFacts['stages'], tasks: ReadonlyMap<TaskId, RestoredTask>): readonly RestoredTask[] =>
+  Object.entries(stages).flatMap(([id, parallelism]) =>
+    Array.from({ length: parallelism }, (_, index) => tasks.get(`${id}/${index}`) ?? []).flat(),
+  )
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {
   let records = inFlight.reduce((count, { elements }) => count + countRecords(elements), 0)

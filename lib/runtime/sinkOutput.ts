@@ -13,7 +13,9 @@ import { messageOf, SpillwayError } from '../error.ts'
 import type { Sink, SinkWriter } from '../graph/sink.ts'
 import type { Subtask } from '../graph/task.ts'
 import { ownState } from '../snapshot/frame.ts'
+import { listType } from '../state/listType.ts'
 import type { OperatorState } from '../state/operatorState.ts'
+import { perCodec } from '../state/perCodec.ts'
 import type { Sample } from '../state/sample.ts'
 import { retried } from './retried.ts'
 
@@ -72,8 +74,8 @@ export class SinkOutput {
     this.#seed = epoch * 65_537 + subtask.index
     this.#writer = sink.open({ subtask, epoch })
     this.#sample = state.sample(ownState.transactions, sink.transaction)
-    const type = t.array(t.type({ checkpoint: t.number, tx: sink.transaction }))
-    this.#restored = state.keep(ownState.transactions, type, () => [...this.#unpublished]) ?? []
+    this.#restored =
+      state.keep(ownState.transactions, unpublishedType(sink.transaction), () => [...this.#unpublished]) ?? []
     this.#open.add(this.#writer.ready$.subscribe({ next: onReady, error: onError }))
   }
 
@@ -183,3 +185,7 @@ export class SinkOutput {
     this.#writer.close()
   }
 }
+
+const unpublishedType = perCodec((transaction: t.Type<unknown, any>) =>
+  listType<Unpublished>(t.type({ checkpoint: t.number, tx: transaction })),
+)

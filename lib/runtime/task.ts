@@ -32,7 +32,7 @@ import { encodedAtOnce } from '../snapshot/encodedAtOnce.ts'
 import { gateState } from '../snapshot/frame.ts'
 import { hashOf } from '../snapshot/hashOf.ts'
 import type { ChannelData, LastBarrier, OutputData, RestoredTask, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
-import { type CapturedOperator, capturedOf, OperatorState } from '../state/operatorState.ts'
+import { type CapturedOperator, capturedOf, OperatorState, type RoundTrip } from '../state/operatorState.ts'
 import { Sample } from '../state/sample.ts'
 import { capturedWatermarks } from '../time/capturedWatermarks.ts'
 import { Debloater, type InputMetrics } from './debloater.ts'
@@ -82,7 +82,6 @@ export interface RunningTaskOptions {
   readonly outputs: readonly OutputChannel[]
   /** Of the output channels; closed with the task. */
   readonly links: readonly Unsubscribable[]
-  readonly restored: RestoredTask | undefined
   readonly report: (event: TaskEvent) => void
   readonly observe: ((doing: TaskDoing) => void) | undefined
 }
@@ -102,14 +101,20 @@ export class RunningTask implements Task, Member {
   readonly keyGroups: number
   readonly bufferRecordsMax: number
   readonly checks: boolean
+  /** It is restored as ended, and only says so. */
+  readonly endedBefore: boolean
   readonly #options: RunningTaskOptions
+  /** Until it begins. */
+  #restored: RestoredTask | undefined
   readonly #states: OperatorState[] = []
   readonly #inputs = new Map<Stream<any, any>, Subject<StreamElement<any>>>()
-  readonly #sinks: SinkOutput[] = []
+  #sinks: readonly SinkOutput[] = []
   readonly #writers: readonly Writer<unknown>[]
   readonly #outboxes: Outboxes
   readonly #unfinished = new Unfinished()
   readonly #pace: Pace
+  /** One for all operators. */
+  readonly #roundTrip: RoundTrip
   readonly #running = new Subscription()
   /** Where there are sinks. */
   #publications: Publications | undefined
@@ -134,7 +139,7 @@ export class RunningTask implements Task, Member {
   #active = false
   #inBacklog = false
 
-  constructor(options: RunningTaskOptions) {
+  constructor(options: RunningTaskOptions, restored: RestoredTask | undefined) {
     this.id = options.id
     this.subtask = options.subtask
     this.scheduler = options.scheduler
@@ -142,6 +147,9 @@ export class RunningTask implements Task, Member {
     this.bufferRecordsMax = options.bufferRecordsMax
     this.checks = options.checks
     this.#options = options
+    this.#restored = restored
+    this.#roundTrip = (stored, place) => checkRoundTrip(stored, { place, encoding: options.encoding })
+    this.endedBefore = restored?.ended === true
     this.#pace = new Pace(options.clock, options.bufferRecordsMax)
     const wake = () => this.#wake()
     this.#writers = options.writers(wake)
@@ -149,22 +157,20 @@ export class RunningTask implements Task, Member {
     for (const link of options.links) this.#running.add(link)
     this.#outboxes = new Outboxes(options.outputs, () => this.#guarded(() => this.#sent()))
     this.#outputsOpen = this.#writers.length + options.stage.pipelines.length
-    for (const pipeline of options.stage.pipelines) {
-      const state = this.open(pipeline)
-      this.#sinks.push(
+    this.#sinks = options.stage.pipelines.map(
+      pipeline =>
         new SinkOutput({
           sink: pipeline.sink,
           subtask: options.subtask,
           epoch: options.epoch,
-          state,
+          state: this.open(pipeline),
           scheduler: options.scheduler,
           publishTimeoutMs: options.publishTimeoutMs,
           onReady: wake,
           onError: error => this.#fail(error),
         }),
-      )
-    }
-    if (options.restored?.ended !== true) {
+    )
+    if (!this.endedBefore) {
       this.#build()
       this.#guarded(() => options.observe?.({ kind: 'built', task: this.id }))
     }
@@ -182,14 +188,9 @@ export class RunningTask implements Task, Member {
     return this.#failedBeforeStart
   }
 
-  /** It is restored as ended, and only says so. */
-  get endedBefore(): boolean {
-    return this.#options.restored?.ended === true
-  }
-
   /** Restored state that no operator has asked for. */
   unclaimed(): readonly string[] {
-    const { restored } = this.#options
+    const restored = this.#restored
     if (restored === undefined || restored.ended) return []
     const open = new Set(this.#states.map(({ operator }) => operator))
     return [
@@ -209,11 +210,13 @@ export class RunningTask implements Task, Member {
   }
 
   start(): void {
+    this.#restored = undefined
+    for (const state of this.#states) state.begun()
     if (this.#failedBeforeStart !== undefined) {
       this.#state = 'running'
       return this.#fail(this.#failedBeforeStart.error)
     }
-    if (this.#options.restored?.ended === true) {
+    if (this.endedBefore) {
       this.#state = 'ended'
       for (const writer of this.#writers) writer.next(end)
       return
@@ -435,11 +438,11 @@ export class RunningTask implements Task, Member {
   }
 
   open(node: { readonly name: string }): OperatorState {
-    const { restored, incremental, checks, encoding } = this.#options
-    const state = new OperatorState(node.name, this.keyGroups, restored?.operators.get(node.name), {
+    const { incremental, checks } = this.#options
+    const state = new OperatorState(node.name, this.keyGroups, this.#restored?.operators.get(node.name), {
       incremental,
       hashOf: checks ? hashOf : undefined,
-      roundTrip: (stored, place) => checkRoundTrip(stored, { place, encoding }),
+      roundTrip: this.#roundTrip,
     })
     this.#states.push(state)
     return state
@@ -670,7 +673,7 @@ export class RunningTask implements Task, Member {
   // How it is put together.
 
   #build(): void {
-    const { stage, restored } = this.#options
+    const { stage } = this.#options
     if (stage.inputs.length > 0) {
       for (const { stream } of stage.inputs) this.#inputs.set(stream, new Subject())
       this.#head = this.#inputs.get((stage.inputs[0] as { stream: Stream<any, any> }).stream) as Subject<any>
@@ -688,7 +691,7 @@ export class RunningTask implements Task, Member {
       const sink = this.#sinks[output] as SinkOutput
       this.#connect(input, element => sink.next(element))
     })
-    for (const data of restored?.inFlight ?? []) this.#restoreInFlight(data)
+    for (const data of this.#restored?.inFlight ?? []) this.#restoreInFlight(data)
   }
 
   #restoreInFlight({ input, from, generation, elements }: ChannelData): void {

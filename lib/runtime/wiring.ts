@@ -9,14 +9,16 @@ import { consumersOf } from '../graph/joins.ts'
 import type { Edge, Plan, Stage } from '../graph/plan.ts'
 import { absurd, invariant } from '../invariant.ts'
 import type { Coding } from '../snapshot/chunk.ts'
+import { type Unions, withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask, TaskId } from '../snapshot/snapshot.ts'
 import { subtaskOf } from '../state/keyGroups.ts'
 import { guaranteedBuffers, maxBuffers, overdraftBuffers } from './bufferBound.ts'
 import type { Executor } from './executor.ts'
 import type { Settings } from './options.ts'
 import type { OutputChannel } from './outboxes.ts'
+import type { RestoredJob } from './restoredJob.ts'
 import type { Environment } from './run.ts'
-import { RunningTask, type TaskEvent } from './task.ts'
+import { RunningTask, type RunningTaskOptions, type TaskEvent } from './task.ts'
 
 export interface Wiring {
   readonly plan: Plan
@@ -29,7 +31,7 @@ export interface Wiring {
   readonly executor: Executor
   readonly epoch: number
   readonly splits: ReadonlyMap<Stage, readonly SplitId[]>
-  readonly restored: ReadonlyMap<TaskId, RestoredTask> | undefined
+  readonly restored: Pick<RestoredJob, 'tasks' | 'unions'> | undefined
   readonly report: (event: TaskEvent) => void
   /** Of the plan's tasks; they must be all that channels join with them. */
   readonly isWanted: (task: TaskId) => boolean
@@ -44,9 +46,10 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
 
   return plan.stages.flatMap(stage => {
     const { parallelism } = stage
+    const restoredOf = restoredIn(stage, wiring.restored)
     return stage.tasks.flatMap((id, index) => {
       if (!isWanted(id)) return []
-      return new RunningTask({
+      const options: RunningTaskOptions = {
         id,
         stage,
         subtask: { index, parallelism },
@@ -66,32 +69,63 @@ export const wired = (wiring: Wiring): readonly RunningTask[] => {
           (joined.get(edge)?.inputs[index] ?? []).map(({ from, channel }) => ({ channel, input, from })),
         ),
         captures: wiring.captures,
-        writers: onAvailable =>
-          stage.outputs.map(edge => {
-            const to = joined.get(edge)?.outputs[index]?.sending ?? []
-            const pool = wiring.budget.pool({
-              guaranteed: guaranteedBuffers(channelSettings),
-              max: maxBuffers(to.length, channelSettings),
-              perChannelMax: channelSettings.buffersMax,
-              overdraftMax: overdraftBuffers(to.length, channelSettings),
-              onAvailable,
-            })
-            return new Writer<unknown>(to, {
-              name: `${edge.stream.node.name} in task ${id}`,
-              bufferRecordsMax: channelSettings.bufferRecordsMax,
-              pool,
-              dealing: dealing(edge, settings.keyGroups),
-              alignedOnly: edge.to.alignedOnly,
-            })
-          }),
+        writers: writersOf({ id, index, outputs: stage.outputs, joined }, wiring),
         outputs: stage.outputs.flatMap(edge => outboxesOf(edge, index, joined.get(edge))),
         links: stage.outputs.flatMap(edge => joined.get(edge)?.outputs[index]?.links ?? []),
-        restored: wiring.restored?.get(id),
         report: wiring.report,
         observe: wiring.environment.observe,
-      })
+      }
+      return new RunningTask(options, restoredOf(id))
     })
   })
+}
+
+/** Holds no more of the wiring than it needs: a task keeps it, and is not to keep what all were restored from. */
+const writersOf =
+  (
+    {
+      id,
+      index,
+      outputs,
+      joined,
+    }: Pick<Stage, 'outputs'> & {
+      readonly id: TaskId
+      readonly index: number
+      readonly joined: ReadonlyMap<Edge, Joined>
+    },
+    { budget, settings: { channels, keyGroups } }: Pick<Wiring, 'budget' | 'settings'>,
+  ): RunningTaskOptions['writers'] =>
+  onAvailable =>
+    outputs.map(edge => {
+      const to = joined.get(edge)?.outputs[index]?.sending ?? []
+      const pool = budget.pool({
+        guaranteed: guaranteedBuffers(channels),
+        max: maxBuffers(to.length, channels),
+        perChannelMax: channels.buffersMax,
+        overdraftMax: overdraftBuffers(to.length, channels),
+        onAvailable,
+      })
+      return new Writer<unknown>(to, {
+        name: `${edge.stream.node.name} in task ${id}`,
+        bufferRecordsMax: channels.bufferRecordsMax,
+        pool,
+        dealing: dealing(edge, keyGroups),
+        alignedOnly: edge.to.alignedOnly,
+      })
+    })
+
+/** By task: what it is restored from, with the union states of the stage's operators. */
+const restoredIn = ({ nodes }: Stage, restored: Wiring['restored']): ((id: TaskId) => RestoredTask | undefined) => {
+  const unions: Unions = new Map(
+    nodes.flatMap(({ name }) => {
+      const of = restored?.unions.get(name)
+      return of === undefined ? [] : [[name, of] as const]
+    }),
+  )
+  return id => {
+    const task = restored?.tasks.get(id) 
+    return task && withUnions(task, unions)
+  }
 }
 
 interface Joined {
@@ -158,9 +192,8 @@ const dealing = ({ exchange, stream: { node }, to: { parallelism } }: Edge, grou
 }
 
 const everyNth = <A>(all: readonly A[], { first, n }: { readonly first: number; readonly n: number }): readonly A[] => {
-  const some: A[] = []
-  for (let i = first; i < all.length; i += n) some.push(all[i] as A)
-  return some
+  const length = Math.max(0, Math.ceil((all.length - first) / n))
+  return Array.from({ length }, (_, i) => all[first + i * n] as A)
 }
 
 const indexes = (count: number): readonly number[] => Array.from({ length: count }, (_, i) => i)

@@ -234,10 +234,13 @@ export const readSections = (
   const operators = new Map<string, RestoredOperator>()
   for (const operator of new Set([...kept.keys(), ...tables.keys()])) {
     const of = Array.from(tables.get(operator) ?? [], ([table, layers]) => [table, laidOver(layers, coding)] as const)
-    operators.set(operator, { kept: kept.get(operator) ?? {}, tables: new Map(of) })
+    operators.set(operator, { kept: kept.get(operator) ?? {}, tables: of.length === 0 ? noTables : new Map(of) })
   }
   return { ended, operators, inFlight, outputs, ...(counts && { counts }) }
 }
+
+/** Of most operators; a restore has thousands of them at the same time. */
+const noTables: RestoredOperator['tables'] = new Map()
 
 interface Parsed {
   readonly kind: string | number | undefined

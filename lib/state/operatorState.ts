@@ -6,7 +6,9 @@ import { SpillwayError } from '../error.ts'
 import { CapturedValues } from './capturedValues.ts'
 import { holdsMutable } from './holdsMutable.ts'
 import { isUsers } from './isUsers.ts'
+import { listType } from './listType.ts'
 import { MapTable, type Ordered } from './mapTable.ts'
+import { perCodec } from './perCodec.ts'
 import { Sample } from './sample.ts'
 import { CallLog, type CapturedTable, Table } from './table.ts'
 import { type UnknownVersion, unknownToPlain, unknownVersion, versionIn, versionOf } from './versioned.ts'
@@ -20,6 +22,8 @@ export interface OperatorStateOptions {
   readonly roundTrip?: RoundTrip
 }
 
+type Tables = Map<string, { readonly table: Table<any>; readonly encode: (value: any) => unknown }>
+
 /**
  * The state of one operator in one task: what a snapshot captures of it, and what a restore gave back.
  *
@@ -32,18 +36,19 @@ export class OperatorState {
   /** A handler call is suspended: tables are captured as they were before it, because the restored frame repeats it. */
   callOpen = false
   readonly #keyGroups: number
-  readonly #restored: RestoredOperator | undefined
+  /** Until the task begins. */
+  #restored: RestoredOperator | undefined
   readonly #roundTrip: RoundTrip
   readonly #incremental: boolean
   readonly #values: CapturedValues | undefined
   /** By name: the version that its codec writes. */
   readonly #claimed = new Map<string, number>()
-  /** By name: the versions that it was stored in. */
-  readonly #stored = new Map<string, Set<number>>()
-  readonly #tables = new Map<string, { table: Table<any>; encode: (value: any) => unknown }>()
+  /** By name: the versions that it was stored in. Until the task begins; like the two below made only for what there is, as tasks are many. */
+  #stored: Map<string, Set<number>> | undefined
+  #tables: Tables | undefined
   readonly #kept = new Map<string, () => unknown>()
   /** Tables with values that cannot be frozen. */
-  readonly #mutable = new Set<string>()
+  #mutable: Set<string> | undefined
 
   constructor(
     operator: string,
@@ -66,6 +71,7 @@ export class OperatorState {
   table<V>(name: string, codec: t.Type<V, any>): Table<V> {
     this.#claim(name, codec)
     const table = new Table<V>(this.#keyGroups, { calls: this.calls, incremental: this.#incremental })
+    this.#tables ??= new Map()
     this.#tables.set(name, { table, encode: codec.encode })
     for (const batch of this.#restored?.tables.get(name) ?? []) {
       for (const [group, key, value] of batch) table.restore(group, key, this.#decoded(name, codec, value))
@@ -95,10 +101,8 @@ export class OperatorState {
    */
   keep<V>(name: string, codec: t.Type<V, any>, now: () => V | undefined): V | undefined {
     this.#claim(name, codec)
-    this.#kept.set(name, () => {
-      const value = now()
-      return value === undefined ? undefined : codec.encode(value)
-    })
+    // Most codecs change nothing, and tasks have many small values.
+    this.#kept.set(name, codec.encode === t.identity ? now : encoding(codec, now))
     const stored = this.#restored?.kept[name]
     return stored === undefined ? undefined : this.#decoded(name, codec, stored)
   }
@@ -108,12 +112,12 @@ export class OperatorState {
    * a number for a key, as names of splits often are, has room for all numbers below it.
    */
   keepBySplit<V>(name: string, codec: t.Type<V, any>, now: () => readonly [SplitId, V][]): ReadonlyMap<SplitId, V> {
-    return new Map(this.keep(bySplit(name), t.readonlyArray(t.tuple([t.string, codec])), now))
+    return new Map(this.keep(bySplit(name), bySplitType(codec), now))
   }
 
   /** As `keep`, a list of which another parallelism gives each task a part; empty if nothing was stored. */
   keepList<V>(name: string, codec: t.Type<V, any>, now: () => readonly V[] | undefined): readonly V[] {
-    return this.keep(`${listPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    return this.keep(`${listPrefix}${name}`, listType(codec), now) ?? []
   }
 
   /** As `keepList`, with what all tasks had, which is decoded once for all. */
@@ -122,12 +126,12 @@ export class OperatorState {
     codec: t.Type<V, any>,
     now: () => readonly V[] | undefined,
   ): { readonly own: readonly V[]; readonly all: readonly V[] } {
-    const own = this.keep(`${unionPrefix}${name}`, t.readonlyArray(codec), now) ?? []
+    const own = this.keep(`${unionPrefix}${name}`, listType(codec), now) ?? []
     const everything = inAll(`${unionPrefix}${name}`)
     this.#claim(everything, codec)
     const stored = this.#restored?.kept[everything]
     if (stored === undefined) return { own, all: own }
-    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, t.readonlyArray(codec), stored)) }
+    return { own, all: decodedOnce(stored as object, codec, () => this.#decoded(name, listType(codec), stored)) }
   }
 
   /**
@@ -145,13 +149,19 @@ export class OperatorState {
 
   /** A keyed table that has been asked for. */
   tableNamed(name: string): Table<unknown> | undefined {
-    return this.#tables.get(name)?.table
+    return this.#tables?.get(name)?.table
   }
 
   /** The names of restored state that nobody has asked for. */
   unclaimed(): readonly string[] {
     const { tables, kept } = this.#restored ?? { tables: new Map(), kept: {} }
     return [...tables.keys(), ...Object.keys(kept)].filter(name => !this.#claimed.has(name))
+  }
+
+  /** The task has begun, and all that was restored is asked for: it is let go of. */
+  begun(): void {
+    this.#restored = undefined
+    this.#stored = undefined
   }
 
   /** Undefined: there is nothing to store. @throws MUTATED_AFTER_CAPTURE */
@@ -171,12 +181,14 @@ export class OperatorState {
       kept ??= {}
       kept[name] = value
     }
-    if (this.#tables.size > 0) return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables() }
+    if (this.#tables !== undefined) {
+      return { operator: this.operator, kept: kept ?? {}, tables: this.#capturedTables(this.#tables) }
+    }
     return kept && { operator: this.operator, kept, tables: [] }
   }
 
-  #capturedTables(): CapturedOperator['tables'] {
-    return [...this.#tables].map(([name, { table, encode }]) => ({
+  #capturedTables(tables: Tables): CapturedOperator['tables'] {
+    return [...tables].map(([name, { table, encode }]) => ({
       name,
       encode,
       mutable: this.#isMutable(name, table),
@@ -186,10 +198,11 @@ export class OperatorState {
 
   /** Some of its values cannot be frozen; once that is found, it is so. */
   #isMutable(name: string, table: Table<unknown>): boolean {
-    if (this.#mutable.has(name)) return true
+    if (this.#mutable?.has(name)) return true
     if (!isUsers(this.operator, name) || table.size === 0) return false
     for (const value of table.some(sampledMax)) {
       if (!holdsMutable(value)) continue
+      this.#mutable ??= new Set()
       this.#mutable.add(name)
       return true
     }
@@ -199,7 +212,7 @@ export class OperatorState {
   /** Its restored state, by what has become of it, and what it has beside. */
   fates(): readonly StateFate[] {
     const declared = [...this.#claimed].map(([name, version]): StateFate => {
-      const stored = this.#stored.get(name)
+      const stored = this.#stored?.get(name)
       if (stored === undefined) return { kind: 'new', name }
       const older = [...stored].filter(of => of !== version)
       return older.length === 0 ? { kind: 'kept', name } : { kind: 'migrated', name, from: older, to: version }
@@ -214,6 +227,7 @@ export class OperatorState {
 
   #noteVersion(name: string, stored: unknown): void {
     const version = versionIn(stored)
+    this.#stored ??= new Map()
     const known = this.#stored.get(name)
     if (known === undefined) this.#stored.set(name, new Set([version]))
     else known.add(version)
@@ -280,6 +294,17 @@ export const capturedOf = (states: readonly OperatorState[]): readonly CapturedO
   return all
 }
 
+const encoding =
+  <V>(codec: t.Type<V, any>, now: () => V | undefined) =>
+  (): unknown => {
+    const value = now()
+    return value === undefined ? undefined : codec.encode(value)
+  }
+
+const bySplitType = perCodec((codec: t.Type<any, any>) => listType<[SplitId, any]>(t.tuple([t.string, codec]))) as <V>(
+  codec: t.Type<V, any>,
+) => t.Type<readonly [SplitId, V][], any>
+
 /** What a state of another kind and the same name would not read. */
 const inMap = (name: string): string => `(map) ${name}`
 
@@ -296,8 +321,6 @@ export const isUnion = (name: string): boolean => name.startsWith(unionPrefix)
 
 /** Under which name a restore gives all of it. */
 export const inAll = (name: string): string => `${allPrefix}${name}`
-
-export const isInAll = (name: string): boolean => name.startsWith(allPrefix)
 
 /** By what is stored: a thousand tasks have one array. The codecs of an operator's tasks are mostly one, and never many. */
 const decodedLists = new WeakMap<object, { readonly codec: unknown; readonly values: readonly unknown[] }>()

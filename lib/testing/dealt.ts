@@ -2,7 +2,7 @@ import type { SplitId } from '../element.ts'
 import type { Subtask } from '../graph/task.ts'
 import { gateState } from '../snapshot/frame.ts'
 import { redistributed } from '../snapshot/redistribution/redistributed.ts'
-import { withUnions } from '../snapshot/redistribution/unions.ts'
+import { unionsOf, withUnions } from '../snapshot/redistribution/unions.ts'
 import type { RestoredTask } from '../snapshot/snapshot.ts'
 import { type HarnessSnapshot, read } from './harnessSnapshot.ts'
 
@@ -24,9 +24,10 @@ export const dealt = (
   { subtask: { index, parallelism }, keyGroups, inputs, splits }: Dealing,
 ): RestoredTask => {
   const own = snapshots.find(({ subtask }) => subtask.index === index)
-  const tasks = withUnions(snapshots.toSorted((a, b) => a.subtask.index - b.subtask.index).map(read))
+  const tasks = snapshots.toSorted((a, b) => a.subtask.index - b.subtask.index).map(read)
+  const unions = unionsOf(tasks)
   if (own?.subtask.parallelism === parallelism) {
-    return snapshots.length === parallelism ? (tasks[index] as RestoredTask) : read(own)
+    return snapshots.length === parallelism ? withUnions(tasks[index] as RestoredTask, unions) : read(own)
   }
   const before = checkedWhole(snapshots)
   const taskOfSplit = (split: SplitId) => (splits.includes(split) ? splits.indexOf(split) % parallelism : undefined)
@@ -42,7 +43,7 @@ export const dealt = (
     taskOfSplit,
     generations: { before: 0, count: 1, of: () => 0, ofFrames: () => 0 },
   })
-  return withoutGenerations(shares[index] as RestoredTask)
+  return withUnions(withoutGenerations(shares[index] as RestoredTask), unions)
 }
 
 const checkedWhole = (snapshots: readonly HarnessSnapshot[]): number => {

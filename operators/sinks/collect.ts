@@ -15,50 +15,42 @@ export interface Collected<T> {
  */
 export function collect<T>(into: T[] = []): Sink<T, Collected<T>> & { readonly records: readonly T[] } {
   const published = new Set<string>()
+  const publish = (transactions: readonly Collected<T>[]) => {
+    for (const { id, records } of transactions) {
+      if (published.has(id)) continue
+      published.add(id)
+      for (const record of records) into.push(record)
+    }
+    return EMPTY
+  }
   let cuts = 0
+  // What does not depend on the task all of them have in common: there may be thousands.
+  const common = {
+    mayWrite: () => true,
+    ready$: NEVER,
+    publish,
+    recover: (of: { readonly publish: readonly Collected<T>[] }) => publish(of.publish),
+    close: () => {},
+  }
   return {
     name: 'collect',
     records: into,
     transaction: t.type({ id: t.string, records: t.readonlyArray(t.any) }),
-    open: task =>
-      writer<T>({
-        newId: () => `${task.epoch}.${task.subtask.index}.${cuts++}`,
-        publish(transactions) {
-          for (const { id, records } of transactions) {
-            if (published.has(id)) continue
-            published.add(id)
-            for (const record of records) into.push(record)
-          }
-        },
-      }),
+    open: ({ epoch, subtask }) => ({ ...common, ...writing<T>(() => `${epoch}.${subtask.index}.${cuts++}`) }),
   }
 }
 
-function writer<T>(shelf: {
-  newId(): string
-  publish(transactions: readonly Collected<T>[]): void
-}): SinkWriter<T, Collected<T>> {
+function writing<T>(newId: () => string): Pick<SinkWriter<T, Collected<T>>, 'write' | 'cut'> {
   let open: T[] = []
   return {
-    mayWrite: () => true,
-    ready$: NEVER,
     write(batch) {
       for (const record of batch) open.push(record)
     },
     cut() {
       if (open.length === 0) return undefined
-      const tx = { id: shelf.newId(), records: open }
+      const tx = { id: newId(), records: open }
       open = []
       return { tx, durable: EMPTY }
     },
-    publish(transactions) {
-      shelf.publish(transactions)
-      return EMPTY
-    },
-    recover({ publish }) {
-      shelf.publish(publish)
-      return EMPTY
-    },
-    close() {},
   }
 }

@@ -833,8 +833,8 @@ export const planted: readonly Planted[] = [
   {
     what: 'the transaction of a task that is no longer there is dropped',
     file: 'lib/snapshot/redistribution/operators.ts',
-    from: 'heirOf(old, spread) === task',
-    to: 'old === task',
+    from: 'shares[heirOf(old, spread)]?.push(...value)',
+    to: 'shares[old]?.push(...value)',
     spec: 'spec/snapshot/redistribution.spec.ts',
   },
   {
@@ -1129,8 +1129,15 @@ export const planted: readonly Planted[] = [
   {
     what: 'lists of a whole task all go to the first one',
     file: 'lib/snapshot/redistribution/operators.ts',
-    from: 'shares[i % after]?.push(element)',
-    to: 'shares[0 * i]?.push(element)',
+    from: 'const share = shares[i % after]',
+    to: 'const share = shares[0 * i]',
+    spec: 'spec/graph/listStates.spec.ts',
+  },
+  {
+    what: 'a task keeps what it was restored from for its life',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const state of this.#states) state.begun()',
+    to: '',
     spec: 'spec/graph/listStates.spec.ts',
   },
   {

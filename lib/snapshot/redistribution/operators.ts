@@ -1,5 +1,5 @@
 import type { Key, SplitId } from '../../element.ts'
-import { isBySplit, isInAll, isList, type RestoredOperator } from '../../state/operatorState.ts'
+import { isBySplit, isList, type RestoredOperator } from '../../state/operatorState.ts'
 import { type Frame, gateState, ofLines, ownState } from '../frame.ts'
 import type { RestoredTask } from '../snapshot.ts'
 import { redistributedFrames } from './frames.ts'
@@ -19,8 +19,7 @@ import { type GroupWatermarks, redistributedGroupWatermarks, smallestWatermark }
  * | unpublished transactions of sinks  | the heir of their task, oldest first                     |
  * | suspended operators               | `frames.ts`                                              |
  * | watermarks                        | `watermarks.ts`; those of a gate's channels to nobody     |
- * | lists                             | element i of all, one behind the other, to task i mod parallelism |
- * | what all tasks know of them       | all (`unions.ts`)                                       |
+ * | lists                             | element i of all, one behind the other, to task i mod parallelism; who is to know of all does (`unions.ts`) |
  * | an end that has been handled      | all, if all old tasks have handled it; else it is refused |
  * | broadcast state that nothing else depends on | that of the first old task, to all            |
  * | … that keys and results depend on | `lines.ts`                                              |
@@ -136,8 +135,6 @@ const keptOf = (
       give(name, bySplitOf(values as readonly { value: BySplit }[], spread))
     } else if (isList(name)) {
       give(name, listsOf(values as readonly { value: readonly unknown[] }[], spread))
-    } else if (isInAll(name)) {
-      give(name, toAll(values[0]?.value))
     } else if (lines !== undefined && isOfBroadcast(name)) {
       // Given with the lines.
     } else if (ofAnyLine && isOfBroadcast(name)) {
@@ -167,17 +164,28 @@ interface OldTransactions {
   readonly value: readonly { readonly checkpoint: number }[]
 }
 
-const transactionsOf = (all: readonly OldTransactions[], spread: Spread): readonly unknown[] =>
-  Array.from({ length: spread.after }, (_, task) =>
-    all
-      .filter(({ old }) => heirOf(old, spread) === task)
-      .flatMap(({ value }) => value)
-      .sort((a, b) => a.checkpoint - b.checkpoint),
-  )
+const transactionsOf = (all: readonly OldTransactions[], spread: Spread): readonly unknown[] => {
+  const shares = Array.from({ length: spread.after }, (): { readonly checkpoint: number }[] => [])
+  for (const { old, value } of all) shares[heirOf(old, spread)]?.push(...value)
+  return shares.map(share => share.sort((a, b) => a.checkpoint - b.checkpoint))
+}
 
+/** By new task its elements; undefined where there are none. */
 const listsOf = (all: readonly { readonly value: readonly unknown[] }[], { after }: Spread): readonly unknown[] => {
-  const shares = Array.from({ length: after }, (): unknown[] => [])
-  for (const [i, element] of all.flatMap(({ value }) => value).entries()) shares[i % after]?.push(element)
+  const count = all.reduce((sum, { value }) => sum + value.length, 0)
+  // Of their size from the beginning: pushing makes room for half as many more, and an array of all would be another copy.
+  const shares = Array.from(
+    { length: after },
+    (_, task) => new Array<unknown>(Math.ceil(Math.max(0, count - task) / after)),
+  )
+  let i = 0
+  for (const { value } of all) {
+    for (const element of value) {
+      const share = shares[i % after] as unknown[]
+      share[Math.floor(i / after)] = element
+      i++
+    }
+  }
   return shares.map(share => (share.length === 0 ? undefined : share))
 }
 
