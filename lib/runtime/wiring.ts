@@ -123,7 +123,7 @@ const restoredIn = ({ nodes }: Stage, restored: Wiring['restored']): ((id: TaskI
     }),
   )
   return id => {
-    const task = restored?.tasks.get(id) 
+    const task = restored?.tasks.get(id)
     return task && withUnions(task, unions)
   }
 }
