@@ -123,13 +123,10 @@ const restoredIn = ({ nodes }: Stage, restored: Wiring['restored']): ((id: TaskI
     }),
   )
   return id => {
-    const task = restored?.tasks.get(id) ?? (unions.size === 0 ? undefined : nothing)
+    const task = restored?.tasks.get(id)
     return task && withUnions(task, unions)
   }
 }
-
-/** Of a task that had no state of its own. */
-const nothing: RestoredTask = { ended: false, operators: new Map(), inFlight: [] }
 
 interface Joined {
   /** By producer. */

@@ -1,9 +1,26 @@
+import { setImmediate as turn } from 'node:timers/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
 import * as t from 'io-ts'
-import { explainRegions, memoryStore, operator, regional, run, type Sink, stream } from 'spillway'
-import { collect, flatMap, fromArray, into, map } from 'spillway/operators'
+import { filter, firstValueFrom, NEVER } from 'rxjs'
+import {
+  explainRegions,
+  type Job,
+  memoryStore,
+  operator,
+  regional,
+  run,
+  type Sink,
+  type Source,
+  stream,
+} from 'spillway'
+import { collect, flatMap, fromArray, into, map, rebalance } from 'spillway/operators'
 import { type HarnessSnapshot, harness, runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { slowCollect, stepped } from '../runtime/restored.ts'
+
+setFlagsFromString('--expose_gc')
+const collectGarbage = runInNewContext('gc') as () => void
 
 type Said = {
   readonly list: readonly number[]
@@ -214,6 +231,96 @@ describe('in a job', () => {
       }
     }
   })
+
+  test('in another stage all know of all, also a task with none of its own', async () => {
+    const ofTheFirst = (sink: Sink<number>, told: Said[], { moved }: { readonly moved: boolean }) => {
+      const source = stream(fromArray(numbers(600), { splits: 4 }))
+      return (moved ? source.pipe(rebalance()) : source).pipe(
+        operator<number, number>(
+          'seen',
+          ({ state, subtask }) => {
+            const union = state.union('union', t.number)
+            told.push({ list: [], union: union.get(), restored: union.restored })
+            return {
+              record(n, out) {
+                if (subtask.index === 0) union.add(n)
+                out.emit(n)
+              },
+            }
+          },
+          { unionStates: ['union'] },
+        ),
+        into(sink),
+      )
+    }
+    const [records, told]: [number[], Said[]] = [[], []]
+    const savepoint = memoryStore()
+    const sink = slowCollect(records, { macrotasks: 1 })
+    const options = { parallelism: 2, channels: { buffersMax: 2, bufferRecordsMax: 4 } }
+    let stopped: Promise<unknown> | undefined
+    const job = runIn(
+      stepped(turn => {
+        if (turn === 60) stopped = job.stop({ savepoint })
+      }),
+      ofTheFirst(sink, [], { moved: false }),
+      options,
+    )
+    await job.done
+    await stopped
+    await run(ofTheFirst(sink, told, { moved: true }), { ...options, restore: { savepoint } }).done
+    expect(records.sort((a, b) => a - b)).toEqual(numbers(600))
+    const [first, second] = told
+    expect(first?.restored.length).toBeGreaterThan(0)
+    expect([first?.union, second?.union]).toEqual([first?.restored, []])
+    expect(second?.restored).toBe(first?.restored)
+  })
+
+  test.each([1, 2])(
+    'at parallelism %d a job lets go of what it was restored from, unless its handlers keep it',
+    async parallelism => {
+      const waiting: Source<number, null> = {
+        name: 'waiting',
+        position: t.null,
+        splits: () => [['0', '1']],
+        open: () => ({ next: () => 'wait', ready$: NEVER, position: () => null, close: () => {} }),
+      }
+      const made: WeakRef<object>[] = []
+      const knowing = stream(waiting).pipe(
+        operator<number, never>(
+          'knowing',
+          ({ state }) => {
+            const union = state.union('all', t.number)
+            if (union.restored.length === 0) union.add(1)
+            else {
+              made.push(new WeakRef(union.restored))
+              union.clear()
+            }
+            return { record: () => {} }
+          },
+          { unionStates: ['all'] },
+        ),
+        into(collect()),
+      )
+      const store = memoryStore()
+      const running = async (job: Job) => {
+        await firstValueFrom(job.status$.pipe(filter(({ kind }) => kind === 'running')))
+        return job
+      }
+      const first = await running(run(knowing, { store }))
+      await first.triggerCheckpoint()
+      first.cancel()
+      await first.done.catch(() => {})
+      const second = await running(run(knowing, { store, parallelism }))
+      expect(made).toHaveLength(parallelism)
+      for (let i = 0; i < 3; i++) {
+        await turn()
+        collectGarbage()
+      }
+      expect(made.every(of => of.deref() === undefined)).toBe(true)
+      second.cancel()
+      await second.done.catch(() => {})
+    },
+  )
 
   test('tasks with union state restart together, and take no checkpoints by region', () => {
     const direct = pipeline(collect(), [])

@@ -1134,6 +1134,13 @@ export const planted: readonly Planted[] = [
     spec: 'spec/graph/listStates.spec.ts',
   },
   {
+    what: 'a task keeps what it was restored from for its life',
+    file: 'lib/runtime/task.ts',
+    from: 'for (const state of this.#states) state.begun()',
+    to: '',
+    spec: 'spec/graph/listStates.spec.ts',
+  },
+  {
     what: 'tasks that share union state restart one by one',
     file: 'lib/graph/connected.ts',
     from: 'lineage.unionStates !== undefined)) joinAll',
