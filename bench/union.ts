@@ -156,10 +156,12 @@ class SlowStore {
   }
 }
 
-/** What a collection frees outside the heap is counted until it has been swept, for which the next one waits: half of the state's bytes. */
+/**
+ * A collection that was under way may leave what has died since it began; and what the next one frees outside the heap, up to half of
+ * the state's bytes, is counted until it has been swept, for which the third waits.
+ */
 const live = (): number => {
-  collectGarbage()
-  collectGarbage()
+  for (let n = 0; n < 3; n++) collectGarbage()
   const { heapUsed, external } = process.memoryUsage()
   return heapUsed + external
 }
