@@ -184,7 +184,7 @@ export class Executor {
 }
 
 /** Of the time, while tasks have work too: with what is kept for open captures, updates go on at 70 % of their pace or more. */
-const backgroundShare = 0.25
+const backgroundShare = 0.23
 
 /**
  * Work that is done in pieces beside the tasks: each action is one piece. One that schedules itself again comes before those
