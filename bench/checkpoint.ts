@@ -1,7 +1,7 @@
 import { firstValueFrom } from 'rxjs'
-import { type Alignment, SpillwayError, type Store } from 'spillway'
+import { type Alignment, type CheckpointReport, SpillwayError, type Store } from 'spillway'
 import type { Bench, Figures, Options } from './bench.ts'
-import { encodeAndPut } from './encodeAndPut.ts'
+import { bytesPerRecord, encodeAndPut } from './encodeAndPut.ts'
 import { quantile } from './measure.ts'
 import { recordsPerSecond, type SlowJob, slowJob } from './slowJob.ts'
 import { whileRunning } from './whileRunning.ts'
@@ -18,6 +18,7 @@ interface Mode {
 interface Taken {
   readonly wholeMs: number
   readonly barrierMs: number
+  /** In flight: stored, or where nothing is overtaken in the channels when it was triggered. */
   readonly records: number
   readonly bytes: number
   /** Encoding and putting as many records alone, directly after it; only where records are in flight. */
@@ -149,11 +150,13 @@ const checkpoints = async (
   const taken: Taken[] = []
   for (let n = 0; n < count; n++) {
     const begunMs = performance.now()
+    const held = job.held()
     const report = await job.job.triggerCheckpoint()
     const wholeMs = performance.now() - begunMs
-    const { outcome, reason, id, inFlightRecords: records, inFlightBytes: bytes } = report
+    const { outcome, reason, id } = report
     if (outcome === 'failed') throw new Error(`checkpoint ${id} failed: ${reason}`)
-    if (mode.overtakes && records === 0) throw new Error(`checkpoint ${id} has nothing in flight`)
+    const { records, bytes } = mode.overtakes ? storedIn(report) : { records: held, bytes: held * bytesPerRecord }
+    if (records === 0 || bytes === 0) throw new Error(`checkpoint ${id} has nothing in flight`)
     const aloneMs = mode.overtakes
       ? await encodeAndPut(store, { name: `alone/${id}`, records, bufferRecords: job.bufferRecords })
       : undefined
@@ -163,6 +166,8 @@ const checkpoints = async (
   }
   return taken
 }
+
+const storedIn = ({ inFlightRecords: records, inFlightBytes: bytes }: CheckpointReport) => ({ records, bytes })
 
 const figuresOf = ({ taken, throughput }: Measured & { kind: 'measured' }): Record<string, number> => {
   const at = (q: number, of: (one: Taken) => number) => quantile(taken.map(of), q)

@@ -18,3 +18,6 @@ export const encodeAndPut = async (
 }
 
 const encoding = msgpackEncoding()
+
+/** Encoded in a buffer. */
+export const bytesPerRecord = encoding.encode(buffer(Array.from({ length: 10 }, (_, i) => numberedText(i)))).length / 10
