@@ -1,7 +1,8 @@
-import { Subscription } from 'rxjs'
-import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
+import { concatMap, type SchedulerLike, Subscription } from 'rxjs'
+import { checksumOf, containerSteps, type Section } from '../snapshot/container.ts'
 import type { Piece } from '../snapshot/snapshot.ts'
 import type { Store } from '../store/store.ts'
+import { inPieces } from './inPieces.ts'
 
 /** A task's snapshot whose in-flight data is put with that of others. */
 export interface Sharing {
@@ -15,6 +16,7 @@ export interface Sharing {
 
 export interface InFlightFileOptions {
   readonly store: Store
+  readonly scheduler: SchedulerLike
   /** The name of what its chunks are encoded by. */
   readonly encoding: string
   /** Its name. */
@@ -43,14 +45,24 @@ export class InFlightFile {
   }
 
   put(): void {
-    const { store, encoding, object, members } = this.#options
-    const containers = members.map(({ inFlight }) => writeContainer(inFlight, { encoding }))
-    this.#putting.add(
-      store.put(object, joined(containers)).subscribe({
-        error: error => this.#failed(error),
-        complete: () => this.#isPut(containers),
+    const { store, scheduler, object } = this.#options
+    let containers: readonly Uint8Array[] = []
+    const putting = inPieces(() => this.#containers(), scheduler).pipe(
+      concatMap(written => {
+        containers = written
+        return store.put(object, joined(written))
       }),
     )
+    this.#putting.add(
+      putting.subscribe({ error: error => this.#failed(error), complete: () => this.#isPut(containers) }),
+    )
+  }
+
+  *#containers(): Generator<number, readonly Uint8Array[]> {
+    const { encoding, members } = this.#options
+    const containers: Uint8Array[] = []
+    for (const { inFlight } of members) containers.push(yield* containerSteps(inFlight, { encoding }))
+    return containers
   }
 
   #isPut(containers: readonly Uint8Array[]): void {

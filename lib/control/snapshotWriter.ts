@@ -1,11 +1,11 @@
-import { defer, merge, type Observable, type SchedulerLike, Subscription } from 'rxjs'
+import { concatMap, merge, type Observable, type SchedulerLike, Subscription } from 'rxjs'
 import type { Acknowledged, CheckpointOrder, CoordinateEvent } from '../coordination/events.ts'
 import type { FailureCause } from '../coordination/tolerance.ts'
 import type { CheckpointId } from '../element.ts'
 import { messageOf, SpillwayError } from '../error.ts'
 import { Line } from '../line.ts'
 import type { Coding } from '../snapshot/chunk.ts'
-import { checksumOf, type Section, writeContainer } from '../snapshot/container.ts'
+import { checksumOf, containerSteps, type Section } from '../snapshot/container.ts'
 import { releaseSnapshot } from '../snapshot/format.ts'
 import { objectNames } from '../snapshot/log.ts'
 import { SharedFiles } from '../snapshot/sharedFiles.ts'
@@ -13,6 +13,7 @@ import type { Piece, TaskId, TaskSnapshot } from '../snapshot/snapshot.ts'
 import { type Encoded, SnapshotEncoder, type ToEncode } from '../snapshot/snapshotEncoder.ts'
 import type { Store } from '../store/store.ts'
 import { InFlightFile, type Sharing } from './inFlightFile.ts'
+import { inPieces } from './inPieces.ts'
 import { type ChainLimits, SnapshotChains } from './snapshotChains.ts'
 
 export interface SnapshotWriterOptions {
@@ -160,6 +161,7 @@ export class SnapshotWriter {
     const { checkpoint } = (members[0] as Writing).snapshot
     const file = new InFlightFile({
       store: this.options.store,
+      scheduler: this.options.scheduler,
       encoding: this.options.encoding.name,
       object: objectNames(this.options.epoch).inFlight(checkpoint, ++this.#filesBegun),
       members,
@@ -242,12 +244,14 @@ class Writing implements ToEncode, Sharing {
 
   #putState(sections: readonly Section[]): void {
     const object = nameOf(this.snapshot, this.#attempts)
-    const { store, encoding } = this.#writer.options
-    const putting = defer(() => {
-      const bytes = writeContainer(sections, { encoding: encoding.name })
-      this.#state = { holds: 'state', object, begin: 0, bytes: bytes.length, crc: checksumOf(bytes) }
-      return store.put(object, bytes)
-    })
+    const { store, encoding, scheduler } = this.#writer.options
+    const container$ = inPieces(() => containerSteps(sections, { encoding: encoding.name }), scheduler)
+    const putting = container$.pipe(
+      concatMap(bytes => {
+        this.#state = { holds: 'state', object, begin: 0, bytes: bytes.length, crc: checksumOf(bytes) }
+        return store.put(object, bytes)
+      }),
+    )
     this.#take(putting, () => this.#stateIsKept())
   }
 
