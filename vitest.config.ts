@@ -2,7 +2,11 @@ import { availableParallelism } from 'node:os'
 import { configDefaults, defineConfig } from 'vitest/config'
 
 /** They look at what all of their process has loaded or holds. */
-const alone = ['spec/snapshot/encodingWithoutAddon.spec.ts', 'spec/runtime/largeExchange.spec.ts']
+const alone = [
+  'spec/snapshot/encodingWithoutAddon.spec.ts',
+  'spec/runtime/largeExchange.spec.ts',
+  'spec/channel/sharing.spec.ts',
+]
 
 // Specs run against the source, through the names a user would import. Others share a process, and so what they import.
 export default defineConfig({

@@ -109,8 +109,9 @@ export interface Consumer<T> {
  * - A push is never refused, because what is not data must always get through: the writer asks its pool before it pushes a
  *   buffer, and is told when one has been taken whole.
  *
- * A large exchange has a million channels, most of them empty: one that has never been used is this object alone, and one
- * that has been sent nothing but what all have been sent shares its queue with them.
+ * A large exchange has a million channels, most of them empty: one that has never been used is this object alone. One that has
+ * never carried data shares its queue, and what it knows of barriers, with all to which the same was sent and from which as much
+ * was taken; its first buffer gives it a queue of its own.
  */
 export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   blocked = false
@@ -122,7 +123,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   recordsTaken = 0
   #consumer: Consumer<T> | undefined = undefined
   #number = 0
-  /** Its own, or shared with other channels. */
+  /** Its own, or shared with other channels: then never changed, but replaced. */
   #queue: readonly StreamElement<T>[] = unused
   #owns = false
   /** So many elements at the head of the queue are barriers that stand first. */
@@ -196,7 +197,7 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
         this.#append(element)
         break
       case 'watermark':
-        if (this.#replacesLast()) this.#own()[this.#queue.length - 1] = element
+        if (this.#replacesLast()) this.#splice(this.#queue.length - 1, 1, element)
         else this.#append(element)
         this.#capture(element)
         break
@@ -255,20 +256,20 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   prioritize(checkpoint: CheckpointId): void {
     const at = this.#queue.findIndex(element => element.kind === 'barrier' && element.checkpoint === checkpoint)
     if (at < this.#first) return
-    const queue = this.#own()
-    const [barrier] = queue.splice(at, 1) as [StreamElement<T>]
-    queue.splice(this.#first, 0, barrier)
+    const barrier = this.#queue[at] as StreamElement<T>
+    this.#splice(at, 1)
+    this.#splice(this.#first, 0, barrier)
     this.#first++
     // It has no place among the data any more: what stands behind that place counts one less.
     this.#pushed--
-    const place = this.#barriers.find(sent => sent.checkpoint === checkpoint)?.ordinal ?? 0
-    this.#barriers = this.#barriers.map(sent => (sent.ordinal > place ? { ...sent, ordinal: sent.ordinal - 1 } : sent))
+    const moved = this.#owns ? withoutPlace : sharedWithoutPlace
+    this.#barriers = moved(this.#barriers, checkpoint)
   }
 
   pushBeforeEnd(barrier: Barrier): void {
     const last = this.#queue.at(-1)
     if (last?.kind !== 'end') return
-    this.#own().pop()
+    this.#splice(this.#queue.length - 1, 1)
     this.#pushed--
     this.push(barrier)
     this.#append(last)
@@ -307,39 +308,45 @@ export class Channel<T> implements Halves<T>, SendingHalf<T>, ReceivingHalf<T> {
   #pushBarrier(barrier: Barrier): void {
     if (barrier.checkpoint === this.#capturing) this.#capturing = undefined
     const isFirst = isUnaligned(barrier) && this.#consumer?.keepsOrder !== true
-    this.#barriers = withBarrier(this.#barriers, {
-      checkpoint: barrier.checkpoint,
-      ordinal: this.#pushed,
-      buffers: this.#buffers,
-    })
+    const sent = this.#owns ? withBarrier : sharedWithBarrier
+    this.#barriers = sent(this.#barriers, barrier.checkpoint, this.#pushed, this.#buffers)
     if (!isFirst) return this.#append(barrier)
-    if (this.#queue === unused) this.#queue = aloneIn(barrier)
-    else this.#own().splice(this.#first, 0, barrier)
+    this.#splice(this.#first, 0, barrier)
     this.#first++
   }
 
   /** The task has taken a barrier: it asks for no older checkpoint any more. */
   #forgetBefore(checkpoint: CheckpointId): void {
-    this.#barriers = withoutBefore(this.#barriers, checkpoint)
+    if (this.#barriers.some(sent => sent.checkpoint < checkpoint)) {
+      const kept = this.#owns ? withoutBefore : sharedWithoutBefore
+      this.#barriers = kept(this.#barriers, checkpoint)
+    }
     if (this.#capturing !== undefined && this.#capturing < checkpoint) this.#capturing = undefined
   }
 
   #append(element: StreamElement<T>): void {
-    if (this.#queue === unused && element.kind !== 'buffer') this.#queue = aloneIn(element)
-    else this.#own().push(element)
+    if (this.#owns || element.kind === 'buffer') this.#own().push(element)
+    else this.#splice(this.#queue.length, 0, element)
     this.#pushed++
   }
 
   /** A channel that has never carried data gives its queue back. */
   #shift(): void {
     if (!this.#owns) {
-      this.#queue = unused
+      if (this.#queue.length > 1) this.#splice(0, 1)
+      else this.#queue = unused
       return
     }
     this.#own().shift()
     if (this.recordsSent > 0 || this.#queue.length > 0) return
     this.#queue = unused
     this.#owns = false
+  }
+
+  /** Puts these elements in the place of as many as are removed, in its own queue or by another shared one. */
+  #splice(at: number, removed: number, ...elements: StreamElement<T>[]): void {
+    if (this.#owns) this.#own().splice(at, removed, ...elements)
+    else this.#queue = sharedSpliced(this.#queue, at, removed, ...elements)
   }
 
   /** The queue, to be changed. */
@@ -376,40 +383,55 @@ interface SentBarrier {
   readonly buffers: number
 }
 
+const withBarrier = (
+  before: readonly SentBarrier[],
+  checkpoint: CheckpointId,
+  ordinal: number,
+  buffers: number,
+): readonly SentBarrier[] => [...before, { checkpoint, ordinal, buffers }]
+
+const withoutBefore = (before: readonly SentBarrier[], checkpoint: CheckpointId): readonly SentBarrier[] =>
+  before.filter(sent => sent.checkpoint >= checkpoint)
+
+const withoutPlace = (before: readonly SentBarrier[], checkpoint: CheckpointId): readonly SentBarrier[] => {
+  const place = before.find(sent => sent.checkpoint === checkpoint)?.ordinal ?? 0
+  return before.map(sent => (sent.ordinal > place ? { ...sent, ordinal: sent.ordinal - 1 } : sent))
+}
+
 /** Shared by all channels that have nothing to keep. */
 const unused: readonly never[] = []
 
 /**
- * What goes to a whole exchange is kept once: channels that were alike stay alike, and share what they come to hold. The last
- * result is remembered, because a writer sends an element to one channel after the other, and tasks take them one after the other.
+ * What goes to a whole exchange is kept once: channels that share a list, changed alike, share the list that it becomes. Each
+ * list remembers its last change, because a writer sends an element to one channel after the other; tasks take from lists of
+ * many writers by turns. It does not keep what it became, or one that stays would keep all that came after it.
  */
-const remembering = <Args extends readonly unknown[], R>(
-  compute: (...args: Args) => R,
-  key: (...args: Args) => readonly unknown[],
-): ((...args: Args) => R) => {
-  let last: { readonly of: readonly unknown[]; readonly result: R } | undefined
-  return (...args) => {
-    const of = key(...args)
-    if (last === undefined || of.some((one, i) => one !== last?.of[i])) last = { of, result: compute(...args) }
-    return last.result
+const shared = <One, Args extends readonly unknown[]>(
+  change: (before: readonly One[], ...args: Args) => readonly One[],
+): ((before: readonly One[], ...args: Args) => readonly One[]) => {
+  const lastOf = new WeakMap<readonly One[], { readonly args: Args; readonly after: WeakRef<readonly One[]> }>()
+  return (before, ...args) => {
+    const last = lastOf.get(before)
+    const known = last !== undefined && isSame(last.args, args) ? last.after.deref() : undefined
+    if (known !== undefined) return known
+    const after = change(before, ...args)
+    lastOf.set(before, { args, after: new WeakRef(after) })
+    return after
   }
 }
 
-/** The queue of an empty channel that has been sent this. */
-const aloneIn = remembering(
-  (element: StreamElement<any>): readonly StreamElement<any>[] => [element],
-  element => [element],
-)
+const isSame = (some: readonly unknown[], others: readonly unknown[]): boolean =>
+  some.length === others.length && some.every((one, i) => one === others[i])
 
-const withBarrier = remembering(
-  (before: readonly SentBarrier[], barrier: SentBarrier): readonly SentBarrier[] => [...before, barrier],
-  (before, { checkpoint, ordinal, buffers }) => [before, checkpoint, ordinal, buffers],
-)
-
-const withoutBefore = remembering(
-  (before: readonly SentBarrier[], checkpoint: CheckpointId): readonly SentBarrier[] => {
-    const kept = before.filter(barrier => barrier.checkpoint >= checkpoint)
-    return kept.length === before.length ? before : kept
+const sharedSpliced = shared(
+  (queue: readonly StreamElement<any>[], at: number, removed: number, ...elements: readonly StreamElement<any>[]) => {
+    const spliced = queue.toSpliced(at, removed, ...elements)
+    return spliced.length === 0 ? unused : spliced
   },
-  (before, checkpoint) => [before, checkpoint],
 )
+
+const sharedWithBarrier = shared(withBarrier)
+
+const sharedWithoutBefore = shared(withoutBefore)
+
+const sharedWithoutPlace = shared(withoutPlace)

@@ -110,8 +110,8 @@ export const planted: readonly Planted[] = [
     what: 'a barrier that has moved to the head still counts where it stood',
     file: 'lib/channel/channel.ts',
     from: `    this.#pushed--
-    const place`,
-    to: `    const place`,
+    const moved`,
+    to: `    const moved`,
     spec: 'spec/alignment/alignment.spec.ts',
   },
   {
@@ -714,8 +714,16 @@ export const planted: readonly Planted[] = [
   {
     what: 'control elements of one checkpoint are shared by channels that are no longer alike',
     file: 'lib/channel/channel.ts',
-    from: '(before, { checkpoint, ordinal, buffers }) => [before, checkpoint, ordinal, buffers],',
-    to: '(before, { checkpoint }) => [before, checkpoint],',
+    from: 'some.every((one, i) => one === others[i])',
+    to: 'some.every((one, i) => i === 1 || one === others[i])',
+    spec: 'spec/channel/sharing.spec.ts',
+  },
+  {
+    what: 'a queue that channels share is changed in place',
+    file: 'lib/channel/channel.ts',
+    from: 'this.#queue = [...this.#queue]',
+    to: '',
+    spec: 'spec/channel/sharing.spec.ts',
   },
   {
     what: 'at another parallelism a key group loses its watermark',

@@ -1,8 +1,9 @@
+import { setImmediate as turn } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
 import * as t from 'io-ts'
-import { EMPTY, filter, firstValueFrom, NEVER } from 'rxjs'
+import { EMPTY, firstValueFrom, NEVER, Subject, filter as where } from 'rxjs'
 import { memoryStore, run, type Sink, type Source, stream } from 'spillway'
-import { into, keyBy, map } from 'spillway/operators'
+import { eventTime, filter, into, keyBy, map } from 'spillway/operators'
 import { describe, expect, it } from 'vitest'
 
 const tasks = 200
@@ -47,7 +48,7 @@ describe(`a keyed exchange of ${tasks} x ${tasks} that carries no data`, () => {
         store: memoryStore(),
       },
     )
-    await firstValueFrom(job.status$.pipe(filter(({ kind }) => kind === 'running')))
+    await firstValueFrom(job.status$.pipe(where(({ kind }) => kind === 'running')))
     expect(arrays() - before).toBeLessThan(channels / 2)
 
     for (const alignment of ['aligned', 'unaligned'] as const) {
@@ -56,6 +57,81 @@ describe(`a keyed exchange of ${tasks} x ${tasks} that carries no data`, () => {
     }
     // What a channel remembers of barriers is one list for all: a list or a queue that each had would be as many.
     expect(arrays() - before).toBeLessThan(channels / 2)
+    await job.cancel()
+  })
+})
+
+describe(`a keyed exchange of ${tasks} x ${tasks} that carries watermarks alone, which nobody takes`, () => {
+  const advances$ = new Subject<void>()
+  const taken$ = new Subject<void>()
+  let [rounds, given, full] = [0, 0, true]
+
+  /** Each split has a record a round. */
+  const timed: Source<number, number> = {
+    ...silent,
+    open: () => {
+      let round = 0
+      return { next: () => (round < rounds ? [++round] : 'wait'), ready$: advances$, position: () => round, close() {} }
+    },
+  }
+
+  const sink: Sink<number, number> = {
+    ...unread,
+    open: () => ({
+      mayWrite: () => !full,
+      ready$: taken$,
+      write() {},
+      cut: () => undefined,
+      publish: () => EMPTY,
+      recover: () => EMPTY,
+      close() {},
+    }),
+  }
+
+  const advance = async (): Promise<void> => {
+    rounds++
+    advances$.next()
+    while (given < rounds * tasks) await turn()
+    for (let turns = 0; turns < 10; turns++) await turn()
+  }
+
+  it('keeps a queue a task, with barriers too', { timeout: 120_000 }, async () => {
+    const before = arrays()
+    const job = run(
+      stream(timed).pipe(
+        eventTime({ timeMs: n => n, outOfOrderMs: 0 }),
+        filter(() => ++given < 0),
+        keyBy(n => n),
+        map(n => n),
+        into(sink),
+      ),
+      { parallelism: tasks, keyGroups: tasks, store: memoryStore() },
+    )
+    await firstValueFrom(job.status$.pipe(where(({ kind }) => kind === 'running')))
+    const grown = () => arrays() - before
+
+    await advance()
+    await advance()
+    expect(grown()).toBeLessThan(channels / 2)
+
+    job.configure({ checkpoints: { alignment: 'unaligned' } })
+    expect((await job.triggerCheckpoint()).outcome).toBe('completed')
+    await advance()
+    expect(grown()).toBeLessThan(channels / 2)
+
+    job.configure({ checkpoints: { alignment: 'aligned' } })
+    const first = job.triggerCheckpoint()
+    await advance()
+    const second = job.savepoint(memoryStore())
+    await advance()
+    expect(grown()).toBeLessThan(channels / 2)
+
+    full = false
+    taken$.next()
+    expect((await first).outcome).toBe('completed')
+    await second
+    await advance()
+    expect(grown()).toBeLessThan(channels / 2)
     await job.cancel()
   })
 })
