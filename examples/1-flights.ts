@@ -10,7 +10,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type KillMoment, type Start, startJob } from './flights/child.ts'
 import { difference, publishedLines } from './flights/compare.ts'
-import { figure, progressLine, seconds } from './flights/console.ts'
+import { figure, progressLine, saidOf, seconds } from './flights/console.ts'
 import type { Report } from './flights/messages.ts'
 import { oracle } from './flights/oracle.ts'
 import { flightFiles, prepareFlights } from './flights/prepare.ts'
@@ -27,11 +27,7 @@ const kills: readonly { moment: KillMoment; words: string }[] = [
 const { show, say } = progressLine()
 let fraction = 0
 const showReport = (report: Report) => {
-  if (report.kind === 'running') {
-    const { restored, bound } = report
-    say(restored ? `resumed from checkpoint ${restored.checkpoint}` : 'started')
-    say(`at most ${figure(bound.buffersMax)} buffers, ${figure(bound.recordsMax)} records in channels and snapshots`)
-  }
+  for (const line of saidOf(report)) say(line)
   if (report.kind === 'progress') fraction = report.fraction
   if (report.kind === 'checkpoint') show(fraction, report.summary)
   else show(fraction)
@@ -47,10 +43,10 @@ const beforeJobMs = performance.now()
 const expecting = oracle(flightFiles) // Meanwhile, on the second processor.
 const starts: Start[] = []
 for (const { moment, words } of kills) {
-  starts.push(await startJob(folder, { kill: moment, onReport: showReport }))
+  starts.push(await startJob(folder, { files: flightFiles, kill: moment, onReport: showReport }))
   say(`killed ${words}`)
 }
-starts.push(await startJob(folder, { kill: undefined, onReport: showReport }))
+starts.push(await startJob(folder, { files: flightFiles, kill: undefined, onReport: showReport }))
 const tookMs = performance.now() - beforeJobMs
 say('done, comparing')
 

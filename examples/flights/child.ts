@@ -13,17 +13,19 @@ export interface Start {
 }
 
 /**
- * Starts the job in a process of its own, where it goes on from what earlier ones have left in the folder, and resolves
- * when that process has ended: killed at the given moment, but not before it has completed a checkpoint, or else done.
+ * Starts the job on the files in a process of its own, where it goes on from what earlier ones have left in the folder,
+ * and resolves when that process has ended: killed at the given moment, but not before it has completed a checkpoint, or
+ * else done.
  *
  * Rejects if it ends in any other way, or says nothing for 30 seconds.
  */
 export const startJob = (
   folder: string,
-  { kill, onReport }: { kill: KillMoment | undefined; onReport: (report: Report) => void },
+  options: { files: readonly string[]; kill: KillMoment | undefined; onReport: (report: Report) => void },
 ): Promise<Start> =>
   new Promise((resolve, reject) => {
-    const child = fork(jobPath, [folder, kill === undefined ? 'timed' : 'stoppable'])
+    const { files, kill, onReport } = options
+    const child = fork(jobPath, [folder, kill === undefined ? 'timed' : 'stoppable', ...files])
     const end = () => child.kill('SIGKILL')
     const silence = setTimeout(() => {
       reject(new Error(`the job has said nothing for ${silenceMaxMs / 1000} s`))

@@ -1,3 +1,5 @@
+import type { Report } from './messages.ts'
+
 /** A line that shows how far something is: rewritten in place on a terminal, printed now and then elsewhere. */
 export const progressLine = () => {
   const { stdout } = process
@@ -32,6 +34,16 @@ const bar = (fraction: number) => {
 }
 
 const width = 30
+
+/** The lines that stay of what the job tells. */
+export const saidOf = (report: Report): readonly string[] => {
+  if (report.kind !== 'running') return []
+  const { restored, bound } = report
+  return [
+    restored ? `resumed from checkpoint ${restored.checkpoint}` : 'started',
+    `at most ${figure(bound.buffersMax)} buffers, ${figure(bound.recordsMax)} records in channels and snapshots`,
+  ]
+}
 
 export const seconds = (ms: number) => `${(ms / 1000).toFixed(1)} s`
 export const figure = (n: number) => Math.round(n).toLocaleString('en-US')

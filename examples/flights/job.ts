@@ -6,9 +6,8 @@ import { fileStore, ndjsonFiles } from 'spillway/node'
 import type { GoOn, Report } from './messages.ts'
 import { announced, type Phase, slowed, watched } from './phases.ts'
 import { Flight, HourlyDelay, hourlyDelays } from './pipeline.ts'
-import { flightFiles } from './prepare.ts'
 
-const [folder, mode] = process.argv.slice(2) as [string, 'stoppable' | 'timed']
+const [folder, mode, ...files] = process.argv.slice(2) as [string, 'stoppable' | 'timed', ...string[]]
 const resultsPerSecondInEachTask = 4_000
 
 const tell = (report: Report) => process.send!(report)
@@ -34,7 +33,7 @@ const delays = slowed(ndjsonFiles(join(folder, 'delays'), HourlyDelay), {
   recordsPerSecond: resultsPerSecondInEachTask,
 })
 const late = ndjsonFiles(join(folder, 'late'), Flight)
-const pipelines = hourlyDelays(flightFiles, {
+const pipelines = hourlyDelays(files, {
   delays: watched(announced(delays, announce), batch => hour$.next(batch.at(-1)!.hourMs)),
   late: announced(late, announce),
 })

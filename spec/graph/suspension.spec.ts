@@ -132,6 +132,43 @@ test('a barrier passes what is suspended', () => {
   expect(out.map(({ kind }) => kind)).toEqual(['buffer', 'barrier', 'buffer', 'watermark', 'end'])
 })
 
+test('64 buffers of an out.emit in a loop wait before an operator that is suspended; one more is OUTPUT_OVERFLOW', () => {
+  const [bufferRecords, waitingMax] = [256, 64]
+  // The first of them is begun, and suspended.
+  const looped = (fullBuffers: number) =>
+    lane(buffer(Array.from({ length: bufferRecords }, (_, i) => i))).pipe(
+      operator<number, number>('looping', () => ({
+        record: (n, out) => {
+          if (n > 0) return
+          for (let i = 0; i < fullBuffers * bufferRecords; i++) out.emit(i)
+        },
+      })),
+      flatMap(n => [n, -n]),
+    )
+  const errorOf = (stream: Stream<number>) => {
+    const { output, giveRoom } = narrow(1)
+    const [records, errors]: [number[], unknown[]] = [[], []]
+    stream.in(inPlace({ output })).subscribe({
+      next: element => {
+        if (element.kind === 'buffer') records.push(...element.records)
+      },
+      error: error => errors.push(error),
+    })
+    giveRoom(Number.POSITIVE_INFINITY)
+    return { records: records.length, errors }
+  }
+  expect(errorOf(looped(1 + waitingMax))).toEqual({ records: 2 * (1 + waitingMax) * bufferRecords, errors: [] })
+  expect(errorOf(looped(2 + waitingMax)).errors).toEqual([
+    expect.objectContaining({
+      code: 'OUTPUT_OVERFLOW',
+      place: 'flatMap',
+      message: expect.stringMatching(
+        /64 buffers wait before it.*return an iterable instead of calling out\.emit in a loop/,
+      ),
+    }),
+  ])
+})
+
 test('a burst of timers is left between two of them, and goes on after a restore with those that are due', () => {
   const bursts = keyedOperator<number, number, string>('bursts', ({ timers }) => ({
     record: timeMs => timers.at(timeMs),

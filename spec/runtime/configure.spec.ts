@@ -1,7 +1,18 @@
 import { firstValueFrom, take, toArray } from 'rxjs'
-import { type CheckpointReport, global, hourly, run, SpillwayError, stream } from 'spillway'
-import { collect, fromIterable, into } from 'spillway/operators'
-import { expect, test } from 'vitest'
+import {
+  type Alignment,
+  type CheckpointReport,
+  global,
+  hourly,
+  memoryStore,
+  run,
+  SpillwayError,
+  stream,
+} from 'spillway'
+import { collect, fromArray, fromIterable, into, rebalance } from 'spillway/operators'
+import { describe, expect, test } from 'vitest'
+import { type ChannelForm, channelForms } from './channelForms.ts'
+import { nothingPublished, runThrottled } from './throttled.ts'
 
 function* forever(): Generator<number> {
   for (let n = 0; ; n++) yield n
@@ -31,6 +42,46 @@ test('interval and alignment change while the job runs, and what is in effect is
   job.configure({ checkpoints: { alignment: { alignedTimeoutMs: 7 } } })
   expect((await later).at(-1)?.alignment).toEqual({ alignedTimeoutMs: 7 })
   await job.cancel()
+})
+
+/**
+ * In virtual time: checkpoints by the interval at 1,000 ms and 2,000 ms of a job whose channels are full, so that an aligned barrier
+ * takes half a second; 20 ms after the first trigger the alignment is changed. What the reports say of both.
+ */
+const configuredUnderWay = (before: Alignment, after: Alignment, { channelIn }: Pick<ChannelForm, 'channelIn'>) => {
+  const { checkpoints } = runThrottled(
+    sink => stream(fromArray(Array.from({ length: 10_000 }, (_, n) => n))).pipe(rebalance(), into(sink)),
+    {
+      ...{ store: memoryStore(), published: nothingPublished(), channelIn },
+      ...{ channels: { buffersMax: 8, bufferRecordsMax: 64 }, checkpoints: { everyMs: 1_000, alignment: before } },
+      ...{ asked: [[1_020, job => job.configure({ checkpoints: { alignment: after } })]], killedAtMs: 2_900 },
+    },
+  )
+  return checkpoints.map(({ alignment, durationMs, tasks, inFlightRecords }) => ({
+    alignment,
+    overtook: inFlightRecords > 0 && tasks.some(({ unaligned }) => unaligned),
+    afterMs: Math.round(durationMs),
+  }))
+}
+
+describe.each(channelForms)('alignment changed while a checkpoint is under way, $form:', form => {
+  const waited = expect.toSatisfy((ms: number) => ms > 300)
+  const early: Alignment = { alignedTimeoutMs: 50 }
+  const late: Alignment = { alignedTimeoutMs: 100_000 }
+
+  test.each<[Alignment, Alignment, object, object]>([
+    ['aligned', 'unaligned', { overtook: false, afterMs: waited }, { overtook: true, afterMs: 0 }],
+    ['aligned', early, { overtook: false, afterMs: waited }, { overtook: true, afterMs: 50 }],
+    [late, early, { overtook: false, afterMs: waited }, { overtook: true, afterMs: 50 }],
+    [late, 'unaligned', { overtook: false, afterMs: waited }, { overtook: true, afterMs: 0 }],
+    [early, late, { overtook: true, afterMs: 50 }, { overtook: false, afterMs: waited }],
+    [early, 'aligned', { overtook: true, afterMs: 50 }, { overtook: false, afterMs: waited }],
+  ])('%j to %j holds from the next one on', (before, after, first, second) => {
+    expect(configuredUnderWay(before, after, form)).toEqual([
+      { alignment: before, ...first },
+      { alignment: after, ...second },
+    ])
+  })
 })
 
 test('what is said to be in effect may be given back', async () => {

@@ -1,7 +1,7 @@
 import * as t from 'io-ts'
 import { EMPTY, NEVER, VirtualTimeScheduler } from 'rxjs'
-import { type Alignment, memoryStore, named, type RunOptions, type Sink, stream } from 'spillway'
-import { flatMap, fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { type Alignment, memoryStore, named, operator, type RunOptions, run, type Sink, stream } from 'spillway'
+import { flatMap, fromArray, into, keyBy, map, rebalance, scan } from 'spillway/operators'
 import { type Environment, runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { type ChannelForm, channelForms } from './channelForms.ts'
@@ -20,6 +20,28 @@ const neverReady: Sink<number> = {
     close() {},
   }),
 }
+
+test('a job whose operator emits in a loop what a suspended one does not take fails, and says where and what to do', async () => {
+  const looping = operator<number, number>('looping', () => ({
+    record: (_, out) => {
+      for (let i = 0; i < 1_000; i++) out.emit(i)
+    },
+  }))
+  const pipeline = stream(fromArray([0])).pipe(
+    looping,
+    flatMap(n => [n, -n]),
+    rebalance(),
+    into(neverReady),
+  )
+  const { done } = run(pipeline, { channels: { buffersMax: 1, bufferRecordsMax: 2 } })
+  await expect(done).rejects.toMatchObject({
+    code: 'OUTPUT_OVERFLOW',
+    place: expect.stringContaining('flatMap'),
+    message: expect.stringMatching(
+      /64 buffers wait before it.*return an iterable instead of calling out\.emit in a loop/,
+    ),
+  })
+})
 
 const options: RunOptions = {
   parallelism: 2,

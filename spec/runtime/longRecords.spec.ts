@@ -57,52 +57,77 @@ const acrossTasks =
       into(sink),
     )
 
+/** Values of one size in a snapshot, however many there are: integers take the fewer bytes the smaller they are. */
+const sized = (n: number) => n + 0.5
+
 /** The last record's time is that at which all others' timers are due at once. */
 const timed = (count: number) =>
-  stream(fromArray(Array.from({ length: count + 1 }, (_, n) => n))).pipe(
-    eventTime({ timeMs: n => (n < count ? n % 10 : 1_000_000), outOfOrderMs: 0 }),
+  stream(fromArray(Array.from({ length: count + 1 }, (_, n) => sized(n)))).pipe(
+    eventTime({ timeMs: n => (n < count ? Math.floor(n) % 10 : 1_000_000), outOfOrderMs: 0 }),
     keyBy(n => n),
   )
 
-const timersThenLong =
-  (count: number): Long =>
-  sink =>
-    timed(count / 10).pipe(
-      keyedOperator<number, number, number>('due', ({ timers }) => ({
-        record: n => {
-          if (n < count / 10) timers.at(100)
-        },
-        timer: (_timeMs, out, { key }) => out.emit(key),
-      })),
-      flatMap(n => Array.from({ length: 10 }, (_, i) => 10 * n + i)),
-      into(sink),
-    )
+/** Each key but the last has a timer; its result is the key. */
+const due = (count: number) =>
+  keyedOperator<number, number, number>('due', ({ timers }) => ({
+    record: n => {
+      if (n < count) timers.at(100)
+    },
+    timer: (_timeMs, out, { key }) => out.emit(key),
+  }))
+
+/** A result at once, and one by a timer. */
+const twiceInTime = (count: number) =>
+  keyedOperator<number, number, number>('twiceInTime', ({ timers }) => ({
+    record: (n, out) => {
+      out.emit(n)
+      timers.at(200)
+    },
+    timer: (_timeMs, out, { key }) => out.emit(key + count),
+  }))
+
+const twofold = (n: number) => Array.from({ length: 2 }, (_, i) => sized(2 * Math.floor(n) + i))
+const tenfold = (n: number) => Array.from({ length: 10 }, (_, i) => sized(10 * Math.floor(n) + i))
 
 const timers =
   (count: number): Long =>
   sink =>
+    timed(count).pipe(due(count), into(sink))
+
+const timersThenLong =
+  (count: number): Long =>
+  sink =>
+    timed(count).pipe(due(count), flatMap(tenfold), into(sink))
+
+const timersThenTimers =
+  (count: number): Long =>
+  sink =>
     timed(count).pipe(
-      keyedOperator<number, number, number>('due', ({ timers }) => ({
-        record: n => {
-          if (n < count) timers.at(100)
-        },
-        timer: (_timeMs, out, { key }) => out.emit(key),
-      })),
+      due(count),
+      keyBy(n => n),
+      twiceInTime(count),
       into(sink),
     )
+
+const windowed = (count: number) =>
+  timed(count).pipe(
+    tumblingWindow(
+      { sizeMs: 100, late: 'drop' },
+      sum((n: number) => n),
+    ),
+    map(({ key }) => key),
+    filter(n => n < count),
+  )
 
 const windows =
   (count: number): Long =>
   sink =>
-    timed(count).pipe(
-      tumblingWindow(
-        { sizeMs: 100, late: 'drop' },
-        sum((n: number) => n),
-      ),
-      map(({ key }) => key),
-      filter(n => n < count),
-      into(sink),
-    )
+    windowed(count).pipe(into(sink))
+
+const windowsThenTwoLong =
+  (count: number): Long =>
+  sink =>
+    windowed(count).pipe(flatMap(twofold), flatMap(twofold), into(sink))
 
 /** So small that half of 10,000 results fills them. */
 const channels = { buffersMax: 2, bufferRecordsMax: 64 }
@@ -131,6 +156,8 @@ const eachOnce = (records: readonly number[], count: number): boolean =>
 const [queue] = channelForms as [ChannelForm]
 const across = channelForms.map(of => ({ ...of, name: `acrossTasks, ${of.form}`, long: acrossTasks }))
 const within = Object.entries({ generator, resuming, twice }).map(([name, long]) => ({ ...queue, name, long }))
+
+const inFlight = ({ inFlightBytes, inFlightRecords }: CheckpointReport) => ({ inFlightBytes, inFlightRecords })
 
 /** What a checkpoint costs: how long it takes, and all that it writes. */
 const cost = ({ durationMs, stateBytes, inFlightBytes, inFlightRecords }: CheckpointReport) => ({
@@ -218,15 +245,45 @@ test('a million results of one record come once each and in order, through a cra
   expect(records.every((n, i) => n === i)).toBe(true)
 })
 
-for (const [name, long] of Object.entries({ timers, windows, timersThenLong })) {
-  test(`${name}: an unaligned checkpoint among 100,000 that are due waits for no record`, () => {
-    const few = checkpointed(long(10_000), { atMs: 5_000 })
-    const many = checkpointed(long(100_000), { atMs: 5_000 })
+const dueAtOnce: readonly (ChannelForm & {
+  readonly name: string
+  /** Given the number of its timers or windows. */
+  readonly long: (count: number) => Long
+  readonly resultsOfEach: number
+  /** When the checkpoint is triggered, with so many timers or windows. */
+  readonly atMs: (count: number) => number
+  /** Between tasks that have not ended then. */
+  readonly links: number
+})[] = [
+  { ...queue, name: 'timers', long: timers, resultsOfEach: 1, atMs: () => 5_000, links: 1 },
+  { ...queue, name: 'windows', long: windows, resultsOfEach: 1, atMs: () => 5_000, links: 1 },
+  { ...queue, name: 'timersThenLong', long: timersThenLong, resultsOfEach: 10, atMs: () => 5_000, links: 1 },
+  { ...queue, name: 'windowsThenTwoLong', long: windowsThenTwoLong, resultsOfEach: 4, atMs: () => 5_000, links: 1 },
+  ...channelForms.flatMap(of => {
+    const twoOfTimers = { ...of, long: timersThenTimers, resultsOfEach: 2 }
+    return [
+      { ...twoOfTimers, name: `firstOfTwoTimers, ${of.form}`, atMs: () => 5_000, links: 2 },
+      // Each of the first has had its result, at 1,000 a second.
+      {
+        ...twoOfTimers,
+        name: `secondOfTwoTimers, ${of.form}`,
+        atMs: (count: number) => count + 5_000,
+        links: 1,
+      },
+    ]
+  }),
+]
+
+test.each(dueAtOnce)(
+  '$name: an unaligned checkpoint among 100,000 that are due waits for no record, and has no more in flight than among 10,000',
+  ({ long, resultsOfEach, atMs, links, channelIn, latencyMs }) => {
+    const few = checkpointed(long(10_000), { atMs: atMs(10_000), channelIn })
+    const many = checkpointed(long(100_000), { atMs: atMs(100_000), channelIn })
     for (const { taken } of [few, many]) {
-      expect(taken.outcome).toBe('completed')
-      expect(taken.durationMs).toBe(0)
+      expect(taken).toMatchObject({ outcome: 'completed', alignment: 'unaligned' })
+      expect(taken.durationMs).toBeCloseTo(links * latencyMs)
     }
-    expect(many.taken.inFlightRecords).toBe(few.taken.inFlightRecords)
-    expect(eachOnce(many.restored(), 100_000)).toBe(true)
-  })
-}
+    expect(inFlight(many.taken)).toEqual(inFlight(few.taken))
+    expect(eachOnce(many.restored().map(Math.floor), resultsOfEach * 100_000)).toBe(true)
+  },
+)

@@ -1,5 +1,6 @@
-import { delay, VirtualTimeScheduler } from 'rxjs'
+import { delay, merge, NEVER, of, VirtualTimeScheduler } from 'rxjs'
 import {
+  type Alignment,
   type CheckpointReport,
   fixedDelay,
   type Job,
@@ -9,11 +10,14 @@ import {
   type Store,
   stageReports,
   stream,
+  type TaskReport,
 } from 'spillway'
-import { collect, fromArray, into, map, rebalance } from 'spillway/operators'
+import { collect, fromArray, fromObservable, into, map, rebalance, union } from 'spillway/operators'
 import { type Environment, runIn } from 'spillway/testing'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { criticalPath } from '../../lib/coordination/criticalPath.ts'
+import { type ChannelForm, channelForms } from './channelForms.ts'
+import { nothingPublished, runThrottled } from './throttled.ts'
 
 /** Time passes by a ms a slice, and by what user functions spend. */
 class Clock {
@@ -110,6 +114,57 @@ test('the legs explain at least 95 % of each checkpoint, aligned, unaligned and 
     }
   }
   expect(count).toBeGreaterThan(12)
+})
+
+/**
+ * In virtual time two sources, each with its channel: that of `busy` is full of buffers of 64 records, that of `quiet` is empty. At
+ * 1,000 ms a checkpoint is triggered, and at 1,100 ms quiet has a record, -1. What the report says of the task behind both, and what
+ * that task handles when.
+ */
+const oneBarrierLate = (alignment: Alignment, { channelIn }: Pick<ChannelForm, 'channelIn'>) => {
+  const handled: { n: number; atMs: number }[] = []
+  const { checkpoints } = runThrottled(
+    (sink, scheduler) => {
+      const quiet$ = merge(of(-1).pipe(delay(1_100, scheduler)), NEVER)
+      const quiet = fromObservable(quiet$, { name: 'quiet', onFull: 'error', bufferRecordsMax: 1 })
+      const busy = fromArray(Array.from({ length: 10_000 }, (_, n) => n))
+      return union(stream(quiet).pipe(rebalance()), stream(busy).pipe(rebalance())).pipe(
+        map(n => {
+          handled.push({ n, atMs: scheduler.now() })
+          return n
+        }),
+        into(sink),
+      )
+    },
+    {
+      ...{ store: memoryStore(), published: nothingPublished(), channelIn },
+      ...{ channels: { buffersMax: 8, bufferRecordsMax: 64 } },
+      ...{ alignment, checkpointsAtMs: [1_000], killedAtMs: 2_500, acceptLoss: ['quiet'] },
+    },
+  )
+  const behind = checkpoints[0]?.tasks.find(({ task }) => task.includes('union')) as TaskReport
+  return { behind, handled, quietAtMs: handled.find(({ n }) => n < 0)?.atMs }
+}
+
+describe.each(channelForms)('of two channels one is full, $form:', form => {
+  test('what is processed of it while its aligned barrier is late is counted, and nothing is of the other', () => {
+    const { behind, handled, quietAtMs } = oneBarrierLate('aligned', form)
+    const { startDelayMs, alignmentMs, processedDuringAlignment } = behind
+    const [firstAtMs, lastAtMs] = [1_000 + startDelayMs, 1_000 + startDelayMs + alignmentMs]
+    const meanwhile = handled.filter(({ atMs }) => atMs >= firstAtMs && atMs <= lastAtMs)
+    // Of two halves the receiving one holds another.
+    expect(processedDuringAlignment).toBe(form.form === 'one queue' ? 8 : 9)
+    expect(meanwhile).toHaveLength(64 * processedDuringAlignment)
+    expect(meanwhile.filter(({ n }) => n < 0)).toEqual([])
+    expect(quietAtMs).toBeGreaterThan(lastAtMs)
+  })
+
+  test('of unaligned barriers none is late, and the other channel waits for nothing', () => {
+    const { behind, quietAtMs } = oneBarrierLate('unaligned', form)
+    expect(behind).toMatchObject({ unaligned: true, alignmentMs: 0, processedDuringAlignment: 0 })
+    // Behind what is being written, at most two buffers of 64 ms.
+    expect(quietAtMs).toBeLessThan(1_100 + 2 * 64)
+  })
 })
 
 test('one that fails keeps what is known: who had answered and when, who had not, and the cause', () => {

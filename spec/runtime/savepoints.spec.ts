@@ -1,6 +1,8 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
 import {
+  type Alignment,
+  type CheckpointReport,
   fixedDelay,
   type Job,
   memoryStore,
@@ -16,7 +18,9 @@ import {
 import { eventTime, fromArray, into, keyBy, rebalance, scan, sum, tumblingWindow } from 'spillway/operators'
 import { type Happening, runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { type ChannelForm, channelForms } from './channelForms.ts'
 import { slowCollect, stepped } from './restored.ts'
+import { nothingPublished, runThrottled } from './throttled.ts'
 
 const numbers = Array.from({ length: 1_500 }, (_, n) => n)
 const counts = numbers.map(n => Math.floor(n / 7) + 1)
@@ -107,6 +111,37 @@ test.each([
   await run(pipelines(isMoved), { ...more, restore: { savepoint } }).done
   expect(short).toEqual([1, 2, 3])
   expect(sorted(long)).toEqual(sorted(counts))
+})
+
+/** In virtual time: a checkpoint of this alignment at 1,000 ms, and what else is asked for at 2,000 ms, of a job whose channels are full. */
+const besideFullChannels = (
+  alignment: Alignment,
+  { ask, channelIn }: { ask: (job: Job) => Promise<unknown> } & Pick<ChannelForm, 'channelIn'>,
+): readonly CheckpointReport[] =>
+  runThrottled(sink => stream(fromArray(Array.from({ length: 10_000 }, (_, n) => n))).pipe(rebalance(), into(sink)), {
+    ...{ store: memoryStore(), published: nothingPublished(), channelIn },
+    ...{ channels: { buffersMax: 8, bufferRecordsMax: 64 }, checkpoints: { alignment } },
+    ...{ alignment, checkpointsAtMs: [1_000], asked: [[2_000, ask]], killedAtMs: 5_000 },
+  }).checkpoints
+
+describe.each(channelForms)('a savepoint is aligned, though channels are full, $form', ({ channelIn }) => {
+  const alignments: readonly Alignment[] = ['unaligned', { alignedTimeoutMs: 100 }]
+  const asks: readonly [string, (job: Job) => Promise<unknown>][] = [
+    ['goes on', job => job.savepoint(memoryStore())],
+    ['stops with it', job => job.stop({ savepoint: memoryStore() })],
+  ]
+  const cases = alignments.flatMap(alignment => asks.map(([what, ask]) => [alignment, what, ask] as const))
+
+  test.each(cases)('and checkpoints are %j: of a job that %s', (alignment, _, ask) => {
+    const [checkpoint, saved] = besideFullChannels(alignment, { ask, channelIn })
+    expect(checkpoint).toMatchObject({ kind: 'checkpoint', outcome: 'completed', alignment })
+    expect(checkpoint?.inFlightRecords).toBeGreaterThan(0)
+    expect(checkpoint?.tasks.some(({ unaligned }) => unaligned)).toBe(true)
+    expect(saved).toMatchObject({ kind: 'savepoint', outcome: 'completed', alignment: 'aligned', inFlightRecords: 0 })
+    expect(saved?.tasks.map(({ unaligned }) => unaligned)).toEqual([false, false])
+    // The barrier has waited behind what the channels hold, for longer than the timeout.
+    expect(saved?.durationMs).toBeGreaterThan(200)
+  })
 })
 
 test('a savepoint of a job that goes on has all that its sinks have not published, and outlives all that the job deletes', async () => {

@@ -69,6 +69,8 @@ export const runThrottled = (
     readonly checkpointsAtMs?: readonly number[]
     /** Default unaligned. */
     readonly alignment?: Alignment
+    /** What else is asked of the job, and when. */
+    readonly asked?: readonly (readonly [atMs: number, ask: (job: Job) => unknown])[]
     readonly killedAtMs?: number
     /** So much passes with each reading of the clock, beside what is scheduled; default 0: turns end by full outputs alone. */
     readonly readingMs?: number
@@ -80,6 +82,7 @@ export const runThrottled = (
     published,
     checkpointsAtMs = [],
     alignment = 'unaligned',
+    asked = [],
     killedAtMs = Number.POSITIVE_INFINITY,
     readingMs = 0,
     onTurn,
@@ -118,6 +121,7 @@ export const runThrottled = (
   for (const atMs of checkpointsAtMs) {
     scheduler.schedule(() => void job.triggerCheckpoint({ alignment }).catch(() => {}), atMs)
   }
+  for (const [atMs, ask] of asked) scheduler.schedule(() => void ask(job), atMs)
   scheduler.maxFrames = killedAtMs
   scheduler.flush()
   if (failures.length > 0) throw failures[0]
