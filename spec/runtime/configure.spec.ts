@@ -1,7 +1,8 @@
 import { firstValueFrom, take, toArray } from 'rxjs'
-import { type CheckpointReport, global, hourly, run, SpillwayError, stream } from 'spillway'
+import { type CheckpointReport, global, hourly, SpillwayError, stream } from 'spillway'
 import { collect, fromIterable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 function* forever(): Generator<number> {
   for (let n = 0; ; n++) yield n

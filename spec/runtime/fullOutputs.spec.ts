@@ -2,8 +2,9 @@ import * as t from 'io-ts'
 import { EMPTY, NEVER, VirtualTimeScheduler } from 'rxjs'
 import { type Alignment, memoryStore, named, type RunOptions, type Sink, stream } from 'spillway'
 import { flatMap, fromArray, into, keyBy, map, scan } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 
 /** A sink that is never ready. */

@@ -1,9 +1,10 @@
 import { queryObjects } from 'node:v8'
 import * as t from 'io-ts'
 import { EMPTY, filter, firstValueFrom, NEVER } from 'rxjs'
-import { memoryStore, run, type Sink, type Source, stream } from 'spillway'
+import { memoryStore, type Sink, type Source, stream } from 'spillway'
 import { into, keyBy, map } from 'spillway/operators'
 import { describe, expect, it } from 'vitest'
+import { run } from '../run.ts'
 
 const tasks = 200
 const channels = tasks ** 2

@@ -11,9 +11,10 @@ import {
   stream,
 } from 'spillway'
 import { collect, fromArray, into, map, rebalance } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { criticalPath } from '../../lib/coordination/criticalPath.ts'
+import { runIn } from '../run.ts'
 
 /** Time passes by a ms a slice, and by what user functions spend. */
 class Clock {

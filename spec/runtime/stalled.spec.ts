@@ -2,10 +2,10 @@ import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
 import { type Sink, stream } from 'spillway'
 import { fromArray, into, rebalance } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { BufferBudget } from '../../lib/channel/budget.ts'
 import { dump, stalled, type TaskStand } from '../../lib/runtime/stalled.ts'
+import { runIn } from '../run.ts'
 
 const [idle, ready] = [
   { id: 'source/0', hasWork: false },
