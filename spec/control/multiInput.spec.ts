@@ -1,7 +1,8 @@
 import { map } from 'rxjs'
-import { multiInput, run, type Stream, stream, withRecords } from 'spillway'
+import { multiInput, type Stream, stream, withRecords } from 'spillway'
 import { collect, fromArray, into, rebalance } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** Each record with the number of the input that it has come from. */
 const tagged = (...inputs: readonly Stream<number, any>[]) =>

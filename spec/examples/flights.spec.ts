@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { run } from 'spillway'
 import { ndjsonFiles } from 'spillway/node'
 import { afterAll, expect, test } from 'vitest'
 import { saidOf } from '../../examples/flights/console.ts'
 import type { Report } from '../../examples/flights/messages.ts'
 import { Flight, HourlyDelay, hourlyDelays } from '../../examples/flights/pipeline.ts'
+import { run } from '../run.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'spillway-flights-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))

@@ -1,9 +1,10 @@
 import { Subject, take } from 'rxjs'
-import { named, type Pipeline, run, stream } from 'spillway'
+import { named, type Pipeline, stream } from 'spillway'
 import { collect, fromArray, fromObservable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { checkGuarantee } from '../../lib/graph/checkGuarantee.ts'
 import { plan } from '../../lib/graph/plan.ts'
+import { run } from '../run.ts'
 
 const lossy = (name: string) =>
   stream(fromObservable(new Subject<number>(), { name, onFull: 'error', bufferRecordsMax: 3 })).pipe(

@@ -1,8 +1,9 @@
 import * as t from 'io-ts'
 import { buffer, end, keyedOperator, memoryStore, stream } from 'spillway'
 import { fromArray, into, keyBy, mean } from 'spillway/operators'
-import { type HarnessSnapshot, harness, operatorLaws, runIn } from 'spillway/testing'
+import { type HarnessSnapshot, harness, operatorLaws } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped } from '../runtime/restored.ts'
 
 type Change = readonly [key: string, value: number | 'clear' | 'again']

@@ -3,20 +3,11 @@ import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import * as t from 'io-ts'
 import { filter, firstValueFrom, NEVER } from 'rxjs'
-import {
-  explainRegions,
-  type Job,
-  memoryStore,
-  operator,
-  regional,
-  run,
-  type Sink,
-  type Source,
-  stream,
-} from 'spillway'
+import { explainRegions, type Job, memoryStore, operator, regional, type Sink, type Source, stream } from 'spillway'
 import { collect, flatMap, fromArray, into, map, rebalance } from 'spillway/operators'
-import { type HarnessSnapshot, harness, runIn } from 'spillway/testing'
+import { type HarnessSnapshot, harness } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { run, runIn } from '../run.ts'
 import { slowCollect, stepped } from '../runtime/restored.ts'
 
 setFlagsFromString('--expose_gc')

@@ -1,9 +1,10 @@
 // A job to be stopped or killed: writes the numbers from 0 to files, and says which checkpoints complete, and how it ends.
 import * as t from 'io-ts'
-import { fixedDelay, run, SpillwayError, stream } from 'spillway'
+import { fixedDelay, SpillwayError, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { fromArray, into } from 'spillway/operators'
 import { paced } from '../paced.ts'
+import { run } from '../run.ts'
 
 const [directory = '', total = '0', pauseMs = '0', failEvery = '0'] = process.argv.slice(2)
 

@@ -1,9 +1,10 @@
 // A job on a disk that is full until its second checkpoint: says what becomes of each, and what is left of the first.
 import { readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { firstValueFrom, filter as those } from 'rxjs'
-import { run, stream } from 'spillway'
+import { stream } from 'spillway'
 import { fileStore } from 'spillway/node'
 import { collect, filter, fromArray, into, keyBy, map, scan } from 'spillway/operators'
+import { run } from '../run.ts'
 
 const [disk = ''] = process.argv.slice(2)
 const filler = `${disk}/filler`

@@ -1,10 +1,11 @@
 // A job to be killed: deals the minutes from 0 to the hours that they are in, out of order by up to ten of them.
 import * as t from 'io-ts'
 import { interval, map } from 'rxjs'
-import { minutes, run, stream } from 'spillway'
+import { minutes, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { eventTime, fromArray, into, keyBy, map as mapRecords } from 'spillway/operators'
 import { paced } from '../paced.ts'
+import { run } from '../run.ts'
 
 const [directory = '', total = '0', parallelism = '2'] = process.argv.slice(2)
 

@@ -11,10 +11,11 @@ import {
 } from 'spillway'
 import { fileStore } from 'spillway/node'
 import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { found } from '../../lib/runtime/restore.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'
+import { runIn } from '../run.ts'
 import type { LosingDisk, Process, Running } from '../store/losingDisk.ts'
 
 /** What is behind the sink: it has power of its own. */

@@ -3,9 +3,10 @@
 // which it says before it begins, with each object and once it is whole.
 import * as t from 'io-ts'
 import { firstValueFrom, filter as rxFilter, timer } from 'rxjs'
-import { run, type Source, type Store, stream } from 'spillway'
+import { type Source, type Store, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { filter, into, keyBy, map, scan } from 'spillway/operators'
+import { run } from '../run.ts'
 
 const [directory = '', total = 'Infinity', savepoints] = process.argv.slice(2)
 

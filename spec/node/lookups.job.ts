@@ -3,9 +3,10 @@ import { appendFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as after } from 'node:timers/promises'
 import * as t from 'io-ts'
-import { run, stream } from '../../lib/index.ts'
-import { fileStore, ndjsonFiles } from '../../lib/node/index.ts'
-import { asyncMap, fromArray, into, rebalance } from '../../operators/index.ts'
+import { stream } from 'spillway'
+import { fileStore, ndjsonFiles } from 'spillway/node'
+import { asyncMap, fromArray, into, rebalance } from 'spillway/operators'
+import { run } from '../run.ts'
 
 const [directory = '', total = '0', ordered = 'true', alignment = 'aligned'] = process.argv.slice(2)
 

@@ -14,9 +14,8 @@ const numbers = Array.from({ length: total }, (_, n) => n)
 const run = (directory: string, options: readonly string[], killedAfter: number) =>
   new Promise<string>(resolve => {
     const job = join(import.meta.dirname, 'lookups.job.ts')
-    const child = spawn(process.execPath, ['--import', 'tsx', job, directory, `${total}`, ...options], {
-      stdio: ['ignore', 'pipe', 'inherit'],
-    })
+    const node = ['--import', 'tsx', '--conditions=@spillway/source', job, directory, `${total}`, ...options]
+    const child = spawn(process.execPath, node, { stdio: ['ignore', 'pipe', 'inherit'] })
     let completed = 0
     child.stdout.on('data', data => {
       completed += String(data).split('completed').length - 1

@@ -2,10 +2,11 @@
 // for the snapshot of one region, or refuses those of three; or neither. Says what becomes of checkpoints, and how it ends.
 import * as t from 'io-ts'
 import { NEVER, throwError } from 'rxjs'
-import { regional, run, SpillwayError, type Store, stream } from 'spillway'
+import { regional, SpillwayError, type Store, stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { fromArray, into, rescale } from 'spillway/operators'
 import { paced } from '../paced.ts'
+import { run } from '../run.ts'
 
 const [directory = '', total = '0', mode = 'well', parallelism = '4'] = process.argv.slice(2)
 

@@ -1,8 +1,9 @@
 import * as rx from 'rxjs'
-import { buffer, run, type Stream, stream, watermark } from 'spillway'
+import { buffer, type Stream, stream, watermark } from 'spillway'
 import { asyncMap, collect, flatMap, fromArray, into } from 'spillway/operators'
 import { harness } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** Each number comes back after as many ms as it is. */
 const later =

@@ -304,8 +304,13 @@ export const planted: readonly Planted[] = [
     what: 'a buffer that is given back to the budget is given to nobody who waits',
     file: 'lib/channel/budget.ts',
     from: 'if (next === undefined || this.free === 0) return',
-    to: 'if (next !== undefined || this.free === 0) return',
-    spec: 'spec/runtime/stalled.spec.ts',
+    to: 'if (next === undefined || this.free > 0) return',
+  },
+  {
+    what: 'a pool that is available because the budget has served it is not told',
+    file: 'lib/channel/budget.ts',
+    from: "this.#happened({ kind: 'resized', size: this.#state.size + 1 })",
+    to: "this.#become({ kind: 'resized', size: this.#state.size + 1 })",
   },
   {
     what: 'a snapshot that is written still holds what it has captured',

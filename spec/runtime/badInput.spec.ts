@@ -13,7 +13,6 @@ import {
   operator,
   type Pipeline,
   type RunOptions,
-  run,
   SpillwayError,
   type Store,
   Stream,
@@ -36,6 +35,7 @@ import {
   union,
 } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 interface Case {
   readonly code: ErrorCode

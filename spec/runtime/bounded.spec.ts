@@ -1,8 +1,9 @@
 import * as t from 'io-ts'
 import { defer, EMPTY, first, Subject } from 'rxjs'
-import { run, type Sink, stream } from 'spillway'
+import { type Sink, stream } from 'spillway'
 import { fromIterable, into, map, rebalance } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** Takes one record at a time out of what it was given, a macrotask each, and is full until it has taken all. */
 const oneAtATime = (onTaken: () => void): Sink<unknown> => ({

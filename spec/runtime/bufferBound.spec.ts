@@ -3,9 +3,10 @@ import { BufferBudget } from '../../lib/channel/budget.ts'
 import { Channel } from '../../lib/channel/channel.ts'
 import { Writer } from '../../lib/channel/writer.ts'
 import { buffer } from '../../lib/element.ts'
-import { type RunOptions, run, SpillwayError, stream } from '../../lib/index.ts'
+import { type RunOptions, SpillwayError, stream } from '../../lib/index.ts'
 import { overdraftBuffers } from '../../lib/runtime/bufferBound.ts'
 import { collect, fromArray, into, map, rebalance } from '../../operators/index.ts'
+import { run } from '../run.ts'
 
 const job = (options: RunOptions, sunk = collect<number>()) =>
   run(

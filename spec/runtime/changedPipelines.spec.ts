@@ -10,7 +10,6 @@ import {
   planRestore,
   type RestorePlan,
   type RunOptions,
-  run,
   type Sink,
   type Store,
   type Stream,
@@ -19,6 +18,7 @@ import {
 } from 'spillway'
 import { fromArray, into, keyBy, map, rebalance } from 'spillway/operators'
 import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 /** A record, and which it is of its key's in each operator that it has passed. */

@@ -7,7 +7,6 @@ import {
   type Pipeline,
   type RunOptions,
   readCheckpoint,
-  run,
   type Store,
   stream,
   versioned,
@@ -15,6 +14,7 @@ import {
 } from 'spillway'
 import { collect, fromArray, into, keyBy, scan } from 'spillway/operators'
 import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 const numbers = Array.from({ length: 3_000 }, (_, n) => n)

@@ -1,9 +1,10 @@
 import * as t from 'io-ts'
 import { filter, firstValueFrom } from 'rxjs'
-import { type Compression, memoryStore, type RunOptions, run, type Store, stream } from 'spillway'
+import { type Compression, memoryStore, type RunOptions, type Store, stream } from 'spillway'
 import { zlib } from 'spillway/node'
 import { collect, fromArray, into, keyBy, scan } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 const count = 200_000
 const keys = 5_000

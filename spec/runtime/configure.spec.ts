@@ -1,16 +1,8 @@
 import { firstValueFrom, take, toArray } from 'rxjs'
-import {
-  type Alignment,
-  type CheckpointReport,
-  global,
-  hourly,
-  memoryStore,
-  run,
-  SpillwayError,
-  stream,
-} from 'spillway'
+import { type Alignment, type CheckpointReport, global, hourly, memoryStore, SpillwayError, stream } from 'spillway'
 import { collect, fromArray, fromIterable, into, rebalance } from 'spillway/operators'
 import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 import { nothingPublished, runThrottled } from './throttled.ts'
 

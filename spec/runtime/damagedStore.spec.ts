@@ -5,7 +5,6 @@ import {
   keyedOperator,
   memoryStore,
   type Pipeline,
-  run,
   type Sink,
   SpillwayError,
   type Store,
@@ -21,6 +20,7 @@ import { readContainer } from '../../lib/snapshot/container.ts'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { ownState } from '../../lib/snapshot/frame.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
+import { run } from '../run.ts'
 
 /**
  * Stores with a real checkpoint in them, damaged in all places: keyed state, in-flight data that an unaligned barrier has overtaken,

@@ -2,8 +2,9 @@ import * as t from 'io-ts'
 import { EMPTY, interval, Subject, VirtualTimeScheduler } from 'rxjs'
 import { type CheckpointReport, type DebloatOption, memoryStore, type Sink, stream } from 'spillway'
 import { fromIterable, fromObservable, into, map, rebalance, union } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 
 const taskCount = 2

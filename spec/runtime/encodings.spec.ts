@@ -1,9 +1,10 @@
 import { deserialize, serialize } from 'node:v8'
 import * as t from 'io-ts'
 import { filter, firstValueFrom } from 'rxjs'
-import { type Encoding, memoryStore, readCheckpoint, run, type Store, stream, writeCheckpoint } from 'spillway'
+import { type Encoding, memoryStore, readCheckpoint, type Store, stream, writeCheckpoint } from 'spillway'
 import { collect, fromArray, into, keyBy, scan } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** An instance, as its methods stand in its class. */
 class V8Encoding implements Encoding {

@@ -6,13 +6,13 @@ import {
   named,
   type Pipeline,
   regional,
-  run,
   SpillwayError,
   type Store,
   stream,
 } from 'spillway'
 import { fromArray, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 /** So many records each; sources that end at very different times, each a region with its sink. */

@@ -1,7 +1,7 @@
 import { operator, type Pipeline, type Stream, stream } from 'spillway'
 import { broadcast, fromArray, global, into, map, partition, rebalance, rescale, union } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped, stoppedAndResumed, turnsOf } from './restored.ts'
 
 const numbers = Array.from({ length: 48 }, (_, n) => n)

@@ -6,13 +6,13 @@ import {
   memoryStore,
   type Pipeline,
   regional,
-  run,
   type Sink,
   type Store,
   stream,
 } from 'spillway'
 import { broadcast, collect, fromArray, global, into, keyBy, map, rebalance, rescale, union } from 'spillway/operators'
 import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 const policy = regional({ failedRatioMax: 0.5, consecutiveFailuresMax: 2 })

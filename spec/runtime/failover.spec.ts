@@ -14,8 +14,9 @@ import {
   stream,
 } from 'spillway'
 import { fromArray, into, keyBy, map, rescale, scan } from 'spillway/operators'
-import { type Environment, type Happening, runIn } from 'spillway/testing'
+import type { Environment, Happening } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped } from './restored.ts'
 
 const numbers = Array.from({ length: 2_000 }, (_, n) => n)

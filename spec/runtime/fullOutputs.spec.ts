@@ -1,9 +1,10 @@
 import * as t from 'io-ts'
 import { EMPTY, NEVER, VirtualTimeScheduler } from 'rxjs'
-import { type Alignment, memoryStore, named, operator, type RunOptions, run, type Sink, stream } from 'spillway'
+import { type Alignment, memoryStore, named, operator, type RunOptions, type Sink, stream } from 'spillway'
 import { flatMap, fromArray, into, keyBy, map, rebalance, scan } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { run, runIn } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 
 /** A sink that is never ready. */

@@ -2,8 +2,9 @@ import * as t from 'io-ts'
 import { EMPTY, NEVER, of, tap, timer, VirtualTimeScheduler } from 'rxjs'
 import { memoryStore, type Sink, type Source, type Store, stream } from 'spillway'
 import { count, eventTime, into, keyBy, tumblingWindow } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 
 const idleAfterMs = 50
 

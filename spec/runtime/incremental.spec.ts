@@ -8,7 +8,6 @@ import {
   type OperatorContext,
   operator,
   readCheckpoint,
-  run,
   type Source,
   type Store,
   stream,
@@ -17,6 +16,7 @@ import { collect, into, keyBy } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
+import { run } from '../run.ts'
 
 /** Numbers as they are given, until told to end. */
 const given = () => {

@@ -1,8 +1,9 @@
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
-import { keyedOperator, memoryStore, run, SpillwayError, type Store, stream } from 'spillway'
+import { keyedOperator, memoryStore, SpillwayError, type Store, stream } from 'spillway'
 import { collect, fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 const numbers = (length: number) => Array.from({ length }, (_, n) => n)
 const counted = (records: readonly number[], options: { splits?: number } = {}) => {

@@ -2,9 +2,10 @@ import { setImmediate as turn } from 'node:timers/promises'
 import { queryObjects } from 'node:v8'
 import * as t from 'io-ts'
 import { EMPTY, firstValueFrom, NEVER, Subject, filter as where } from 'rxjs'
-import { memoryStore, run, type Sink, type Source, stream } from 'spillway'
+import { memoryStore, type Sink, type Source, stream } from 'spillway'
 import { eventTime, filter, into, keyBy, map } from 'spillway/operators'
 import { describe, expect, it } from 'vitest'
+import { run } from '../run.ts'
 
 const tasks = 200
 const channels = tasks ** 2

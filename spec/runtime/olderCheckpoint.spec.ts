@@ -1,7 +1,8 @@
 import { filter, firstValueFrom } from 'rxjs'
-import { type Job, memoryStore, named, type Pipeline, type RunOptions, run, type Store, stream } from 'spillway'
+import { type Job, memoryStore, named, type Pipeline, type RunOptions, type Store, stream } from 'spillway'
 import { fromArray, into, map } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 const numbers = Array.from({ length: 3_000 }, (_, n) => n)

@@ -2,8 +2,8 @@ import * as t from 'io-ts'
 import { defer, EMPTY, Subject, timer, VirtualTimeScheduler } from 'rxjs'
 import { type Job, type JobStatus, memoryStore, type Sink, SpillwayError, stream } from 'spillway'
 import { fromArray, into } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { beforeEach, expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 
 interface Transaction {
   readonly id: string

@@ -2,9 +2,10 @@ import { EventEmitter } from 'node:events'
 import { Readable } from 'node:stream'
 import * as t from 'io-ts'
 import * as rx from 'rxjs'
-import { memoryStore, type Pipeline, run, type Sink, type Source, stream } from 'spillway'
+import { memoryStore, type Pipeline, type Sink, type Source, stream } from 'spillway'
 import { fromAsyncIterable, fromEmitter, fromObservable, into, map, rebalance } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { nothingPublished, runThrottled } from './throttled.ts'
 
 const pushedCount = 20_000

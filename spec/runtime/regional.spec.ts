@@ -4,7 +4,6 @@ import {
   type Job,
   memoryStore,
   regional,
-  run,
   type Sink,
   SpillwayError,
   type Store,
@@ -14,6 +13,7 @@ import { fromArray, into, map, rescale } from 'spillway/operators'
 import { expect, test } from 'vitest'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { type Commit, readEntry } from '../../lib/snapshot/log.ts'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 /** Splits are read apart; with as many tasks each is a region: source, map and sink. */

@@ -13,9 +13,10 @@ import {
   type TaskReport,
 } from 'spillway'
 import { collect, fromArray, fromObservable, into, map, rebalance, union } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
 import { criticalPath } from '../../lib/coordination/criticalPath.ts'
+import { runIn } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 import { nothingPublished, runThrottled } from './throttled.ts'
 

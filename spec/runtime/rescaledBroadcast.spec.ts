@@ -1,8 +1,8 @@
 import * as t from 'io-ts'
 import { keyedWithBroadcast, memoryStore, type Pipeline, type RunOptions, stream } from 'spillway'
 import { broadcast, fromArray, into, keyBy } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped, turnsOf } from './restored.ts'
 
 const range = (count: number) => Array.from({ length: count }, (_, n) => n)

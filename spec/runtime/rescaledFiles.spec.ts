@@ -6,8 +6,8 @@ import { filter } from 'rxjs'
 import { stream } from 'spillway'
 import { fileStore, ndjsonFiles } from 'spillway/node'
 import { eventTime, flatMap, fromArray, into, keyBy, scan } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { stepped } from './restored.ts'
 
 const Counted = t.type({ key: t.string, n: t.number })

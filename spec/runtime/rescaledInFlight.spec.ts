@@ -10,8 +10,8 @@ import {
   stream,
 } from 'spillway'
 import { into, keyBy, map } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { stepped } from './restored.ts'
 
 interface Rec {

@@ -1,8 +1,8 @@
 import * as t from 'io-ts'
 import { keyedOperator, memoryStore, type Pipeline, type Sink, type Stream, stream } from 'spillway'
 import { fromArray, global, into, keyBy, map, partition, rebalance, rescale, union } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped } from './restored.ts'
 
 /** Each of 1, 2, 3, 4 and 7 is followed by each other, once. */

@@ -1,7 +1,8 @@
 import * as t from 'io-ts'
 import { asyncScheduler, EMPTY, Subject } from 'rxjs'
 import { type Job, memoryStore, type Pipeline, type RunOptions, type Sink } from 'spillway'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
+import { runIn } from '../run.ts'
 import { promptHalves } from './channelForms.ts'
 
 /** An environment whose clock stands still and whose slices are short, so that turns are all there is. */

@@ -1,22 +1,12 @@
 import * as t from 'io-ts'
 import { defer, EMPTY, filter, firstValueFrom, Subject } from 'rxjs'
-import {
-  type Job,
-  memoryStore,
-  named,
-  type Pipeline,
-  type RunOptions,
-  run,
-  type Sink,
-  type Store,
-  stream,
-} from 'spillway'
+import { type Job, memoryStore, named, type Pipeline, type RunOptions, type Sink, type Store, stream } from 'spillway'
 import { fromArray, into, keyBy, scan } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
 import { msgpackEncoding } from '../../lib/snapshot/encoding.ts'
 import { readEntry } from '../../lib/snapshot/log.ts'
 import { objectsOf } from '../../lib/snapshot/snapshot.ts'
+import { run, runIn } from '../run.ts'
 import { slowCollect, stepped } from './restored.ts'
 
 const numbers = Array.from({ length: 3_000 }, (_, n) => n)

@@ -1,6 +1,7 @@
-import { memoryStore, run, stream } from 'spillway'
+import { memoryStore, stream } from 'spillway'
 import { collect, flatMap, fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 const numbers = (n: number) => Array.from({ length: n }, (_, i) => i)
 

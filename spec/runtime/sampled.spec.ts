@@ -1,7 +1,8 @@
 import * as t from 'io-ts'
-import { keyedOperator, keyedWithBroadcast, operator, type Pipeline, run, type Sink, stream } from 'spillway'
+import { keyedOperator, keyedWithBroadcast, operator, type Pipeline, type Sink, stream } from 'spillway'
 import { broadcast, collect, fromArray, into, keyBy, map, rebalance, scan } from 'spillway/operators'
 import { describe, expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** Jobs that take no checkpoint before their end: what could not be part of one is refused as it comes. */
 const count = 40_000

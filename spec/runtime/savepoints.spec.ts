@@ -9,15 +9,15 @@ import {
   named,
   type RunOptions,
   regional,
-  run,
   type Sink,
   SpillwayError,
   type Store,
   stream,
 } from 'spillway'
 import { eventTime, fromArray, into, keyBy, rebalance, scan, sum, tumblingWindow } from 'spillway/operators'
-import { type Happening, runIn } from 'spillway/testing'
+import type { Happening } from 'spillway/testing'
 import { describe, expect, test } from 'vitest'
+import { run, runIn } from '../run.ts'
 import { type ChannelForm, channelForms } from './channelForms.ts'
 import { slowCollect, stepped } from './restored.ts'
 import { nothingPublished, runThrottled } from './throttled.ts'

@@ -15,8 +15,9 @@ import {
   timetable,
 } from 'spillway'
 import { into, union } from 'spillway/operators'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 
 type Checkpoints = NonNullable<RunOptions['checkpoints']>
 

@@ -1,11 +1,11 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
-import { type Sink, stream } from 'spillway'
+import { type Pipeline, type RunOptions, type Sink, stream } from 'spillway'
 import { fromArray, into, rebalance } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
-import { expect, test } from 'vitest'
+import { afterEach, describe, expect, test, vi } from 'vitest'
 import { BufferBudget } from '../../lib/channel/budget.ts'
 import { dump, stalled, type TaskStand } from '../../lib/runtime/stalled.ts'
+import { runIn } from '../run.ts'
 
 const [idle, ready] = [
   { id: 'source/0', hasWork: false },
@@ -56,8 +56,8 @@ test('a dump says of each task what it has to take, where it may send it, and wh
   ])
 })
 
-/** Takes nothing until `opened$` says so. */
-const closed = (name: string, opened$: Subject<void>): Sink<number> => {
+/** Takes nothing until `opened$` says so; a defective one does not tell its task then. */
+const closed = (name: string, opened$: Subject<void>, { tells = true } = {}): Sink<number> => {
   let isOpen = false
   return {
     name,
@@ -66,7 +66,7 @@ const closed = (name: string, opened$: Subject<void>): Sink<number> => {
       const ready$ = new Subject<void>()
       opened$.subscribe(() => {
         isOpen = true
-        ready$.next()
+        if (tells) ready$.next()
       })
       return {
         mayWrite: () => isOpen,
@@ -81,12 +81,20 @@ const closed = (name: string, opened$: Subject<void>): Sink<number> => {
   }
 }
 
-test('what one branch gives back to the budget goes to the writers that another, whose sink is full, has waiting', () => {
+const branch = (name: string, sink: Sink<number>) =>
+  stream(
+    fromArray(
+      Array.from({ length: 100 }, (_, n) => n),
+      { name },
+    ),
+  ).pipe(rebalance(), into(sink))
+
+/** Runs until all sinks are full, acts, and runs until there is nothing to do; gives what the job has been. */
+const statuses = (
+  branches: readonly Pipeline[],
+  { act, ...options }: RunOptions & { readonly act: () => void },
+): readonly string[] => {
   const scheduler = new VirtualTimeScheduler()
-  const [opened$, never$] = [new Subject<void>(), new Subject<void>()]
-  const records = Array.from({ length: 100 }, (_, n) => n)
-  const branch = (name: string, sink: Sink<number>) =>
-    stream(fromArray(records, { name })).pipe(rebalance(), into(sink))
   const environment = {
     scheduler,
     clock: () => scheduler.now(),
@@ -94,20 +102,93 @@ test('what one branch gives back to the budget goes to the writers that another,
     choose: () => 0,
     sliceTurnsMax: 4,
   }
-  const job = runIn(
-    environment,
-    [branch('goesOn', closed('opened', opened$)), branch('waits', closed('full', never$))],
-    {
-      parallelism: 2,
-      checks: true,
-      channels: { buffersMax: 2, bufferRecordsMax: 1, budgetBuffers: 9 },
-    },
-  )
-  const statuses: string[] = []
-  job.status$.subscribe(status => statuses.push(status.kind === 'failed' ? String(status.error) : status.kind))
+  const job = runIn(environment, branches, options)
+  const seen: string[] = []
+  job.status$.subscribe(status => seen.push(status.kind === 'failed' ? String(status.error) : status.kind))
   job.done.catch(() => {})
   scheduler.flush()
-  opened$.next()
+  act()
   scheduler.flush()
-  expect(statuses).toEqual(['running'])
+  return seen
+}
+
+test('what one branch gives back to the budget goes to the writers that another, whose sink is full, has waiting', () => {
+  const [opened$, never$] = [new Subject<void>(), new Subject<void>()]
+  expect(
+    statuses([branch('goesOn', closed('opened', opened$)), branch('waits', closed('full', never$))], {
+      act: () => opened$.next(),
+      parallelism: 2,
+      channels: { buffersMax: 2, bufferRecordsMax: 1, budgetBuffers: 9 },
+    }),
+  ).toEqual(['running'])
+})
+
+describe('a job that is stalled fails, and says why, where each task stands, and which pools wait for the budget', () => {
+  afterEach(() => {
+    vi.restoreAllMocks()
+  })
+  const claim = 'Error: Spillway has a bug: it does not hold that an idle job waits for the world outside.'
+  const ended = (source: string, sink: string) => [
+    ...[0, 1].flatMap(index => [
+      `task ${source}/${index}: ended`,
+      '  output 0: 0 of 2 buffers held, 0 channels at their limit, available',
+    ]),
+    ...[0, 1].flatMap(index => [`task ${sink}/${index}: ended`, '  sink 0: available']),
+  ]
+  /** Its first task has the only split. */
+  const waiting = (source: string) => [
+    `task ${source}/0: running`,
+    '  output 0: 2 of 2 buffers held, 0 channels at their limit, waits for the budget',
+    `task ${source}/1: ended`,
+    '  output 0: 0 of 2 buffers held, 0 channels at their limit, available',
+  ]
+
+  test('a sink takes records again, but does not tell its task', () => {
+    const opened$ = new Subject<void>()
+    const sinks = [closed('opened', opened$), closed('silent', opened$, { tells: false })] as const
+    const [, failure, ...others] = statuses([branch('goesOn', sinks[0]), branch('waits', sinks[1])], {
+      act: () => opened$.next(),
+      parallelism: 2,
+      // Just what the four writers are guaranteed.
+      channels: { buffersMax: 2, bufferRecordsMax: 1, budgetBuffers: 8 },
+    })
+    expect(others).toEqual([])
+    expect(failure?.split('\n')).toEqual([
+      `${claim} STALLED: 3:silent/0, 3:silent/1 could take an element`,
+      'budget: 0 free',
+      ...ended('0:goesOn', '1:opened'),
+      ...waiting('2:waits'),
+      ...[0, 1].flatMap(index => [
+        `task 3:silent/${index}: running, has work`,
+        '  input 0 from 0: buffer next, 1 buffers',
+        '  sink 0: available',
+      ]),
+    ])
+  })
+
+  test('a pool waits for a buffer that the budget has', () => {
+    const free = vi.spyOn(BufferBudget.prototype, 'free', 'get').mockReturnValue(0)
+    const [opened$, never$] = [new Subject<void>(), new Subject<void>()]
+    const sinks = [closed('opened', opened$), closed('full', never$)] as const
+    const [, failure, ...others] = statuses([branch('goesOn', sinks[0]), branch('waits', sinks[1])], {
+      act: () => {
+        free.mockRestore()
+        opened$.next()
+      },
+      parallelism: 2,
+      channels: { buffersMax: 2, bufferRecordsMax: 1, budgetBuffers: 9 },
+    })
+    expect(others).toEqual([])
+    expect(failure?.split('\n')).toEqual([
+      `${claim} STALLED: the budget has a buffer that a pool waits for`,
+      'budget: 1 free',
+      ...ended('0:goesOn', '1:opened'),
+      ...waiting('2:waits'),
+      ...[0, 1].flatMap(index => [
+        `task 3:full/${index}: running`,
+        '  input 0 from 0: buffer next, 1 buffers',
+        '  sink 0: full',
+      ]),
+    ])
+  })
 })

@@ -1,18 +1,9 @@
 import * as t from 'io-ts'
 import { filter, firstValueFrom, lastValueFrom } from 'rxjs'
-import {
-  keyedOperator,
-  memoryStore,
-  named,
-  operator,
-  type RunOptions,
-  run,
-  type Source,
-  stream,
-  versioned,
-} from 'spillway'
+import { keyedOperator, memoryStore, named, operator, type RunOptions, type Source, stream, versioned } from 'spillway'
 import { fromArray, into, keyBy } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 import { slowCollect } from './restored.ts'
 
 const numbers = Array.from({ length: 600 }, (_, n) => n)

@@ -1,7 +1,7 @@
 import { memoryStore, named, type Pipeline, type RunOptions, type Sink, stream } from 'spillway'
 import { eventTime, flatMap, fromArray, into, keyBy, map, rebalance, sum, tumblingWindow } from 'spillway/operators'
-import { runIn } from 'spillway/testing'
 import { expect, test } from 'vitest'
+import { runIn } from '../run.ts'
 import { slowCollect, stepped } from './restored.ts'
 
 interface Event {

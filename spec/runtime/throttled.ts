@@ -1,7 +1,8 @@
 import * as t from 'io-ts'
 import { EMPTY, Subject, VirtualTimeScheduler } from 'rxjs'
 import type { Alignment, CheckpointReport, Job, Pipeline, RunOptions, Sink, SourceMetrics } from 'spillway'
-import { type Environment, runIn } from 'spillway/testing'
+import type { Environment } from 'spillway/testing'
+import { runIn } from '../run.ts'
 import type { ChannelForm } from './channelForms.ts'
 
 /** What has come out of all runs, and has been published. */

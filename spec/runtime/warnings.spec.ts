@@ -1,7 +1,8 @@
 import { NEVER } from 'rxjs'
-import { hourly, memoryStore, type RunOptions, run, stream, timetable } from 'spillway'
+import { hourly, memoryStore, type RunOptions, stream, timetable } from 'spillway'
 import { collect, fromArray, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../run.ts'
 
 /** A sink whose outside gives transactions up after 15 minutes. */
 const pipeline = () =>

@@ -1,11 +1,12 @@
 // A job to be killed: its checkpoints are in a bucket, its results in files.
 import { S3 } from '@aws-sdk/client-s3'
 import * as t from 'io-ts'
-import { run, SpillwayError, stream } from 'spillway'
+import { SpillwayError, stream } from 'spillway'
 import { ndjsonFiles } from 'spillway/node'
 import { fromArray, into, keyBy, map, scan } from 'spillway/operators'
 import { s3Store } from 'spillway/s3'
 import { paced } from '../paced.ts'
+import { run } from '../run.ts'
 
 const [endpoint = '', bucket = '', prefix = '', directory = '', total = '0', pauseMs = '0'] = process.argv.slice(2)
 const { SPILLWAY_S3_ACCESS_KEY = 'spillway', SPILLWAY_S3_SECRET_KEY = 'spillway-secret' } = process.env

@@ -1,6 +1,9 @@
 import type { Alignment } from '../../element.ts'
 import { messageOf, SpillwayError } from '../../error.ts'
+import { plan } from '../../graph/plan.ts'
 import { type AnyStream, named, Pipeline } from '../../graph/stream.ts'
+import { bufferBound } from '../../runtime/bufferBound.ts'
+import { settings } from '../../runtime/options.ts'
 import { type Conditions, pipelinesOf, type SimulatedJob } from './conditions.ts'
 import { type Fault, FaultPlan, isExcused } from './faults.ts'
 import { leftovers } from './leftovers.ts'
@@ -25,7 +28,7 @@ export interface Attempt {
 
 /** Runs a job in a world of its own, from start to start, until it is done. Takes no time but the processor's. */
 export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
-  const { latencyMs, slowness, checkpoints, channels, link, restart } = conditions
+  const { latencyMs, slowness, checkpoints, channels, spareBuffers, link, restart } = conditions
   const random = seeded(conditions.seed)
   const world = new World(random, new FaultPlan(conditions.faults), { latencyMs, slowness })
   /** With the parallelism that each was started with. */
@@ -52,19 +55,17 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     }
     alive.set(process, parallelism)
     const alignment = conditions.alignment === 'any' ? anyAlignment(random, checkpoints) : conditions.alignment
-    process.start(
-      pipelinesOf(job).map(({ name, input }) =>
-        named(name, (source: AnyStream) => new Pipeline(source, world.outside(name).sinkOf(process)))(input),
-      ),
-      {
-        parallelism,
-        store: world.disk.storeOf(process),
-        checks: true,
-        checkpoints: { ...paced(), alignment },
-        channels,
-        restart,
-      },
+    const pipelines = pipelinesOf(job).map(({ name, input }) =>
+      named(name, (source: AnyStream) => new Pipeline(source, world.outside(name).sinkOf(process)))(input),
     )
+    process.start(pipelines, {
+      parallelism,
+      store: world.disk.storeOf(process),
+      checks: true,
+      checkpoints: { ...paced(), alignment },
+      channels: withBudget(channels, { spareBuffers, parallelism, pipelines }),
+      restart,
+    })
   }
 
   const onEnd = (process: Process, end: ProcessEnd): void => {
@@ -103,6 +104,17 @@ export const attempt = (job: SimulatedJob, conditions: Conditions): Attempt => {
     published: new Map([...world.outsides].map(({ name, published }) => [name, published])),
     world,
   }
+}
+
+/** What is guaranteed depends on the parallelism of the start. */
+const withBudget = (
+  channels: Conditions['channels'],
+  of: Pick<Conditions, 'spareBuffers' | 'parallelism'> & { readonly pipelines: readonly Pipeline[] },
+): Conditions['channels'] => {
+  const { spareBuffers, parallelism, pipelines } = of
+  if (spareBuffers === false) return channels
+  const { guaranteed } = bufferBound(plan(pipelines, { parallelism }), settings({ channels }))
+  return { ...channels, budgetBuffers: Math.max(1, guaranteed + spareBuffers) }
 }
 
 const anyAlignment = (random: Random, { everyMs }: Conditions['checkpoints']): Alignment =>

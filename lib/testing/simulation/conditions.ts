@@ -34,6 +34,8 @@ export interface Conditions {
   /** Of tasks that fail, with those joined to them, within a run; `none()` fails the run. */
   readonly restart: RestartPolicy
   readonly channels: NonNullable<RunOptions['channels']>
+  /** So many buffers beyond what its writers are guaranteed are the job's budget, at any parallelism; false: what `channels` say. */
+  readonly spareBuffers: false | number
   /** Channels have two halves, joined by a link of so many ms each way, with so many credits; false: each is one queue. */
   readonly link: false | { readonly latencyMs: number; readonly buffersMax: number }
   /** Operations of the store take up to so many ms. */
@@ -80,6 +82,8 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
     deltasMax: 1 + random.below(6),
     bytesPercentMax: 10 ** (1 + random.below(4)),
   }
+  const mayBeScarce = options.channels?.budgetBuffers === undefined
+  const spareBuffers = random.chance(0.3) && mayBeScarce && random.below(4)
   return {
     seed: options.seed,
     faults,
@@ -94,6 +98,7 @@ export const conditionsOf = (job: SimulatedJob, options: GivenConditions): Condi
     },
     restart: options.restart ?? restart,
     channels: options.channels ?? drawn.channels,
+    spareBuffers: options.spareBuffers ?? spareBuffers,
     link: options.link ?? link,
     latencyMs: options.latencyMs ?? drawn.latencyMs,
     slowness: options.slowness ?? drawn.slowness,

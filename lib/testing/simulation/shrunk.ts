@@ -29,6 +29,7 @@ const simpler = (of: Conditions): readonly Conditions[] => [
     fault.after > 0 ? [{ ...of, faults: of.faults.with(at, { ...fault, after: Math.floor(fault.after / 2) }) }] : [],
   ),
   ...(of.link === false ? [] : [{ ...of, link: false as const }]),
+  ...(of.spareBuffers === false ? [] : [{ ...of, spareBuffers: false as const }]),
   ...(of.slowness > 0 ? [{ ...of, slowness: 0 }] : []),
 ]
 

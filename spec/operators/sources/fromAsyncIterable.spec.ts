@@ -1,7 +1,8 @@
 import { Readable } from 'node:stream'
-import { type Pipeline, run, stream } from 'spillway'
+import { type Pipeline, stream } from 'spillway'
 import { collect, fromAsyncIterable, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../../run.ts'
 
 const settled = () => new Promise(setImmediate)
 

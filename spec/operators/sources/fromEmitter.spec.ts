@@ -1,8 +1,9 @@
 import { EventEmitter } from 'node:events'
 import { PassThrough, Readable } from 'node:stream'
-import { run, stream } from 'spillway'
+import { stream } from 'spillway'
 import { collect, fromEmitter, into } from 'spillway/operators'
 import { expect, test } from 'vitest'
+import { run } from '../../run.ts'
 
 const overflow = expect.objectContaining({ code: 'INPUT_OVERFLOW' })
 

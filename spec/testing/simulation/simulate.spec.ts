@@ -2,8 +2,10 @@ import * as t from 'io-ts'
 import { NEVER, of } from 'rxjs'
 import { type Source, stream } from 'spillway'
 import { collect, fromArray, into, keyBy, map, scan } from 'spillway/operators'
-import { type Simulation, SimulationFailure, simulate } from 'spillway/testing'
-import { expect, test } from 'vitest'
+import { type GivenConditions, type Simulation, SimulationFailure, simulate } from 'spillway/testing'
+import { expect, test, vi } from 'vitest'
+import { BufferBudget } from '../../../lib/channel/budget.ts'
+import { conditionsOf } from '../../../lib/testing/simulation/conditions.ts'
 
 const words = Array.from({ length: 200 }, (_, n) => ({ word: `w${n % 5}`, n }))
 
@@ -53,6 +55,7 @@ const inSmallSteps = {
   link: false as const,
   checkpoints: { everyMs: 1, timeoutMs: 50, retainedCount: 1 },
   channels: { buffersMax: 1, bufferRecordsMax: 2, flushMs: 5 },
+  spareBuffers: false as const,
 }
 
 test('a job is done through crashes, and has published what it should', () => {
@@ -61,6 +64,32 @@ test('a job is done through crashes, and has published what it should', () => {
   expect(met.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['crash', 'crash']))
   const counts = [...published.values()].flat(2).sort((a, b) => Number(a) - Number(b))
   expect(counts).toEqual(Array.from({ length: 200 }, (_, n) => 1 + Math.floor(n / 5)))
+})
+
+test('with few buffers to spare pools wait for each other, also at another parallelism, and without they do not', () => {
+  const want = vi.spyOn(BufferBudget.prototype, 'want')
+  const denied = (given: Partial<GivenConditions>) => {
+    want.mockClear()
+    simulate(counted, { ...inSmallSteps, seed: 1, shrink: false, faults: crashes, parallelism: 2, ...given })
+    return want.mock.results.filter(({ value }) => value === false).length
+  }
+  const rescaled = [...crashes, { kind: 'otherParallelism', phase: 'restoring', after: 0 }] as const
+  try {
+    expect(denied({})).toBe(0)
+    for (const spareBuffers of [0, 1]) expect(denied({ spareBuffers })).toBeGreaterThan(0)
+    for (let seed = 1; seed <= 5; seed++) {
+      expect(denied({ seed, spareBuffers: 0, faults: rescaled })).toBeGreaterThan(0)
+    }
+  } finally {
+    want.mockRestore()
+  }
+})
+
+test('few buffers to spare are drawn now and then, unless the budget is given', () => {
+  const spares = (channels: Partial<Pick<GivenConditions, 'channels'>>) =>
+    new Set(Array.from({ length: 60 }, (_, seed) => conditionsOf(counted, { ...channels, seed }).spareBuffers))
+  expect(spares({})).toEqual(new Set([false, 0, 1, 2, 3]))
+  expect(spares({ channels: { budgetBuffers: 100 } })).toEqual(new Set([false]))
 })
 
 test('the same seed gives the same run, byte for byte, another seed another', () => {
