@@ -1,6 +1,6 @@
 import { operator, type Pipeline, type Stream, stream } from 'spillway'
 import { broadcast, fromArray, global, into, map, partition, rebalance, rescale, union } from 'spillway/operators'
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { runIn } from '../run.ts'
 import { slowCollect, stepped, stoppedAndResumed, turnsOf } from './restored.ts'
 
@@ -58,27 +58,8 @@ const checkPlaces = (records: readonly string[], places: (n: number) => readonly
   }
 }
 
-for (const [name, { of, in: places }] of Object.entries(exchanges)) {
-  for (const alignment of ['aligned', 'unaligned'] as const) {
-    test(`${name} from 2 tasks to 3: ${alignment} checkpoints are restored exactly once`, async () => {
-      const undisturbed: string[] = []
-      const turns = await turnsOf([of(undisturbed)], options)
-      checkPlaces(undisturbed, places)
-      let resumed = 0
-      const step = Math.max(1, Math.floor(turns / 25))
-      for (let turn = 1; turn <= turns; turn += step) {
-        const records: string[] = []
-        const pipelines = [of(records)]
-        if (await stoppedAndResumed(() => pipelines, { ...options, turn, alignment })) resumed++
-        checkPlaces(records, places)
-      }
-      expect(resumed).toBeGreaterThan(turns / step / 2)
-    })
-  }
-}
-
 /** Tasks whose snapshots of unaligned checkpoints, one in each of many turns, have in-flight data. */
-const tasksWithInFlight = async (pipeline: () => Pipeline): Promise<readonly string[]> => {
+const tasksWithInFlight = async (pipeline: () => Pipeline, halves: boolean): Promise<readonly string[]> => {
   const found = new Set<string>()
   let completed = 0
   for (let turn = 1; turn < 200; turn += 9) {
@@ -90,7 +71,7 @@ const tasksWithInFlight = async (pipeline: () => Pipeline): Promise<readonly str
               ({ outcome }) => outcome === 'completed' && completed++,
               () => {},
             )
-        }),
+        }, halves),
         observe: of => {
           if (of.kind === 'snapshot' && of.inFlight.length > 0) found.add(of.task.slice(2, -2))
         },
@@ -114,10 +95,34 @@ const throughTwo = (alignedOnly: boolean) => () => {
   )
 }
 
-test('an unaligned checkpoint captures in-flight data of all stages behind an exchange', async () => {
-  expect(await tasksWithInFlight(throughTwo(false))).toEqual(['map', 'union'])
-})
+describe.each([
+  { form: 'one queue', halves: false },
+  { form: 'two halves', halves: true },
+])('channels of $form:', ({ halves }) => {
+  for (const [name, { of, in: places }] of Object.entries(exchanges)) {
+    for (const alignment of ['aligned', 'unaligned'] as const) {
+      test(`${name} from 2 tasks to 3: ${alignment} checkpoints are restored exactly once`, async () => {
+        const undisturbed: string[] = []
+        const turns = await turnsOf([of(undisturbed)], { ...options, halves })
+        checkPlaces(undisturbed, places)
+        let resumed = 0
+        const step = Math.max(1, Math.floor(turns / 25))
+        for (let turn = 1; turn <= turns; turn += step) {
+          const records: string[] = []
+          const pipelines = [of(records)]
+          if (await stoppedAndResumed(() => pipelines, { ...options, halves, turn, alignment })) resumed++
+          checkPlaces(records, places)
+        }
+        expect(resumed).toBeGreaterThan(turns / step / 2)
+      })
+    }
+  }
 
-test('an aligned-only exchange aligns all inputs of the stage behind it; behind that the checkpoint is unaligned again', async () => {
-  expect(await tasksWithInFlight(throughTwo(true))).toEqual(['map'])
+  test('an unaligned checkpoint captures in-flight data of all stages behind an exchange', async () => {
+    expect(await tasksWithInFlight(throughTwo(false), halves)).toEqual(['map', 'union'])
+  })
+
+  test('an aligned-only exchange aligns all inputs of the stage behind it; behind that the checkpoint is unaligned again', async () => {
+    expect(await tasksWithInFlight(throughTwo(true), halves)).toEqual(['map'])
+  })
 })

@@ -287,3 +287,23 @@ test.each(dueAtOnce)(
     expect(eachOnce(many.restored().map(Math.floor), resultsOfEach * 100_000)).toBe(true)
   },
 )
+
+const dueInHalves = channelForms
+  .filter(({ latencyMs }) => latencyMs > 0)
+  .flatMap(of => Object.entries({ timers, windows, timersThenLong }).map(([name, long]) => ({ ...of, name, long })))
+
+test.each(dueInHalves)(
+  '$name: an unaligned checkpoint among 100,000 that are due waits for no record: $form',
+  ({ long, channelIn, latencyMs }) => {
+    const few = checkpointed(long(10_000), { atMs: 5_000, channelIn })
+    const many = checkpointed(long(100_000), { atMs: 5_000, channelIn })
+    for (const { taken } of [few, many]) {
+      expect(taken.outcome).toBe('completed')
+      expect(taken.durationMs).toBeCloseTo(latencyMs)
+    }
+    // A link's time, once for each buffer before, shifts where within a buffer the barrier comes.
+    const shift = channels.bufferRecordsMax
+    expect(Math.abs(many.taken.inFlightRecords - few.taken.inFlightRecords)).toBeLessThanOrEqual(shift)
+    expect(eachOnce(many.restored(), 100_000)).toBe(true)
+  },
+)

@@ -59,20 +59,24 @@ const counts = (out: readonly string[]): ReadonlyMap<string, number> => {
   return counted
 }
 
-/** Nothing but what each key and rule gives, that once; and each rule for as many tasks as `between` allows. */
-const check = (out: readonly string[], between: readonly number[], place: string): void => {
+/**
+ * Nothing but what each key and rule gives, that once; and each rule once for each task of the run in which it was sent. What old tasks
+ * had still to do with a rule comes out once for each of them, so with one parallelism after the other the counts are theirs, each for the
+ * rules from where the one before ends.
+ */
+const check = (out: readonly string[], parallelisms: readonly number[], place: string): readonly number[] => {
   const counted = new Map(counts(out))
-  for (const rule of rules) {
-    const times = counted.get(`rule ${rule}`) ?? 0
-    expect(times, `${place}: rule ${rule}`).toBeGreaterThanOrEqual(Math.min(...between))
-    expect(times, `${place}: rule ${rule}`).toBeLessThanOrEqual(Math.max(...between))
-    counted.delete(`rule ${rule}`)
-  }
+  const times = rules.map(rule => counted.get(`rule ${rule}`) ?? 0)
+  expect(times.join(''), `${place}: tasks that have given each rule`).toMatch(
+    new RegExp(`^${parallelisms.map(count => `${count}*`).join('')}$`),
+  )
+  for (const rule of rules) counted.delete(`rule ${rule}`)
   const wanted = [
     ...keys.flatMap(key => rules.map(rule => `rule ${rule} for ${key}`)),
     ...keys.flatMap(key => range(key === 0 ? 61 : 1).map(n => `record ${n + 1} of ${key}`)),
   ]
   expect([...counted].sort(), place).toEqual(wanted.map(of => [of, 1]).sort())
+  return times
 }
 
 const options = { checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 } } satisfies RunOptions
@@ -81,7 +85,7 @@ const options = { checks: true, channels: { buffersMax: 2, bufferRecordsMax: 4 }
 const changed = async (
   seen: Seen,
   runs: readonly { readonly parallelism: number; readonly turn: number }[],
-  alignment: 'aligned' | 'unaligned',
+  { alignment, halves }: { readonly alignment: 'aligned' | 'unaligned'; readonly halves: boolean },
 ): Promise<{ readonly resumed: number; readonly replayed: number }> => {
   const store = memoryStore()
   const pipelines = [pipeline(seen)]
@@ -100,7 +104,7 @@ const changed = async (
             },
             () => {},
           )
-        }),
+        }, halves),
         observe: of => {
           if (of.kind === 'snapshot' && of.operators.some(({ kept }) => '(lines)' in kept)) replayed++
         },
@@ -116,31 +120,40 @@ const changed = async (
   return { resumed, replayed }
 }
 
-describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
+describe.each(
+  ['one queue', 'two halves'].flatMap(form =>
+    (['aligned', 'unaligned'] as const).map(alignment => ({ form, alignment, halves: form === 'two halves' })),
+  ),
+)('channels of $form, $alignment', form => {
   test.each([
     [2, 3],
     [3, 2],
     [1, 4],
-  ])('from %d tasks to %d each rule is applied to each key once, and comes out once a task', async (before, after) => {
-    const turns = await turnsOf([pipeline({ out: [] })], { ...options, parallelism: before })
-    let resumed = 0
-    const step = Math.max(1, Math.floor(turns / 16))
-    for (let turn = 1; turn <= turns; turn += step) {
-      const seen: Seen = { out: [] }
-      const of = [
-        { parallelism: before, turn },
-        { parallelism: after, turn },
-      ]
-      resumed += (await changed(seen, of, alignment)).resumed
-      check(seen.out, [before, after], `stopped in turn ${turn}`)
-    }
-    expect(resumed).toBeGreaterThan(turns / step / 3)
-  })
+  ])(
+    'from %d tasks to %d each rule is applied to each key once, and comes out once a task of its run',
+    async (before, after) => {
+      const turns = await turnsOf([pipeline({ out: [] })], { ...options, halves: form.halves, parallelism: before })
+      let [resumed, inBoth] = [0, 0]
+      const step = Math.max(1, Math.floor(turns / 16))
+      for (let turn = 1; turn <= turns; turn += step) {
+        const seen: Seen = { out: [] }
+        const of = [
+          { parallelism: before, turn },
+          { parallelism: after, turn },
+        ]
+        resumed += (await changed(seen, of, form)).resumed
+        const times = check(seen.out, [before, after], `stopped in turn ${turn}`)
+        if (times.includes(before) && times.includes(after)) inBoth++
+      }
+      expect(resumed).toBeGreaterThan(turns / step / 3)
+      expect(inBoth).toBeGreaterThan(1)
+    },
+  )
 
   test('from each of 1, 2, 3, 4 and 7 tasks to each other', async () => {
     let resumed = 0
     for (const before of [1, 2, 3, 4, 7]) {
-      const turns = await turnsOf([pipeline({ out: [] })], { ...options, parallelism: before })
+      const turns = await turnsOf([pipeline({ out: [] })], { ...options, halves: form.halves, parallelism: before })
       for (const after of [1, 2, 3, 4, 7]) {
         for (const share of [0.3, 0.5, 0.8]) {
           const seen: Seen = { out: [] }
@@ -149,7 +162,7 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
             { parallelism: before, turn },
             { parallelism: after, turn: 0 },
           ]
-          resumed += (await changed(seen, of, alignment)).resumed
+          resumed += (await changed(seen, of, form)).resumed
           check(seen.out, [before, after], `${before} to ${after}, stopped in turn ${turn}`)
         }
       }
@@ -172,13 +185,13 @@ describe.each(['aligned', 'unaligned'] as const)('%s', alignment => {
           { parallelism: 2, turn: later },
           { parallelism: 4, turn: 0 },
         ]
-        const found = await changed(seen, of, alignment)
-        check(seen.out, [2, 4], `stopped in turns ${turn}, ${soon}, ${later}`)
+        const found = await changed(seen, of, form)
+        check(seen.out, [2, 3, 2, 4], `stopped in turns ${turn}, ${soon}, ${later}`)
         resumed += found.resumed
         replayed += found.replayed
       }
     }
     expect(resumed).toBeGreaterThan(20)
-    if (alignment === 'unaligned') expect(replayed).toBeGreaterThan(8)
+    if (form.alignment === 'unaligned') expect(replayed).toBeGreaterThan(8)
   })
 })

@@ -71,7 +71,10 @@ const transitions = Object.entries(ways).flatMap(([exchange, way]) =>
   (['aligned', 'unaligned'] as const).map(alignment => [exchange, alignment, way] as const),
 )
 
-describe('from each parallelism to each other', () => {
+describe.each([
+  { form: 'one queue', halves: false },
+  { form: 'two halves', halves: true },
+])('from each parallelism to each other, with channels of $form', ({ halves }) => {
   test.each(transitions)('%s, from %s checkpoints: nothing is lost or doubled', async (_, alignment, way) => {
     const published: Rec[] = []
     const sink = slowCollect(published, { macrotasks: 2 })
@@ -89,7 +92,7 @@ describe('from each parallelism to each other', () => {
             restarts++
             await job.cancel()
           })
-        }),
+        }, halves),
         pipeline(way, sink),
         { parallelism, store, checks: true, channels: { buffersMax: 2, bufferRecordsMax: 2 } },
       )

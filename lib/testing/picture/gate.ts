@@ -1,6 +1,7 @@
 import type { Observable } from 'rxjs'
-import { Channel } from '../../channel/channel.ts'
+import { Channel, type ReceivingHalf } from '../../channel/channel.ts'
 import { type Appetite, ChannelGate, Gate, type GateOrder } from '../../channel/gate.ts'
+import type { StreamElement } from '../../element.ts'
 import type { Stream } from '../../graph/stream.ts'
 import type { TaskLane } from './task.ts'
 
@@ -18,6 +19,12 @@ export const gate = <T>(lanes: Readonly<Record<string, Stream<T>>>, task: TaskLa
   return task.gate
 }
 
+/** What a lane feeds, and what the gate takes from: what is pushed has arrived. */
+export interface LaneChannel<T> {
+  readonly receiving: ReceivingHalf<T>
+  push(element: StreamElement<T>): void
+}
+
 /** A gate over channels that lanes feed, which takes when it is told to, and tells its orders. */
 export class LaneGate<T> extends Gate<T> {
   readonly lanes: readonly string[]
@@ -25,9 +32,13 @@ export class LaneGate<T> extends Gate<T> {
   onOrder: (order: GateOrder) => void = ignore
   readonly #gate: ChannelGate<T>
 
-  constructor(lanes: Readonly<Record<string, Stream<T>>>, takes$: Observable<Appetite['takes']>) {
-    const channels = Object.values(lanes).map(lane => ({ lane, channel: new Channel<T>() }))
-    const gate = new ChannelGate(channels.map(({ channel }) => channel))
+  constructor(
+    lanes: Readonly<Record<string, Stream<T>>>,
+    takes$: Observable<Appetite['takes']>,
+    channelOf: () => LaneChannel<T> = oneQueue,
+  ) {
+    const channels = Object.values(lanes).map(lane => ({ lane, channel: channelOf() }))
+    const gate = new ChannelGate(channels.map(({ channel }) => channel.receiving))
     super(subscriber => {
       subscriber.add(gate.subscribe(subscriber))
       // Before the task, so that what arrives in a column can be taken in it.
@@ -52,6 +63,9 @@ export class LaneGate<T> extends Gate<T> {
   }
 }
 
-/** A lane is as long as it is drawn. */
+const oneQueue = <T>(): LaneChannel<T> => {
+  const channel = new Channel<T>()
+  return { receiving: channel, push: element => channel.push(element) }
+}
 
 const ignore = () => {}
