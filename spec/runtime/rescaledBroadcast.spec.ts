@@ -129,26 +129,23 @@ describe.each(
     [2, 3],
     [3, 2],
     [1, 4],
-  ])(
-    'from %d tasks to %d each rule is applied to each key once, and comes out once a task of its run',
-    async (before, after) => {
-      const turns = await turnsOf([pipeline({ out: [] })], { ...options, halves: form.halves, parallelism: before })
-      let [resumed, inBoth] = [0, 0]
-      const step = Math.max(1, Math.floor(turns / 16))
-      for (let turn = 1; turn <= turns; turn += step) {
-        const seen: Seen = { out: [] }
-        const of = [
-          { parallelism: before, turn },
-          { parallelism: after, turn },
-        ]
-        resumed += (await changed(seen, of, form)).resumed
-        const times = check(seen.out, [before, after], `stopped in turn ${turn}`)
-        if (times.includes(before) && times.includes(after)) inBoth++
-      }
-      expect(resumed).toBeGreaterThan(turns / step / 3)
-      expect(inBoth).toBeGreaterThan(1)
-    },
-  )
+  ])('from %d tasks to %d each rule is applied to each key once, and comes out once a task', async (before, after) => {
+    const turns = await turnsOf([pipeline({ out: [] })], { ...options, halves: form.halves, parallelism: before })
+    let [resumed, inBoth] = [0, 0]
+    const step = Math.max(1, Math.floor(turns / 16))
+    for (let turn = 1; turn <= turns; turn += step) {
+      const seen: Seen = { out: [] }
+      const of = [
+        { parallelism: before, turn },
+        { parallelism: after, turn },
+      ]
+      resumed += (await changed(seen, of, form)).resumed
+      const times = check(seen.out, [before, after], `stopped in turn ${turn}`)
+      if (times.includes(before) && times.includes(after)) inBoth++
+    }
+    expect(resumed).toBeGreaterThan(turns / step / 3)
+    expect(inBoth).toBeGreaterThan(1)
+  })
 
   test('from each of 1, 2, 3, 4 and 7 tasks to each other', async () => {
     let resumed = 0
