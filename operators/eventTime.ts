@@ -37,10 +37,15 @@ export const eventTime =
       { name: 'eventTime', inputs: [source], stateful: true, givesEventTime: true },
       (task, node) => {
         const times = new Map<SplitId, number>()
-        const stored = task.open(node).keepBySplit('largestTime', t.number, () => [...times])
+        const state = task.open(node)
+        const stored = state.keepBySplit('largestTime', t.number, () => [...times])
         for (const [split, largestMs] of stored) times.set(split, largestMs)
+        const saidIdle = state.keepBySplit('idle', t.boolean, () => idleSplits.map(split => [split, true]))
+        /** Those of the task, as long as it has said to be idle. */
+        let idleSplits: readonly SplitId[] = [...saidIdle.keys()]
         let counting: readonly SplitId[] = [onlySplit]
-        let allIdle = false
+        /** What has been said; undefined: before a restore, and the gates behind may go on with it, or begin anew. */
+        let allIdle = idleSplits.length > 0 ? undefined : false
         let emittedMs = Number.NEGATIVE_INFINITY
         const advanced = (): number | undefined => {
           const nextMs = Math.min(...counting.map(split => times.get(split) ?? Number.NEGATIVE_INFINITY)) - outOfOrderMs
@@ -64,6 +69,7 @@ export const eventTime =
             const noneCounts = element.open.length > 0 && counting.length === 0
             if (noneCounts !== allIdle) next(noneCounts ? idle : active)
             allIdle = noneCounts
+            idleSplits = noneCounts ? element.open : []
           } else if (element.kind === 'watermark' || element.kind === 'idle' || element.kind === 'active') {
             // Of other times than those given here.
             return

@@ -710,6 +710,13 @@ export const planted: readonly Planted[] = [
     this.number = this.#state.calls.number`,
   },
   {
+    what: 'a restored task that is idle no more does not say so',
+    file: 'operators/eventTime.ts',
+    from: 'idleSplits.length > 0 ? undefined : false',
+    to: 'idleSplits.length > 0 ? false : false',
+    spec: 'spec/runtime/idleSplits.spec.ts',
+  },
+  {
     what: 'an idle split counts again after a restore',
     file: 'lib/graph/reading.ts',
     from: 'from?.idle === true && idleAfterMs < Number.POSITIVE_INFINITY',

@@ -158,7 +158,7 @@ test.each(restarts)(
   },
 )
 
-test.each(restarts.filter(({ from, to }) => from !== to))(
+test.each(restarts)(
   'idle splits are waited for again from parallelism $from to $to, $alignment, if splits do not become idle any more',
   ({ alignment, from, to }) => {
     const store = memoryStore()
