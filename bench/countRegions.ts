@@ -1,4 +1,4 @@
-import { type CheckpointReport, type Job, memoryStore, type Policy, type Store } from 'spillway'
+import { type CheckpointReport, type Job, memoryStore, type Policy, SpillwayError, type Store } from 'spillway'
 import { quantile } from './measure.ts'
 import { RegionsWorld, regionsJob } from './regionsJob.ts'
 import { stopwatch } from './stopwatch.ts'
@@ -51,9 +51,13 @@ export const countRegions = async (options: CountOptions): Promise<Counted> => {
   for (now = 1; now <= checkpoints && stopped === undefined; now++) {
     const elapsedMs = stopwatch()
     world.feed(1)
-    const report = await job.triggerCheckpoint()
+    const report = await job.triggerCheckpoint().catch(unlessStopped)
+    if (report === undefined) {
+      await job.done.catch(() => {})
+      break
+    }
     taken.push(takenOf(report, { ...options, checkpoint: now, tookMs: elapsedMs() }))
-    // By then a job that it stops has said so.
+    // By then a job that it stops takes no other.
     if (report.outcome === 'failed') await new Promise(resolve => setTimeout(resolve))
     if (now % 100 === 0) progress?.(`${now} of ${checkpoints}, ${p50Ms(taken.slice(-100)).toFixed(0)} ms`)
   }
@@ -61,6 +65,12 @@ export const countRegions = async (options: CountOptions): Promise<Counted> => {
   const counted = { ...summed(taken), stopped }
   await published(stopped === undefined ? job : regionsJob(world, { run, fails: () => false }), world)
   return { ...counted, lost: world.missing, duplicated: world.duplicated }
+}
+
+/** A job that its last checkpoint has stopped may not have ended yet. */
+const unlessStopped = (error: unknown): undefined => {
+  if (error instanceof SpillwayError && error.code === 'NOT_RUNNING') return undefined
+  throw error
 }
 
 /** With one checkpoint behind it. */
