@@ -401,13 +401,12 @@ const refuseUnknown = (options: object, { props }: t.PartialType<t.Props>, place
   }
 }
 
+/** What is taken as it is, if it is one: `name` says in errors what was expected. */
+const typeOf = <A>(name: string, is: (u: unknown) => u is A): t.Type<A, A, unknown> =>
+  new t.Type(name, is, (u, context) => (is(u) ? t.success(u) : t.failure(u, context)), t.identity)
+
 const numberThat = (name: string, holds: (n: number) => boolean) =>
-  new t.Type<number, number, unknown>(
-    name,
-    (u): u is number => typeof u === 'number' && holds(u),
-    (u, context) => (typeof u === 'number' && holds(u) ? t.success(u) : t.failure(u, context)),
-    t.identity,
-  )
+  typeOf(name, (u): u is number => typeof u === 'number' && holds(u))
 
 const count = numberThat('a whole number of at least 1', n => Number.isSafeInteger(n) && n >= 1)
 const keyGroups = numberThat(
@@ -434,20 +433,10 @@ const isAlignment = (u: unknown): u is Alignment =>
     Object.keys(u).length === 1 &&
     'alignedTimeoutMs' in u &&
     duration.is(u.alignedTimeoutMs))
-const alignment = new t.Type<Alignment, Alignment, unknown>(
-  "'aligned', 'unaligned' or { alignedTimeoutMs: a duration in ms above 0 }",
-  isAlignment,
-  (u, context) => (isAlignment(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const alignment = typeOf("'aligned', 'unaligned' or { alignedTimeoutMs: a duration in ms above 0 }", isAlignment)
 const guarantee = t.keyof({ 'exactly-once': null, 'at-least-once': null })
-const store = new t.Type<Store, Store, unknown>(
-  'a Store',
-  (u): u is Store => typeof u === 'object' && u !== null && 'append' in u && 'put' in u,
-  (u, context) =>
-    typeof u === 'object' && u !== null && 'append' in u && 'put' in u ? t.success(u as Store) : t.failure(u, context),
-  t.identity,
-)
+const isStore = (u: unknown): u is Store => typeof u === 'object' && u !== null && 'append' in u && 'put' in u
+const store = typeOf('a Store', isStore)
 
 /** Its name stands in what it has written. */
 const isNamed = (u: unknown, { functions }: { readonly functions: readonly string[] }): boolean =>
@@ -460,27 +449,12 @@ const isNamed = (u: unknown, { functions }: { readonly functions: readonly strin
   new TextEncoder().encode(u.name).length < 256
 const isCompression = (u: unknown): u is Compression => isNamed(u, { functions: ['compress', 'decompress'] })
 const isEncoding = (u: unknown): u is Encoding => isNamed(u, { functions: ['encode', 'decode'] })
-const encoding = new t.Type<Encoding, Encoding, unknown>(
-  'an Encoding with a name of 1 to 255 bytes',
-  isEncoding,
-  (u, context) => (isEncoding(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
-const compression = new t.Type<Compression, Compression, unknown>(
-  'a Compression with a name of 1 to 255 bytes, such as zlib()',
-  isCompression,
-  (u, context) => (isCompression(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const encoding = typeOf('an Encoding with a name of 1 to 255 bytes', isEncoding)
+const compression = typeOf('a Compression with a name of 1 to 255 bytes, such as zlib()', isCompression)
 
 const isPolicy = (u: unknown): u is Policy =>
   typeof u === 'object' && u !== null && 'regions' in u && 'outcome' in u && 'kind' in u
-const policy = new t.Type<Policy, Policy, unknown>(
-  'global() or regional(...)',
-  isPolicy,
-  (u, context) => (isPolicy(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const policy = typeOf('global() or regional(...)', isPolicy)
 
 const isRestart = (u: unknown): u is RestartPolicy =>
   typeof u === 'object' && u !== null && 'kind' in u && typeof u.kind === 'string' && restartKinds.has(u.kind)
@@ -490,12 +464,7 @@ const restartKinds: ReadonlySet<string> = new Set<RestartPolicy['kind']>([
   'exponentialDelay',
   'failureRate',
 ])
-const restart = new t.Type<RestartPolicy, RestartPolicy, unknown>(
-  'none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)',
-  isRestart,
-  (u, context) => (isRestart(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const restart = typeOf('none(), fixedDelay(...), exponentialDelay(...) or failureRate(...)', isRestart)
 
 const olderType = t.partial({ checkpoint: count, acceptDuplicates: t.boolean, withoutInFlightData: t.boolean })
 const olderCheckpoint = t.intersection([t.type({ checkpoint: count }), olderType])
@@ -528,12 +497,7 @@ const objectTypes: ReadonlyMap<t.Mixed, t.PartialType<t.Props>> = new Map<t.Mixe
 
 const isSchedule = (u: unknown): u is Timetable | Observable<TriggerRequest> =>
   isObservable(u) || (typeof u === 'object' && u !== null && 'kind' in u && u.kind === 'timetable' && 'next' in u)
-const schedule = new t.Type<Timetable | Observable<TriggerRequest>, unknown, unknown>(
-  'hourly(), cron(...), timetable(...) or an Observable',
-  isSchedule,
-  (u, context) => (isSchedule(u) ? t.success(u) : t.failure(u, context)),
-  t.identity,
-)
+const schedule = typeOf('hourly(), cron(...), timetable(...) or an Observable', isSchedule)
 
 const changeable = {
   everyMs: durationOrNone,
