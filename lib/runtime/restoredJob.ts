@@ -72,7 +72,7 @@ const leavingOut = (read: ReadonlyMap<TaskId, ReadSnapshot>) => {
 /** Stage by stage, by their numbers. */
 const inOrder = (stages: JobFacts['stages'], tasks: ReadonlyMap<TaskId, RestoredTask>): readonly RestoredTask[] =>
   Object.entries(stages).flatMap(([id, parallelism]) =>
-    Array.from({ length: parallelism }, (_, index) => tasks.get(`${id}/${index}`) ?? []).flat(),
+    Array.from({ length: parallelism }, (_, index) => `${id}/${index}`).flatMap(name => tasks.get(name) ?? []),
   )
 
 const recordsInFlight = ({ inFlight, operators }: RestoredTask): number => {

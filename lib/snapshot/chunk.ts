@@ -12,7 +12,7 @@ export interface Coding extends Encoding {
 
 export const codingOf = (
   encoding: Encoding,
-  compressions: Pick<Coding, 'compression' | 'oldCompressions'> = {},
+  compressions: Pick<Coding, 'compression' | 'oldCompressions'>,
 ): Coding => ({
   name: encoding.name,
   encode: (value, place) => encoding.encode(value, place),

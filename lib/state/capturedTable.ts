@@ -33,7 +33,7 @@ export interface CapturedTable<V> {
 /** The reader's own. */
 export type CapturedEntries<V> = (readonly [group: number, key: Key, value: V])[]
 
-export interface View<V> {
+interface View<V> {
   readonly number: number
   readonly size: number
   readonly lists: readonly (readonly Entry<V>[])[]

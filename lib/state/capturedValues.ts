@@ -28,8 +28,8 @@ export class CapturedValues {
   captured({ operator, kept, tables }: CapturedOperator): void {
     for (const { name, mutable, captured, encode } of tables) {
       const all = entriesIn(captured.batches(batchSize))
-      const written = captured.hasBase ? entriesIn(captured.changes(batchSize)) : all
-      const mayDiffer = new Set<unknown>(mutable ? written.map(([, , value]) => value) : none)
+      const written = captured.hasBase ? captured.changes(batchSize) : [all]
+      const mayDiffer = new Set<unknown>(entriesIn(mutable ? written : none).map(([, , value]) => value))
       for (const [, key, value] of all) {
         this.#compare(value, { operator, state: name, key, encode, mayDiffer: mayDiffer.has(value) })
       }
